@@ -10,7 +10,7 @@ mod redact;
 pub use lsn::{Lsn, ParseLsnError};
 
 /// `whimbrel.v1`: the operators' API.
-#[allow(missing_docs, clippy::all, unreachable_pub)]
+#[allow(missing_docs, clippy::all, clippy::clone_on_ref_ptr, unreachable_pub)]
 pub mod v1 {
     tonic::include_proto!("whimbrel.v1");
 }
@@ -18,7 +18,7 @@ pub mod v1 {
 /// The agents' side of the house.
 pub mod agent {
     /// `whimbrel.agent.v1`: enrolment and the link.
-    #[allow(missing_docs, clippy::all, unreachable_pub)]
+    #[allow(missing_docs, clippy::all, clippy::clone_on_ref_ptr, unreachable_pub)]
     pub mod v1 {
         tonic::include_proto!("whimbrel.agent.v1");
     }

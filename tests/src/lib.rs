@@ -1,1 +1,19 @@
-//! placeholder
+//! The harness: real PostgreSQL servers, the real programs, an application that writes, and checks that share no code
+//! with what they judge.
+//!
+//! Nothing here may use a library of `controller` or `agent`: the programs are met as an operator meets them, over their
+//! command lines and ports. Whatever is started here ends with the test's process, however that ends.
+
+pub mod certificates;
+pub mod cli;
+pub mod cluster;
+pub mod compare;
+pub mod failure;
+mod guardian;
+pub mod installation;
+pub mod program;
+pub mod stage;
+pub mod wait;
+pub mod workload;
+
+pub use failure::{Context, Failure, Outcome};

@@ -1,0 +1,321 @@
+//! Real PostgreSQL servers: made in a moment, gone with the value.
+//!
+//! Passwords are asked for over TCP (SCRAM), so that a wrong one is refused; the harness itself comes in by the Unix
+//! socket, which trusts it.
+use std::{
+    fs,
+    io::Write as _,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use postgres::{Client, NoTls};
+
+use crate::{
+    Context, Failure, Outcome,
+    certificates::Authority,
+    ensure, fail,
+    guardian::Guardian,
+    installation::{Installation, output, stdout},
+};
+
+/// The superuser of every cluster.
+pub const SUPERUSER: &str = "postgres";
+
+/// Ports are looked for below the range that outgoing connections take theirs from (32768 on Linux).
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// A port that was free may be taken before the server has it; so many in a row mean something else.
+const START_TRIES: u32 = 5;
+
+/// Settings for a server whose data nobody will miss, with what the migrations need.
+const SETTINGS: &str = "
+listen_addresses = '127.0.0.1'
+fsync = off
+shared_buffers = 64MB
+max_connections = 100
+max_wal_senders = 10
+max_replication_slots = 10
+max_prepared_transactions = 10
+log_min_messages = warning
+log_statement = none
+";
+
+/// What may differ from one cluster to the other.
+#[derive(Debug, Clone)]
+pub struct ClusterOptions {
+    /// `wal_level`.
+    pub wal_level: &'static str,
+    /// Does the server offer TLS?
+    pub tls: bool,
+    /// The superuser's password.
+    pub password: String,
+    /// More lines of `postgresql.conf`.
+    pub settings: String,
+}
+
+impl Default for ClusterOptions {
+    fn default() -> Self {
+        Self {
+            wal_level: "logical",
+            tls: false,
+            password: "a pass'word".to_owned(),
+            settings: String::new(),
+        }
+    }
+}
+
+/// A running server. Dropped, it is stopped and its folder removed.
+pub struct Cluster {
+    folder: PathBuf,
+    port: u16,
+    password: String,
+    // Last: it removes what the others use.
+    _guardian: Guardian,
+}
+
+impl Cluster {
+    /// A server with the usual options.
+    ///
+    /// # Errors
+    /// When PostgreSQL is not installed or does not start; its log is in the text.
+    pub fn start() -> Outcome<Self> {
+        Self::start_with(&ClusterOptions::default())
+    }
+
+    /// A server with options.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub fn start_with(options: &ClusterOptions) -> Outcome<Self> {
+        let (folder, guardian) = guarded_folder()?;
+        let mut cluster =
+            Self { folder, port: 0, password: options.password.clone(), _guardian: guardian };
+        output(Command::new("cp").arg("-a").arg(template()?.join("data")).arg(&cluster.folder))?;
+        cluster.configure(options)?;
+        cluster.start_on_a_free_port()?;
+        let password = options.password.replace('\'', "''");
+        cluster.psql("postgres", &format!("alter role {SUPERUSER} password '{password}'"))?;
+        Ok(cluster)
+    }
+
+    fn configure(&self, options: &ClusterOptions) -> Outcome {
+        let mut conf = format!("{SETTINGS}wal_level = {}\n", options.wal_level);
+        conf += &format!("unix_socket_directories = '{}'\n", self.folder.display());
+        if options.tls {
+            let server = Authority::new("test servers")?.issue("localhost", None)?;
+            self.write_private("server.crt", &server.certificate)?;
+            self.write_private("server.key", &server.key)?;
+            conf += "ssl = on\n";
+        }
+        conf += &options.settings;
+        self.append_settings(&conf)
+    }
+
+    fn write_private(&self, name: &str, content: &str) -> Outcome {
+        let path = self.data().join(name);
+        fs::write(&path, content)?;
+        output(Command::new("chmod").arg("600").arg(&path))?;
+        Installation::find()?.give_away(&path)
+    }
+
+    fn append_settings(&self, conf: &str) -> Outcome {
+        let path = self.data().join("postgresql.conf");
+        let mut file = fs::OpenOptions::new().append(true).open(&path)?;
+        file.write_all(conf.as_bytes()).context(|| format!("write {}", path.display()))
+    }
+
+    fn start_on_a_free_port(&mut self) -> Outcome {
+        let mut last = Failure::new("no try");
+        for _ in 0..START_TRIES {
+            self.port = free_port()?;
+            match self.start_again() {
+                Ok(()) => return Ok(()),
+                Err(failure) => last = failure,
+            }
+        }
+        fail!("start a PostgreSQL server: {last}\n{}", self.log())
+    }
+
+    /// Starts a server that was stopped, on its port.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_again(&self) -> Outcome {
+        let port = format!("-p {}", self.port);
+        self.pg_ctl(&["-w", "-l", &self.log_path(), "-o", &port, "start"])
+    }
+
+    /// Stops the server: `fast`, `immediate` or `smart`.
+    ///
+    /// # Errors
+    /// When it does not stop.
+    pub fn stop(&self, mode: &str) -> Outcome {
+        self.pg_ctl(&["-w", "-m", mode, "stop"])
+    }
+
+    fn pg_ctl(&self, arguments: &[&str]) -> Outcome {
+        // Not `output`: the server would inherit the pipe and never close it.
+        let mut command = Installation::find()?.server("pg_ctl");
+        command.arg("-D").arg(self.data()).args(arguments);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let status = command.status().context(|| "run pg_ctl")?;
+        ensure!(status.success(), "pg_ctl {arguments:?}: {status}\n{}", self.log());
+        Ok(())
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn log_path(&self) -> String {
+        self.folder.join("log").display().to_string()
+    }
+
+    /// What the server has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// Its TCP port, on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The superuser's password.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// The folder of its Unix socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How an application reaches a database, in libpq's words.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        let socket = self.folder.display();
+        format!("host={socket} port={} user={SUPERUSER} dbname={database}", self.port)
+    }
+
+    /// A connection as superuser.
+    ///
+    /// # Errors
+    /// When the server or the database is not there.
+    pub fn connect(&self, database: &str) -> Outcome<Client> {
+        Client::connect(&self.url(database), NoTls).context(|| format!("connect to {database}"))
+    }
+
+    /// Makes an empty database.
+    ///
+    /// # Errors
+    /// When it exists.
+    pub fn create_database(&self, name: &str) -> Outcome {
+        self.psql("postgres", &format!("create database \"{name}\"")).map(drop)
+    }
+
+    /// Runs SQL with psql, stopping at the first error; gives what it prints, unaligned, without headers.
+    ///
+    /// # Errors
+    /// The first error, as psql says it.
+    pub fn psql(&self, database: &str, sql: &str) -> Outcome<String> {
+        let mut command = self.client("psql", database)?;
+        command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql]);
+        Ok(stdout(&mut command).context(|| format!("in {database}: {sql}"))?.trim_end().to_owned())
+    }
+
+    /// Runs a file of SQL with psql.
+    ///
+    /// # Errors
+    /// The first error, as psql says it.
+    pub fn psql_file(&self, database: &str, file: &Path) -> Outcome {
+        let mut command = self.client("psql", database)?;
+        output(command.args(["-Xq", "-v", "ON_ERROR_STOP=1", "-f"]).arg(file)).map(drop)
+    }
+
+    /// A client program with the options that lead it to a database of this server.
+    ///
+    /// # Errors
+    /// When PostgreSQL is not installed.
+    pub fn client(&self, program: &str, database: &str) -> Outcome<Command> {
+        let mut command = Installation::find()?.client(program);
+        command.args(["-h", &self.folder.display().to_string(), "-U", SUPERUSER]);
+        command.args(["-p", &self.port.to_string()]);
+        // pgbench says --dbname otherwise than the rest.
+        if program == "pgbench" {
+            command.env("PGDATABASE", database);
+        } else {
+            command.args(["-d", database]);
+        }
+        Ok(command)
+    }
+}
+
+/// A port that nobody listens on now.
+///
+/// # Errors
+/// When all that were tried are taken.
+pub fn free_port() -> Outcome<u16> {
+    // Processes that run at the same time begin at different places.
+    let begin = std::process::id().wrapping_mul(97) % u32::from(PORTS.end - PORTS.start);
+    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
+    for _ in 0..PORTS.len() {
+        let offset = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let span = u32::from(PORTS.end - PORTS.start);
+        let port = PORTS.start + u16::try_from((begin + u32::from(offset)) % span)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(Failure::new("no free port between 20000 and 32000"))
+}
+
+/// A new folder of the server's user, and who stops the server in it and removes it.
+fn guarded_folder() -> Outcome<(PathBuf, Guardian)> {
+    let installation = Installation::find()?;
+    let folder = tempfile::Builder::new().prefix("whimbrel-pg-").tempdir_in(scratch())?.keep();
+    // The socket's path must be short, and open to the user that we are not.
+    output(Command::new("chmod").arg("755").arg(&folder))?;
+    installation.give_away(&folder)?;
+    let pg_ctl = format!(
+        "{} {}/pg_ctl",
+        installation.server_words().join(" "),
+        installation.bin().display()
+    );
+    let script = "cd /; $2 -D \"$1/data\" -m immediate -w stop; rm -rf \"$1\"";
+    let guardian = Guardian::new(script, &[&folder.display().to_string(), &pg_ctl])?;
+    Ok((folder, guardian))
+}
+
+/// A data folder as `initdb` leaves it, made once a process and copied for each cluster.
+fn template() -> Outcome<&'static Path> {
+    static TEMPLATE: OnceLock<Result<(PathBuf, Guardian), String>> = OnceLock::new();
+    TEMPLATE
+        .get_or_init(|| initdb().map_err(|failure| failure.to_string()))
+        .as_ref()
+        .map(|(folder, _)| folder.as_path())
+        .map_err(|text| Failure::new(text.clone()))
+}
+
+fn initdb() -> Outcome<(PathBuf, Guardian)> {
+    let (folder, guardian) = guarded_folder()?;
+    let mut command = Installation::find()?.server("initdb");
+    command.arg("-D").arg(folder.join("data")).args(["-U", SUPERUSER, "--no-sync"]);
+    command.args(["-E", "UTF8", "--locale=C.UTF-8"]);
+    command.args(["--auth-local=trust", "--auth-host=scram-sha-256"]);
+    output(&mut command).context(|| "make a PostgreSQL cluster")?;
+    Ok((folder, guardian))
+}
+
+/// Where everything temporary goes: `WHIMBREL_TEST_DIR`, or the system's place.
+#[must_use]
+pub fn scratch() -> PathBuf {
+    std::env::var_os("WHIMBREL_TEST_DIR").map_or_else(std::env::temp_dir, PathBuf::from)
+}

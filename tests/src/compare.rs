@@ -1,0 +1,218 @@
+//! Are two databases the same? Every row of every table, every sequence, and the schema as `pg_dump` writes it.
+//!
+//! Nothing is taken from the programs under test, nor from what they left in the databases.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{BufRead as _, BufReader, Read},
+    process::Command,
+};
+
+use postgres::{Client, GenericClient, IsolationLevel, Transaction};
+
+use crate::{Context, Outcome, installation::stdout};
+
+/// Enough of a difference to see what it is.
+const SHOWN_LENGTH: usize = 200;
+
+/// Text forms that do not depend on the server's settings, and memory for the sorts.
+const SETTINGS: &str = "
+set local datestyle = 'ISO'; set local intervalstyle = 'postgres'; set local extra_float_digits = 3;
+set local bytea_output = 'hex'; set local timezone = 'UTC'; set local xmloption = 'content';
+set local search_path = pg_catalog; set local row_security = off; set local work_mem = '256MB'";
+
+const TABLES: &str = "
+select format('%I.%I', n.nspname, c.relname)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'm') and n.nspname not in ('pg_catalog', 'information_schema')
+  and n.nspname not like 'pg\\_toast%' and n.nspname not like 'pg\\_temp%'";
+
+const SEQUENCES: &str = "
+select format('%I.%I', n.nspname, c.relname)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'S' and n.nspname not like 'pg\\_temp%'";
+
+/// What a comparison found.
+#[derive(Debug, Default)]
+pub struct Comparison {
+    /// Tables (and materialized views) that both have.
+    pub tables: usize,
+    /// Rows that were compared.
+    pub rows: u64,
+    /// Sequences that both have.
+    pub sequences: usize,
+    /// Where they differ; empty when they are the same.
+    pub differences: Vec<String>,
+}
+
+/// `last_value` and `is_called` of every sequence.
+pub type Sequences = BTreeMap<String, (i64, bool)>;
+
+/// Compares the tables and sequences of two databases, as they are now.
+///
+/// # Errors
+/// When one of them can't be read.
+pub fn compare(source: &mut Client, target: &mut Client) -> Outcome<Comparison> {
+    let (mut source, mut target) = (pin(source)?, pin(target)?);
+    let sequences = (sequences(&mut source)?, sequences(&mut target)?);
+    compare_pinned(&mut source, &mut target, &sequences.0, &sequences.1)
+}
+
+/// Holds a database as it is now: what is read in this transaction is of this moment.
+///
+/// # Errors
+/// When the connection is gone.
+pub fn pin(client: &mut Client) -> Outcome<Transaction<'_>> {
+    let mut transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()?;
+    transaction.batch_execute(SETTINGS)?;
+    Ok(transaction)
+}
+
+/// Every sequence as it is now: sequences know no transactions, so a pinned database does not hold them.
+///
+/// # Errors
+/// When one can't be read.
+pub fn sequences(client: &mut impl GenericClient) -> Outcome<Sequences> {
+    let mut found = Sequences::new();
+    for name in names(client, SEQUENCES)? {
+        let row = client.query_one(&format!("select last_value, is_called from {name}"), &[])?;
+        found.insert(name, (row.get(0), row.get(1)));
+    }
+    Ok(found)
+}
+
+/// Compares two pinned databases, and the sequences that were read when they were pinned.
+///
+/// # Errors
+/// When one of them can't be read.
+pub fn compare_pinned(
+    source: &mut Transaction<'_>,
+    target: &mut Transaction<'_>,
+    source_sequences: &Sequences,
+    target_sequences: &Sequences,
+) -> Outcome<Comparison> {
+    let mut found = Comparison::default();
+    compare_sequences(source_sequences, target_sequences, &mut found);
+    let (ours, theirs) = (names(source, TABLES)?, names(target, TABLES)?);
+    for name in ours.symmetric_difference(&theirs) {
+        found.differences.push(format!("table {name} is on one side only"));
+    }
+    for name in ours.intersection(&theirs) {
+        found.tables += 1;
+        let compared = compare_table(source, target, name, &mut found.differences)
+            .context(|| format!("compare {name}"))?;
+        found.rows += compared;
+    }
+    Ok(found)
+}
+
+fn compare_sequences(source: &Sequences, target: &Sequences, found: &mut Comparison) {
+    let names: BTreeSet<_> = source.keys().chain(target.keys()).collect();
+    for name in names {
+        found.sequences += 1;
+        let (ours, theirs) = (source.get(name), target.get(name));
+        if ours != theirs {
+            found.differences.push(format!("sequence {name}: {ours:?} became {theirs:?}"));
+        }
+    }
+}
+
+fn names(client: &mut impl GenericClient, sql: &str) -> Outcome<BTreeSet<String>> {
+    Ok(client.query(sql, &[])?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Both sides' rows as text, sorted by the bytes of the text, line by line side by side; so the order in which a table
+/// has its rows, and rows that are there twice, are no matter.
+fn compare_table(
+    source: &mut Transaction<'_>,
+    target: &mut Transaction<'_>,
+    name: &str,
+    differences: &mut Vec<String>,
+) -> Outcome<u64> {
+    let copy = format!(
+        "copy (select * from {name} as one_row order by one_row::text collate \"C\") to stdout"
+    );
+    let mut ours = Lines::new(source.copy_out(&copy)?);
+    let mut theirs = Lines::new(target.copy_out(&copy)?);
+    let mut rows = 0;
+    loop {
+        let (left, right) = (ours.next()?, theirs.next()?);
+        if left != right {
+            differences.push(format!(
+                "table {name}, row {} of the sorted ones: {} became {}",
+                rows + 1,
+                shown(left),
+                shown(right)
+            ));
+            return Ok(rows);
+        }
+        if left.is_none() {
+            return Ok(rows);
+        }
+        rows += 1;
+    }
+}
+
+struct Lines<R> {
+    reader: BufReader<R>,
+    line: Vec<u8>,
+}
+
+impl<R: Read> Lines<R> {
+    fn new(reader: R) -> Self {
+        Self { reader: BufReader::new(reader), line: Vec::new() }
+    }
+
+    fn next(&mut self) -> Outcome<Option<&[u8]>> {
+        self.line.clear();
+        // COPY's text format escapes a newline inside a value, so a line is a row.
+        let length = self.reader.read_until(b'\n', &mut self.line)?;
+        Ok((length > 0).then_some(self.line.as_slice()))
+    }
+}
+
+fn shown(line: Option<&[u8]>) -> String {
+    line.map_or_else(
+        || "no row".to_owned(),
+        |line| String::from_utf8_lossy(&line[..line.len().min(SHOWN_LENGTH)]).trim_end().to_owned(),
+    )
+}
+
+/// Compares two schemas as `pg_dump` writes them; gives the lines that only one of them has.
+///
+/// # Errors
+/// When a dump fails.
+pub fn compare_schemas(source: Command, target: Command) -> Outcome<Vec<String>> {
+    let (ours, theirs) = (schema(source)?, schema(target)?);
+    if ours == theirs {
+        return Ok(Vec::new());
+    }
+    let only = |these: &[String], those: &[String], side: &str| -> Vec<String> {
+        let those: BTreeSet<_> = those.iter().collect();
+        these
+            .iter()
+            .filter(|line| !those.contains(line))
+            .map(|line| format!("schema, {side} only: {line}"))
+            .collect()
+    };
+    let mut differences = only(&ours, &theirs, "source");
+    differences.extend(only(&theirs, &ours, "target"));
+    if differences.is_empty() {
+        differences.push("the schema's statements are in another order".to_owned());
+    }
+    Ok(differences)
+}
+
+fn schema(mut pg_dump: Command) -> Outcome<Vec<String>> {
+    let text = stdout(pg_dump.arg("--schema-only"))?;
+    // Comments name versions, and \restrict a random word, new in each dump.
+    let noise = ["--", "\\restrict", "\\unrestrict"];
+    Ok(text
+        .lines()
+        .filter(|line| !line.is_empty() && !noise.iter().any(|prefix| line.starts_with(prefix)))
+        .map(str::to_owned)
+        .collect())
+}

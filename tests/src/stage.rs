@@ -1,0 +1,292 @@
+//! A whole stage for a scenario: a source, a target, a controller, an agent that reaches both, and the CLI.
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Condvar, Mutex, PoisonError},
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    Context, Outcome,
+    cli::Cli,
+    cluster::{Cluster, ClusterOptions, free_port, scratch},
+    compare::{compare, compare_schemas},
+    ensure,
+    program::{Program, built},
+};
+
+/// The name that the target has at the controller.
+pub const TARGET: &str = "box";
+
+/// The name of the agent.
+pub const AGENT: &str = "mover";
+
+/// Stages at once: each has two servers and a migration, and a machine of two cores carries two of them.
+const STAGES_MAX: usize = 2;
+
+/// So much of each log is shown with a failure.
+const LOG_LINES_SHOWN: usize = 40;
+
+/// How a scenario wants its servers.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The server that is moved away from.
+    pub source: ClusterOptions,
+    /// The server that is moved to.
+    pub target: ClusterOptions,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        let with = |password: &str| ClusterOptions {
+            password: password.to_owned(),
+            ..ClusterOptions::default()
+        };
+        Self { source: with("source pa'ss"), target: with("target pa\\ss") }
+    }
+}
+
+/// Everything running. Dropped, everything is gone.
+pub struct Stage {
+    /// The agent; `None` between its death and its next start.
+    pub agent: Option<Program>,
+    /// The controller; `None` between its death and its next start.
+    pub controller: Option<Program>,
+    /// The server that is moved away from.
+    pub source: Cluster,
+    /// The server that is moved to.
+    pub target: Cluster,
+    /// The CLI, with the administrator's context.
+    pub cli: Cli,
+    port: u16,
+    folder: TempDir,
+    _place: Place,
+}
+
+/// Sets a stage up, plays `scene` on it and shows the logs if it fails.
+///
+/// # Errors
+/// What went wrong, be it with the stage or in the scene.
+pub fn play(plan: &Plan, scene: impl FnOnce(&mut Stage) -> Outcome) -> Outcome {
+    let mut stage = Stage::set_up(plan)?;
+    scene(&mut stage).context(|| stage.logs())
+}
+
+impl Stage {
+    /// Both servers, the controller, the agent, and the target made known.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn set_up(plan: &Plan) -> Outcome<Self> {
+        let place = Place::take();
+        let (source, target) =
+            (Cluster::start_with(&plan.source)?, Cluster::start_with(&plan.target)?);
+        let folder = tempfile::Builder::new().prefix("whimbrel-stage-").tempdir_in(scratch())?;
+        let context = folder.path().join("controller/admin.yaml");
+        let mut stage = Self {
+            agent: None,
+            controller: None,
+            source,
+            target,
+            cli: Cli::new(&context, folder.path()),
+            port: free_port()?,
+            folder,
+            _place: place,
+        };
+        stage.start_controller()?;
+        stage.enrol_agent()?;
+        stage.create_target()?;
+        Ok(stage)
+    }
+
+    /// The folder of the controller's and the agent's data, and of all logs.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The controller's address.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.folder().join(format!("{name}.log"))
+    }
+
+    /// Starts the controller, or starts it again on the same data and port.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn start_controller(&mut self) -> Outcome {
+        let mut command = Command::new(built("whimbrel-controller")?);
+        command.args(["serve", "--listen", &self.address(), "--data-dir"]);
+        command.arg(self.folder().join("controller"));
+        let mut program = Program::start(command, "controller", &self.log("controller"))?;
+        program.ready()?;
+        self.controller = Some(program);
+        Ok(())
+    }
+
+    fn enrol_agent(&mut self) -> Outcome {
+        let token = self.cli.ok(&["agent", "token", "create"])?;
+        let file = self.folder().join("join-token");
+        fs::write(&file, token.trim())?;
+        self.start_agent(&["--join-file", &file.display().to_string(), "--name", AGENT])
+    }
+
+    /// Starts the agent, with more arguments at its first start.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn start_agent(&mut self, arguments: &[&str]) -> Outcome {
+        let mut command = Command::new(built("whimbrel-agent")?);
+        command.arg("run").arg("--data-dir").arg(self.folder().join("agent")).args(arguments);
+        command.env("SOURCE_PASSWORD", self.source.password());
+        command.env("TARGET_PASSWORD", self.target.password());
+        let mut program = Program::start(command, "agent", &self.log("agent"))?;
+        program.ready()?;
+        self.agent = Some(program);
+        Ok(())
+    }
+
+    fn create_target(&self) -> Outcome {
+        let port = self.target.port().to_string();
+        let mut words = vec!["target", "create", TARGET, "--host", "127.0.0.1", "--port", &port];
+        words.extend(["--user", "postgres", "--password", "env:TARGET_PASSWORD"]);
+        words.extend(["--agent", AGENT]);
+        self.cli.ok(&words).map(drop)
+    }
+
+    /// `kill -9` of the controller.
+    ///
+    /// # Errors
+    /// When it can't be waited for.
+    pub fn kill_controller(&mut self) -> Outcome {
+        self.controller.take().map_or(Ok(()), |mut program| program.kill())
+    }
+
+    /// `kill -9` of the agent.
+    ///
+    /// # Errors
+    /// When it can't be waited for.
+    pub fn kill_agent(&mut self) -> Outcome {
+        self.agent.take().map_or(Ok(()), |mut program| program.kill())
+    }
+
+    /// `migration create NAME` from the source to the target, with more words behind.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn create(&self, name: &str, words: &[&str]) -> Outcome {
+        let from = self.from_source();
+        let from: Vec<&str> = from.iter().map(String::as_str).collect();
+        self.cli.ok(&[&["migration", "create", name], &from[..], words].concat()).map(drop)
+    }
+
+    /// The words that name target and source in `migration create`.
+    #[must_use]
+    pub fn from_source(&self) -> Vec<String> {
+        let source = format!("127.0.0.1:{}@postgres", self.source.port());
+        ["--target", TARGET, "--source", &source, "--source-password", "env:SOURCE_PASSWORD"]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    /// `migration VERB NAME --target box`, with more words behind.
+    ///
+    /// # Errors
+    /// When it does not exit 0.
+    pub fn migration(&self, verb: &str, name: &str, words: &[&str]) -> Outcome<String> {
+        self.cli.ok(&[&["migration", verb, name, "--target", TARGET], words].concat())
+    }
+
+    /// `migration wait NAME --for STATE`.
+    ///
+    /// # Errors
+    /// When the migration ends otherwise, is held, or takes longer than two minutes.
+    pub fn wait_for(&self, name: &str, state: &str) -> Outcome {
+        self.migration("wait", name, &["--for", state, "--timeout", "2m"])
+            .context(|| self.shown(name))
+            .map(drop)
+    }
+
+    fn shown(&self, name: &str) -> String {
+        self.cli.show(name).map_or_else(|error| error.to_string(), |shown| format!("{shown:#}"))
+    }
+
+    /// Fails unless a database is the same on both sides: rows, sequences, schema.
+    ///
+    /// # Errors
+    /// The differences.
+    pub fn assert_same(&self, database: &str) -> Outcome {
+        let mut sides = (self.source.connect(database)?, self.target.connect(database)?);
+        let mut found = compare(&mut sides.0, &mut sides.1)?;
+        found.differences.extend(compare_schemas(
+            self.source.client("pg_dump", database)?,
+            self.target.client("pg_dump", database)?,
+        )?);
+        ensure!(found.tables > 0, "{database} has no tables: nothing was compared");
+        ensure!(found.differences.is_empty(), "{}", found.differences.join("\n"));
+        Ok(())
+    }
+
+    /// Fails if the source has a slot, a publication or a session of ours.
+    ///
+    /// # Errors
+    /// What is left.
+    pub fn assert_source_clean(&self, database: &str) -> Outcome {
+        let left = self.source.psql(
+            database,
+            "select 'slot ' || slot_name from pg_replication_slots
+             union all select 'publication ' || pubname from pg_publication
+             union all select 'schema ' || nspname from pg_namespace where nspname like 'whimbrel%'
+             union all select 'event trigger ' || evtname from pg_event_trigger",
+        )?;
+        ensure!(left.is_empty(), "left on the source:\n{left}");
+        Ok(())
+    }
+
+    fn logs(&self) -> String {
+        let mut text = String::from("the scene failed; the ends of the logs:\n");
+        for name in ["controller", "agent", "cli"] {
+            let log = fs::read_to_string(self.log(name)).unwrap_or_default();
+            text += &format!("--- {name}\n{}\n", last_lines(&log));
+        }
+        text += &format!("--- source server\n{}\n", last_lines(&self.source.log()));
+        text += &format!("--- target server\n{}\n---", last_lines(&self.target.log()));
+        text
+    }
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
+}
+
+/// One of [`STAGES_MAX`] places.
+struct Place;
+
+static TAKEN: Mutex<usize> = Mutex::new(0);
+static FREED: Condvar = Condvar::new();
+
+impl Place {
+    fn take() -> Self {
+        let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = FREED
+            .wait_while(taken, |taken| *taken >= STAGES_MAX)
+            .unwrap_or_else(PoisonError::into_inner);
+        *taken += 1;
+        Self
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        FREED.notify_one();
+    }
+}
