@@ -1,1 +1,6 @@
-//! placeholder
+//! The agent: sits where it can reach the databases, dials out to the controller, acts, and reports facts. It never
+//! decides what a migration does next.
+
+pub mod fault;
+pub mod postgres;
+pub mod replication;

@@ -1,0 +1,161 @@
+//! What went wrong, and what becomes of it.
+//!
+//! Every error that a task can end with becomes a [`Fault`]: a stable code, what was being done to what, what to do, and
+//! one [`Policy`]. The policy of a PostgreSQL error is decided in one place, [`Fault::sql`], by its SQLSTATE class.
+use std::{borrow::Cow, fmt};
+
+use tokio_postgres::error::SqlState;
+use whimbrel_proto::agent::v1::{Failure, failure};
+
+pub use whimbrel_proto::agent::v1::failure::Policy;
+
+/// An error with its consequence. Its text never has a row's value or a secret: PostgreSQL's DETAIL and CONTEXT, which
+/// can, are dropped in [`Fault::sql`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What the controller does about it.
+    pub policy: Policy,
+    /// Stable, in the documentation's table of codes.
+    pub code: Cow<'static, str>,
+    /// What was being done to what, and the cause.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Fault {
+    /// Made from its parts; say the remedy with [`Fault::remedy`].
+    pub fn new(policy: Policy, code: &'static str, message: impl Into<String>) -> Self {
+        Self { policy, code: code.into(), message: message.into(), remedy: String::new() }
+    }
+
+    /// A person must mend it.
+    pub fn hold(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Policy::Hold, code, message)
+    }
+
+    /// It mends itself when tried again.
+    pub fn retry(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Policy::Retry, code, message)
+    }
+
+    /// A newer epoch owns the work.
+    pub fn fenced(doing: &str) -> Self {
+        Self::new(Policy::Fenced, "Fenced", format!("{doing}: a newer epoch owns the database now"))
+    }
+
+    /// With what to do about it.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = remedy.into();
+        self
+    }
+
+    /// An error of a PostgreSQL server or of the connection to it, while `doing` something.
+    pub fn sql(doing: impl fmt::Display, error: &tokio_postgres::Error) -> Self {
+        let Some(db) = error.as_db_error() else {
+            return Self::retry("ConnectionLost", format!("{doing}: {}", chain(error)))
+                .remedy("it is tried again; if it goes on, look at the server's log and the network between");
+        };
+        let policy = sqlstate_policy(db.code());
+        let code = sqlstate_code(db.code());
+        // Only severity, SQLSTATE and primary message: DETAIL and WHERE may quote rows.
+        let message = format!("{doing}: {} (SQLSTATE {})", db.message(), db.code().code());
+        let remedy = match policy {
+            Policy::Retry => "it is tried again; if it goes on, look at the server's log",
+            _ => "mend the cause on the server, then `whimbrel migration retry`",
+        };
+        Self { policy, code: code.into(), message, remedy: remedy.into() }
+    }
+}
+
+/// An error and its sources in one line: a connection's own text says only that it failed.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let next = cause.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Whether trying again can help, by SQLSTATE class (PostgreSQL manual, appendix "Error Codes"): 08 connection,
+/// 40 rollback (deadlock, serialization), 53 resources, 55P03 lock timeout, 57P shutdown, 58 system.
+fn sqlstate_policy(state: &SqlState) -> Policy {
+    match &state.code()[..2] {
+        "08" | "40" | "58" => Policy::Retry,
+        // Full disks and memory need somebody; too many connections pass.
+        "53" if *state == SqlState::TOO_MANY_CONNECTIONS => Policy::Retry,
+        "55" if *state == SqlState::LOCK_NOT_AVAILABLE || *state == SqlState::OBJECT_IN_USE => {
+            Policy::Retry
+        }
+        // 57014 is a cancelled query (a statement timeout of the server's, an operator): worth another try.
+        "57" => Policy::Retry,
+        _ => Policy::Hold,
+    }
+}
+
+fn sqlstate_code(state: &SqlState) -> &'static str {
+    match &state.code()[..2] {
+        "08" | "57" => "ServerUnavailable",
+        "22" => "InvalidData",
+        "23" => "ConstraintViolated",
+        "40" => "TransactionRolledBack",
+        "42" if *state == SqlState::INSUFFICIENT_PRIVILEGE => "InsufficientPrivilege",
+        "42" => "SchemaMismatch",
+        "53" if *state == SqlState::DISK_FULL => "DiskFull",
+        "53" => "InsufficientResources",
+        "55" => "ObjectNotReady",
+        _ => "PostgresError",
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self {
+            policy: failure::Policy::from(fault.policy).into(),
+            code: fault.code.into_owned(),
+            message: fault.message,
+            remedy: fault.remedy,
+        }
+    }
+}
+
+/// Names what was being done when a PostgreSQL call failed.
+pub trait Doing<T> {
+    /// Turns the error into a [`Fault`]. `doing` reads on: "copying public.orders".
+    fn doing(self, doing: impl fmt::Display) -> Result<T, Fault>;
+}
+
+impl<T> Doing<T> for Result<T, tokio_postgres::Error> {
+    fn doing(self, doing: impl fmt::Display) -> Result<T, Fault> {
+        self.map_err(|error| Fault::sql(doing, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_has_one_policy() {
+        assert_eq!(sqlstate_policy(&SqlState::T_R_DEADLOCK_DETECTED), Policy::Retry);
+        assert_eq!(sqlstate_policy(&SqlState::ADMIN_SHUTDOWN), Policy::Retry);
+        assert_eq!(sqlstate_policy(&SqlState::DISK_FULL), Policy::Hold);
+        assert_eq!(sqlstate_policy(&SqlState::UNIQUE_VIOLATION), Policy::Hold);
+        assert_eq!(sqlstate_code(&SqlState::INSUFFICIENT_PRIVILEGE), "InsufficientPrivilege");
+    }
+}

@@ -1,0 +1,299 @@
+//! Ordinary sessions: tokio-postgres over a [`Wire`], with the settings that everything here relies on.
+use std::{
+    fmt,
+    future::{Ready, poll_fn, ready},
+    io,
+    ops::{Deref, DerefMut},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time::timeout};
+use tokio_postgres::{
+    Config, Connection,
+    config::{SslMode as ConfigSslMode, SslNegotiation},
+    tls::{ChannelBinding, TlsConnect, TlsStream},
+};
+
+use super::{
+    ConnectError, ConnectProblem, Endpoint, SERVER_VERSION_MIN, SslMode, Wire,
+    dial::{dial, in_time},
+    safe_message,
+};
+use crate::fault::chain;
+
+/// In every session's startup packet: values in portable text forms, names always qualified, no timeout but our own,
+/// and an error instead of rows hidden by row security. Settings newer than PostgreSQL 10 are in [`LATER_SETTINGS`].
+const OPTIONS: &str = "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 \
+    -c timezone=UTC -c bytea_output=hex -c search_path= -c statement_timeout=0 -c lock_timeout=0 \
+    -c idle_in_transaction_session_timeout=0 -c client_min_messages=warning \
+    -c standard_conforming_strings=on -c row_security=off -c default_transaction_read_only=off";
+
+/// How long a session that is dropped may take to say goodbye; then its socket is closed. Longer would keep locks.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Timeouts that only later servers have: 14 and 17.
+pub(crate) const LATER_SETTINGS: &str = include_str!("later_settings.sql");
+
+pub(crate) const fn session_options() -> &'static str {
+    OPTIONS
+}
+
+/// A session. Its connection's task ends with it: at once, or within [`GOODBYE_TIMEOUT`] while a statement is under way.
+pub struct Client {
+    inner: tokio_postgres::Client,
+    /// Dropped with the session, which the connection's task sees.
+    _alive: oneshot::Sender<()>,
+    closed_because: Arc<OnceLock<String>>,
+    endpoint: Endpoint,
+    database: String,
+    server_version_num: u32,
+    server_version: String,
+    tls: bool,
+}
+
+/// Opens a session on `database`, with the application name `whimbrel/<purpose>`.
+///
+/// # Errors
+/// [`ConnectError`], within 10 s.
+pub async fn connect(
+    endpoint: &Endpoint,
+    database: &str,
+    purpose: &str,
+) -> Result<Client, ConnectError> {
+    let first = in_time(endpoint, database, open(endpoint, database, purpose)).await;
+    match first {
+        // As libpq: a server that takes us only without TLS (`hostnossl`) says so after the handshake.
+        Err(error)
+            if endpoint.ssl_mode == SslMode::Prefer
+                && error.problem == ConnectProblem::NoPgHbaEntry =>
+        {
+            let plain = Endpoint { ssl_mode: SslMode::Disable, ..endpoint.clone() };
+            in_time(endpoint, database, open(&plain, database, purpose)).await.map_err(|_| error)
+        }
+        other => other,
+    }
+}
+
+async fn open(endpoint: &Endpoint, database: &str, purpose: &str) -> Result<Client, ConnectError> {
+    let wire = dial(endpoint, database).await?;
+    let tls = wire.is_tls();
+    let (inner, connection) = config(endpoint, database, purpose)
+        .connect_raw(wire, Negotiated)
+        .await
+        .map_err(|error| ConnectError::from_login(endpoint, database, &error))?;
+    let server_version = connection.parameter("server_version").unwrap_or_default().to_owned();
+    let closed_because = Arc::new(OnceLock::new());
+    let (alive, dropped) = oneshot::channel();
+    tokio::spawn(run(connection, dropped, Arc::clone(&closed_because)));
+    let mut client = Client {
+        inner,
+        _alive: alive,
+        closed_because,
+        endpoint: endpoint.clone(),
+        database: database.to_owned(),
+        server_version_num: 0,
+        server_version,
+        tls,
+    };
+    client.settle().await?;
+    Ok(client)
+}
+
+fn config(endpoint: &Endpoint, database: &str, purpose: &str) -> Config {
+    let mut config = Config::new();
+    config
+        .user(&endpoint.user)
+        .dbname(database)
+        .application_name(format!("whimbrel/{purpose}"))
+        .options(OPTIONS)
+        // TLS is agreed on already: this makes the driver take the wire as it is, with its channel binding.
+        .ssl_mode(ConfigSslMode::Require)
+        .ssl_negotiation(SslNegotiation::Direct)
+        .host(&endpoint.host);
+    if let Some(password) = &endpoint.password {
+        config.password(password.expose());
+    }
+    config
+}
+
+/// Drives the connection until the session is dropped or the connection ends.
+async fn run(
+    mut connection: Connection<Wire, Wire>,
+    mut dropped: oneshot::Receiver<()>,
+    closed_because: Arc<OnceLock<String>>,
+) {
+    tokio::select! {
+        () = drive(&mut connection, &closed_because) => return,
+        _ = &mut dropped => {}
+    }
+    // The driver says Terminate when nothing is under way, so that the server logs no lost connection.
+    if timeout(GOODBYE_TIMEOUT, drive(&mut connection, &closed_because)).await.is_err() {
+        tracing::debug!("a session was closed in the middle of a statement");
+    }
+}
+
+/// Notices are dropped: tokio-postgres would log them, and they can quote rows.
+async fn drive(connection: &mut Connection<Wire, Wire>, closed_because: &OnceLock<String>) {
+    while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+        let Err(error) = message else { continue };
+        closed_because.get_or_init(|| match error.as_db_error() {
+            Some(refusal) => {
+                let code = refusal.code().code();
+                format!("{} (SQLSTATE {code})", safe_message(code, refusal.message()))
+            }
+            None => chain(&error),
+        });
+        return;
+    }
+}
+
+impl Client {
+    /// Asks for the version and turns off the timeouts that only later servers have.
+    async fn settle(&mut self) -> Result<(), ConnectError> {
+        let login = |error| ConnectError::from_login(&self.endpoint, &self.database, &error);
+        let row = self
+            .inner
+            .query_one("select pg_catalog.current_setting('server_version_num')::int4", &[])
+            .await
+            .map_err(login)?;
+        let version: i32 = row.try_get(0).map_err(login)?;
+        self.server_version_num = u32::try_from(version).unwrap_or_default();
+        if self.server_version_num < SERVER_VERSION_MIN {
+            let cause = format!("the server is PostgreSQL {}", self.server_version);
+            let problem = ConnectProblem::ServerTooOld;
+            return Err(ConnectError::new(problem, &self.endpoint, &self.database, cause));
+        }
+        self.inner.batch_execute(LATER_SETTINGS).await.map_err(login)
+    }
+
+    /// `server_version_num`: 150018.
+    #[must_use]
+    pub const fn server_version_num(&self) -> u32 {
+        self.server_version_num
+    }
+
+    /// The major version: 15.
+    #[must_use]
+    pub const fn server_major(&self) -> u32 {
+        self.server_version_num / 10_000
+    }
+
+    /// `server_version` without the packager's words: "15.18".
+    #[must_use]
+    pub fn server_version(&self) -> &str {
+        self.server_version.split(' ').next().unwrap_or_default()
+    }
+
+    /// Whether the connection is encrypted.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// The server that it is connected to.
+    #[must_use]
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The database that it is connected to.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// What ended the connection, if the server or the network did: a statement that was under way says only
+    /// "connection closed".
+    #[must_use]
+    pub fn closed_because(&self) -> Option<&str> {
+        self.closed_because.get().map(String::as_str)
+    }
+
+    /// Asks the server to cancel the statement under way, over a connection of its own.
+    ///
+    /// # Errors
+    /// [`ConnectError`]. That the statement was cancelled is not told: it fails with SQLSTATE 57014 then.
+    pub async fn cancel(&self) -> Result<(), ConnectError> {
+        self.canceller().cancel().await
+    }
+
+    /// A handle that cancels this session's statement and can be held elsewhere.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        Canceller {
+            token: self.inner.cancel_token(),
+            endpoint: self.endpoint.clone(),
+            database: self.database.clone(),
+        }
+    }
+}
+
+/// Cancels a session's statement.
+#[derive(Clone)]
+pub struct Canceller {
+    token: tokio_postgres::CancelToken,
+    endpoint: Endpoint,
+    database: String,
+}
+
+impl Canceller {
+    /// See [`Client::cancel`].
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn cancel(&self) -> Result<(), ConnectError> {
+        let (endpoint, database) = (&self.endpoint, self.database.as_str());
+        let work = async {
+            let wire = dial(endpoint, database).await?;
+            self.token
+                .cancel_query_raw(wire, Negotiated)
+                .await
+                .map_err(|error| ConnectError::from_login(endpoint, database, &error))
+        };
+        in_time(endpoint, database, work).await
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("address", &self.endpoint.address())
+            .field("database", &self.database)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Deref for Client {
+    type Target = tokio_postgres::Client;
+
+    fn deref(&self) -> &Self::Target {
+        &self.inner
+    }
+}
+
+impl DerefMut for Client {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.inner
+    }
+}
+
+/// Tells tokio-postgres that TLS is agreed on already.
+struct Negotiated;
+
+impl TlsConnect<Wire> for Negotiated {
+    type Stream = Wire;
+    type Error = io::Error;
+    type Future = Ready<io::Result<Wire>>;
+
+    fn connect(self, wire: Wire) -> Self::Future {
+        ready(Ok(wire))
+    }
+}
+
+impl TlsStream for Wire {
+    fn channel_binding(&self) -> ChannelBinding {
+        Self::channel_binding(self)
+            .map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
+    }
+}

@@ -1,0 +1,189 @@
+//! A socket to a server, with TLS as asked, before the first message of the protocol.
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::BytesMut;
+use postgres_protocol::message::frontend;
+use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
+    net::{TcpStream, UnixStream, lookup_host},
+    time::timeout,
+};
+
+use super::{ConnectError, ConnectProblem, Endpoint, SslMode, tls};
+
+/// For all of dialling and logging in. A server that is there answers in milliseconds; ten seconds is for one that is
+/// far away, or that is forking for many at once.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A dead peer must be found before the controller gives up waiting: 30 s of silence, then 3 probes 10 s apart.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// Unacknowledged bytes break the connection after this; keepalives don't run while some are under way.
+const USER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Addresses of one name that are tried; the deadline bounds them too.
+const ADDRESSES_MAX: usize = 8;
+
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A connected socket, encrypted or not.
+pub(crate) struct Wire {
+    socket: Box<dyn Duplex>,
+    tls: bool,
+    /// `tls-server-end-point` (RFC 5929), where the certificate has it.
+    channel_binding: Option<Vec<u8>>,
+}
+
+impl Wire {
+    pub(crate) const fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    pub(crate) fn channel_binding(&self) -> Option<Vec<u8>> {
+        self.channel_binding.clone()
+    }
+}
+
+/// Connects to the server and agrees on TLS. The caller bounds it with [`CONNECT_TIMEOUT`].
+///
+/// # Errors
+/// [`ConnectError`] with the place where it went wrong.
+pub(crate) async fn dial(endpoint: &Endpoint, database: &str) -> Result<Wire, ConnectError> {
+    if endpoint.is_unix() {
+        let path = format!("{}/.s.PGSQL.{}", endpoint.host, endpoint.port);
+        let socket = UnixStream::connect(path)
+            .await
+            .map_err(|error| ConnectError::from_io(endpoint, database, &error))?;
+        return Ok(Wire { socket: Box::new(socket), tls: false, channel_binding: None });
+    }
+    let socket = connect_tcp(endpoint, database).await?;
+    negotiate(endpoint, database, socket).await
+}
+
+async fn connect_tcp(endpoint: &Endpoint, database: &str) -> Result<TcpStream, ConnectError> {
+    let unresolvable = |cause: String| {
+        ConnectError::new(ConnectProblem::HostUnresolvable, endpoint, database, cause)
+    };
+    let addresses = lookup_host((endpoint.host.as_str(), endpoint.port))
+        .await
+        .map_err(|error| unresolvable(format!("resolving the host's name: {error}")))?;
+    let mut last = unresolvable("the host's name has no address".to_owned());
+    for address in addresses.take(ADDRESSES_MAX) {
+        match TcpStream::connect(address).await {
+            Ok(socket) => {
+                tune(&socket).map_err(|error| ConnectError::from_io(endpoint, database, &error))?;
+                return Ok(socket);
+            }
+            Err(error) => last = ConnectError::from_io(endpoint, database, &error),
+        }
+    }
+    Err(last)
+}
+
+fn tune(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_RETRIES);
+    let socket = SockRef::from(socket);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
+}
+
+async fn negotiate(
+    endpoint: &Endpoint,
+    database: &str,
+    mut socket: TcpStream,
+) -> Result<Wire, ConnectError> {
+    let plain = |socket| Wire { socket: Box::new(socket), tls: false, channel_binding: None };
+    if endpoint.ssl_mode == SslMode::Disable {
+        return Ok(plain(socket));
+    }
+    // Before a byte is sent: a missing root file is our own mistake, whatever the server says.
+    let config = tls::client_config(endpoint.ssl_mode)
+        .map_err(|error| error.into_connect_error(endpoint, database))?;
+    let answer = ask_for_tls(&mut socket)
+        .await
+        .map_err(|error| ConnectError::from_io(endpoint, database, &error))?;
+    match answer {
+        b'S' => {}
+        b'N' if endpoint.ssl_mode == SslMode::Prefer => return Ok(plain(socket)),
+        b'N' => {
+            let cause = "the server has no TLS";
+            let problem = ConnectProblem::TlsNotSupported;
+            return Err(ConnectError::new(problem, endpoint, database, cause));
+        }
+        other => {
+            let cause = format!("answered a request for TLS with {other:#04x}");
+            return Err(ConnectError::new(ConnectProblem::NotPostgres, endpoint, database, cause));
+        }
+    }
+    let failed =
+        |cause: String| ConnectError::new(ConnectProblem::TlsFailed, endpoint, database, cause);
+    let name = ServerName::try_from(endpoint.host.clone())
+        .map_err(|_| failed("the host is no name that a certificate can have".to_owned()))?;
+    let socket = tokio_rustls::TlsConnector::from(Arc::new(config))
+        .connect(name, socket)
+        .await
+        .map_err(|error| failed(tls::explain(&error)))?;
+    let channel_binding = tls::channel_binding(socket.get_ref().1);
+    Ok(Wire { socket: Box::new(socket), tls: true, channel_binding })
+}
+
+/// Exactly one byte is read in plain text: more could have been slipped in by somebody between (CVE-2021-23222).
+async fn ask_for_tls(socket: &mut TcpStream) -> io::Result<u8> {
+    let mut request = BytesMut::with_capacity(8);
+    frontend::ssl_request(&mut request);
+    socket.write_all(&request).await?;
+    socket.read_u8().await
+}
+
+/// Bounds `work` by [`CONNECT_TIMEOUT`].
+pub(crate) async fn in_time<T, E: From<ConnectError>>(
+    endpoint: &Endpoint,
+    database: &str,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    timeout(CONNECT_TIMEOUT, work).await.unwrap_or_else(|_| {
+        let cause = format!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
+        let problem = ConnectProblem::ConnectTimeout;
+        Err(ConnectError::new(problem, endpoint, database, cause).into())
+    })
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

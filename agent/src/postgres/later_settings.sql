@@ -1,0 +1,3 @@
+select pg_catalog.set_config(name, '0', false)
+from pg_catalog.pg_settings
+where name in ('idle_session_timeout', 'transaction_timeout');

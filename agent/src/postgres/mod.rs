@@ -1,0 +1,30 @@
+//! How the agent reaches a PostgreSQL server: dialling, TLS, passwords, sessions, client programs, quoting.
+//!
+//! Knows no migration. Every connection of this process, ordinary or for replication, is dialled by [`dial`], so that
+//! both have the same rules for TLS and the same errors. No error and no log line here has a password, and none has
+//! PostgreSQL's DETAIL or CONTEXT, which can quote rows.
+
+mod child;
+mod client;
+mod connect_error;
+mod dial;
+mod endpoint;
+pub mod pgpass;
+mod programs;
+mod quote;
+mod safe;
+mod tls;
+
+pub use child::ChildEnvironment;
+pub use client::{Canceller, Client, connect};
+pub use connect_error::{ConnectError, ConnectProblem};
+pub use endpoint::{Endpoint, Password, SslMode};
+pub use programs::{Program, Programs, ProgramsError, Tools, Version};
+pub use quote::{identifier, literal, qualified};
+pub use safe::safe_message;
+
+pub(crate) use client::{LATER_SETTINGS, session_options};
+pub(crate) use dial::{Wire, dial, in_time};
+
+/// `server_version_num` of the oldest server that a connection is made to.
+pub const SERVER_VERSION_MIN: u32 = 100_000;

@@ -1,0 +1,124 @@
+//! A connection with `replication=database`: commands first, then the stream.
+use std::{collections::HashMap, fmt};
+
+use whimbrel_proto::Lsn;
+
+use super::{
+    error::ReplicationError,
+    frames::Frames,
+    login::login,
+    options::StreamOptions,
+    query::{self, Rows},
+    stream::ReplicationStream,
+};
+use crate::postgres::{
+    ConnectError, ConnectProblem, Endpoint, LATER_SETTINGS, SERVER_VERSION_MIN, SslMode, dial,
+    in_time,
+};
+
+/// A walsender of our own. It takes one command at a time; the snapshot that a slot exported dies at the next one.
+pub struct ReplicationConnection {
+    pub(super) frames: Frames,
+    parameters: HashMap<String, String>,
+    server_version_num: u32,
+    address: String,
+}
+
+impl ReplicationConnection {
+    /// Connects to `database` for replication, with the application name `whimbrel/<purpose>`.
+    ///
+    /// # Errors
+    /// [`ReplicationError::Connect`], within 10 s; SQLSTATE 42501 when the role has no REPLICATION.
+    pub async fn connect(
+        endpoint: &Endpoint,
+        database: &str,
+        purpose: &str,
+    ) -> Result<Self, ReplicationError> {
+        match in_time(endpoint, database, open(endpoint, database, purpose)).await {
+            // As libpq, and as ordinary sessions do.
+            Err(ReplicationError::Connect(error))
+                if endpoint.ssl_mode == SslMode::Prefer
+                    && error.problem == ConnectProblem::NoPgHbaEntry =>
+            {
+                let plain = Endpoint { ssl_mode: SslMode::Disable, ..endpoint.clone() };
+                let again = in_time(endpoint, database, open(&plain, database, purpose)).await;
+                again.map_err(|_| error.into())
+            }
+            other => other,
+        }
+    }
+
+    /// `server_version_num`: 150018.
+    #[must_use]
+    pub const fn server_version_num(&self) -> u32 {
+        self.server_version_num
+    }
+
+    /// A parameter that the server told at login: `server_version`, `server_encoding`…
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(String::as_str)
+    }
+
+    /// Whether the connection is encrypted.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        self.frames.wire().is_tls()
+    }
+
+    /// Runs a command or a query of a few rows, values as text. `doing` stands in the error.
+    ///
+    /// # Errors
+    /// [`ReplicationError`]; after [`ReplicationError::Server`] the connection can be used on.
+    pub async fn query(&mut self, sql: &str, doing: &str) -> Result<Rows, ReplicationError> {
+        query::run(&mut self.frames, sql, doing).await
+    }
+
+    /// Starts streaming from `slot`, after `from` or the slot's confirmed position, whichever is *later*: a slot that is
+    /// ahead of the reader must be refused by the reader before.
+    ///
+    /// # Errors
+    /// [`ReplicationError`]; SQLSTATE 55006 while another connection holds the slot.
+    pub async fn start(
+        self,
+        slot: &str,
+        from: Lsn,
+        options: &StreamOptions,
+    ) -> Result<ReplicationStream, ReplicationError> {
+        ReplicationStream::start(self, slot, from, options).await
+    }
+}
+
+async fn open(
+    endpoint: &Endpoint,
+    database: &str,
+    purpose: &str,
+) -> Result<ReplicationConnection, ReplicationError> {
+    let mut frames = Frames::new(dial(endpoint, database).await?);
+    let parameters = login(&mut frames, endpoint, database, purpose).await?;
+    let mut connection = ReplicationConnection {
+        frames,
+        parameters,
+        server_version_num: 0,
+        address: endpoint.address(),
+    };
+    let sql = "select pg_catalog.current_setting('server_version_num')";
+    let rows = connection.query(sql, "asking for the server's version").await?;
+    let version = rows.first().and_then(|row| row.first()).cloned().flatten();
+    connection.server_version_num = version.and_then(|text| text.parse().ok()).unwrap_or_default();
+    if connection.server_version_num < SERVER_VERSION_MIN {
+        let cause = "it is older than PostgreSQL 10";
+        let problem = ConnectProblem::ServerTooOld;
+        return Err(ConnectError::new(problem, endpoint, database, cause).into());
+    }
+    connection.query(LATER_SETTINGS, "setting up the session").await?;
+    Ok(connection)
+}
+
+impl fmt::Debug for ReplicationConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplicationConnection")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
