@@ -52,7 +52,8 @@ impl Source {
 
     /// A file that may exist only in a test of the rules.
     pub(crate) fn parse(path: &str, text: &str) -> Self {
-        let file = syn::parse_file(text).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let parsed = syn::parse_file(text).map_err(|error| format!("{path}: {error}"));
+        let file = parsed.expect("a source file is Rust");
         let is_test = path.starts_with("tests/") || path.split('/').any(|part| part == "tests");
         Self { path: path.to_owned(), text: text.to_owned(), file, is_test }
     }
