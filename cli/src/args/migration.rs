@@ -1,0 +1,255 @@
+//! `whimbrel migration …`.
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Subcommand, ValueEnum};
+use whimbrel_proto::v1;
+
+use super::{SecretArg, server::SslModeArg};
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  whimbrel migration create move1 --target prod --source old-db:5432@admin --source-password env:OLD_PW \\
+      --database salesdb --mode online
+  whimbrel migration create move1 --target prod --properties body.json --mode online
+
+SECRET names a password without telling it: env:VAR, file:PATH and pgpass are looked up by the agent, on its machine;
+prompt and stdin are read here and sealed to the agents that take the work.";
+
+/// Verbs for migrations.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MigrationCommand {
+    /// Can this name be used? Exit status 0 yes, 4 taken, 2 not a name
+    CheckName(MigrationRef),
+    /// Define a migration and start it
+    #[command(after_help = CREATE_EXAMPLES)]
+    Create(Create),
+    /// Say yes to overwriting the target's databases
+    ConfirmOverwrite(MigrationRef),
+    /// Give a new password
+    Update(Update),
+    /// Migrations, newest first
+    List(List),
+    /// One migration, its whole state
+    Show(Show),
+    /// Progress, live
+    Watch(MigrationRef),
+    /// Wait until it reaches a state or a substate
+    #[command(
+        after_help = "Example:\n  whimbrel migration wait move1 --target prod --for WaitingForCutoverTrigger \
+                            --timeout 2h"
+    )]
+    Wait(Wait),
+    /// What happened
+    Events(Events),
+    /// Stop the stream at the source's last change and switch to the target
+    Cutover(Cutover),
+    /// Give up, and take what is ours off the source
+    Cancel(Steer),
+    /// Stand still until `resume`
+    Pause(Steer),
+    /// Go on after `pause`
+    Resume(Steer),
+    /// Go on after a hold was mended
+    Retry(Steer),
+    /// Forget a migration that is over
+    Delete(MigrationRef),
+}
+
+/// A migration by its name and its target's.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MigrationRef {
+    /// The migration's name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The target that it belongs to
+    #[arg(long, value_name = "T")]
+    pub(crate) target: String,
+}
+
+/// Options of `migration create`.
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    #[command(flatten)]
+    pub(crate) migration: MigrationRef,
+    /// JSON or YAML file with the body of `az postgres flexible-server migration create`; an option wins over it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) properties: Option<PathBuf>,
+    /// The source server
+    // Read later (SourceArg): the argument parser's message would repeat a URL with its password.
+    #[arg(long, value_name = "HOST:PORT@USER")]
+    pub(crate) source: Option<String>,
+    /// Where the source's password is
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) source_password: Option<SecretArg>,
+    /// A password for the target that wins over the target's own, for this migration
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) target_password: Option<SecretArg>,
+    /// Where the source runs: OnPremises, AWS_RDS, GCP_CloudSQL, …
+    #[arg(long, value_name = "S")]
+    pub(crate) source_type: Option<String>,
+    /// What the connection to the source asks of TLS
+    #[arg(long, value_name = "M", ignore_case = true)]
+    pub(crate) ssl_mode: Option<SslModeArg>,
+    /// A database to move; may be repeated
+    #[arg(long = "database", value_name = "D")]
+    pub(crate) databases: Vec<String>,
+    /// Whether the application may keep writing meanwhile
+    #[arg(long, ignore_case = true)]
+    pub(crate) mode: Option<ModeArg>,
+    /// Check, move, or both
+    #[arg(long, ignore_case = true)]
+    pub(crate) option: Option<OptionArg>,
+    /// Databases that exist on the target are replaced
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) overwrite: Option<bool>,
+    /// Move roles and their memberships too
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) migrate_roles: Option<bool>,
+    /// The agent that acts, if not the target's
+    #[arg(long, value_name = "A")]
+    pub(crate) agent: Option<String>,
+    /// The agent that acts on the source, if it is another
+    #[arg(long, value_name = "A")]
+    pub(crate) source_agent: Option<String>,
+    /// Wait until it is over, or waits for its cutover
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+/// `--mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModeArg {
+    /// Copy once; writes to the source must have stopped
+    Offline,
+    /// Copy, then follow the source's changes until the cutover
+    Online,
+}
+
+impl From<ModeArg> for v1::MigrationMode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Offline => Self::Offline,
+            ModeArg::Online => Self::Online,
+        }
+    }
+}
+
+/// `--option`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OptionArg {
+    /// Only check
+    Validate,
+    /// Only move
+    Migrate,
+    /// Check, then move unless a check failed
+    #[value(alias = "validateandmigrate")]
+    ValidateAndMigrate,
+}
+
+impl From<OptionArg> for v1::MigrationOption {
+    fn from(option: OptionArg) -> Self {
+        match option {
+            OptionArg::Validate => Self::Validate,
+            OptionArg::Migrate => Self::Migrate,
+            OptionArg::ValidateAndMigrate => Self::ValidateAndMigrate,
+        }
+    }
+}
+
+/// Options of `migration update`.
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    #[command(flatten)]
+    pub(crate) migration: MigrationRef,
+    /// Where the source's password is now
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) source_password: Option<SecretArg>,
+    /// Where the target's password is now, for this migration
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) target_password: Option<SecretArg>,
+}
+
+/// Options of `migration list`.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only those of this target
+    #[arg(long, value_name = "T")]
+    pub(crate) target: Option<String>,
+    /// Those that are not over, or all
+    #[arg(long, ignore_case = true)]
+    pub(crate) filter: Option<FilterArg>,
+}
+
+/// `--filter`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FilterArg {
+    /// Those that are not over
+    Active,
+    /// All
+    All,
+}
+
+/// Options of `migration show`.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub(crate) migration: MigrationRef,
+    /// Each table too
+    #[arg(long)]
+    pub(crate) tables: bool,
+}
+
+/// Options of `migration wait`.
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    #[command(flatten)]
+    pub(crate) migration: MigrationRef,
+    /// The state or the substate, as `migration show` names it
+    #[arg(long = "for", value_name = "STATE|SUBSTATE")]
+    pub(crate) awaited: String,
+    /// Give up after this long (exit status 6), like 10m; without it, wait as long as it takes
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<humantime::Duration>,
+}
+
+/// Options of `migration events`.
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    #[command(flatten)]
+    pub(crate) migration: MigrationRef,
+    /// Go on with what happens, until the migration is over
+    #[arg(long)]
+    pub(crate) follow: bool,
+}
+
+/// Options of `migration cutover`.
+#[derive(Debug, Args)]
+pub(crate) struct Cutover {
+    #[command(flatten)]
+    pub(crate) migration: MigrationRef,
+    /// Only this database; may be repeated
+    #[arg(long = "database", value_name = "D")]
+    pub(crate) databases: Vec<String>,
+    /// Refuse when the lag is more than this; without it, all that is pending is applied
+    #[arg(long, value_name = "TIME")]
+    pub(crate) max_latency: Option<humantime::Duration>,
+    /// Stop the source's writes for the time of the cutover
+    #[arg(long)]
+    pub(crate) fence: bool,
+    /// Go on though the source is still written to; what is written later stays behind
+    #[arg(long)]
+    pub(crate) allow_source_writes: bool,
+    /// Wait until it is done, or stepped back (exit status 1)
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+/// Options of cancel, pause, resume and retry.
+#[derive(Debug, Args)]
+pub(crate) struct Steer {
+    #[command(flatten)]
+    pub(crate) migration: MigrationRef,
+    /// Only this database; may be repeated
+    #[arg(long = "database", value_name = "D")]
+    pub(crate) databases: Vec<String>,
+}

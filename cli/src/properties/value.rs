@@ -1,0 +1,101 @@
+//! Values of keys: `"True"` and `true` alike, words in any case, `null` as if the key were not there.
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use whimbrel_proto::v1::{MigrationMode, MigrationOption, SslMode};
+
+use super::{Problem, node::Node};
+use crate::{secret::Password, words};
+
+pub(super) fn refuse(key: &str, expected: &'static str, node: &Node) -> Problem {
+    Problem::Value { key: key.to_owned(), expected, found: node.kind() }
+}
+
+pub(super) fn text(key: &str, node: &Node) -> Result<Option<String>, Problem> {
+    match node {
+        Node::Null => Ok(None),
+        Node::Text(text) if !text.trim().is_empty() => Ok(Some(text.clone())),
+        _ => Err(refuse(key, "a text", node)),
+    }
+}
+
+/// As it is: a password may begin or end with a space, or consist of them.
+pub(super) fn password(key: &str, node: &Node) -> Result<Option<Password>, Problem> {
+    match node {
+        Node::Null => Ok(None),
+        Node::Text(text) if !text.is_empty() => Ok(Some(Password::new(text.clone()))),
+        _ => Err(refuse(key, "a text in quotes", node)),
+    }
+}
+
+pub(super) fn boolean(key: &str, node: &Node) -> Result<Option<bool>, Problem> {
+    match node {
+        Node::Null => Ok(None),
+        Node::Bool(value) => Ok(Some(*value)),
+        Node::Text(text) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
+        Node::Text(text) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
+        _ => Err(refuse(key, "true or false", node)),
+    }
+}
+
+pub(super) fn names(key: &str, node: &Node) -> Result<Option<Vec<String>>, Problem> {
+    let expected = "a list of database names";
+    match node {
+        Node::Null => Ok(None),
+        Node::List(nodes) => {
+            let name = |node: &Node| match node {
+                Node::Text(text) if !text.is_empty() => Ok(text.clone()),
+                _ => Err(refuse(&format!("{key}[]"), "a text", node)),
+            };
+            nodes.iter().map(name).collect::<Result<_, _>>().map(Some)
+        }
+        _ => Err(refuse(key, expected, node)),
+    }
+}
+
+pub(super) fn mode(key: &str, node: &Node) -> Result<Option<MigrationMode>, Problem> {
+    word(key, node, "Offline or Online", words::parse_mode)
+}
+
+pub(super) fn option(key: &str, node: &Node) -> Result<Option<MigrationOption>, Problem> {
+    word(key, node, "Validate, Migrate or ValidateAndMigrate", words::parse_option)
+}
+
+pub(super) fn ssl_mode(key: &str, node: &Node) -> Result<Option<SslMode>, Problem> {
+    word(key, node, "Prefer, Require, VerifyCA or VerifyFull", words::parse_ssl_mode)
+}
+
+/// RFC 3339; without an offset it is UTC, as the key says.
+pub(super) fn time(key: &str, node: &Node) -> Result<Option<Timestamp>, Problem> {
+    let parse = |text: &str| {
+        let text = text.trim();
+        text.parse::<Timestamp>().ok().or_else(|| {
+            let civil = text.parse::<DateTime>().ok()?;
+            Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+        })
+    };
+    word(key, node, "a time like 2026-01-31T22:00:00Z", parse)
+}
+
+/// An agent's name; the field has a server's resource id here.
+pub(super) fn agent(key: &str, node: &Node) -> Result<Option<String>, Problem> {
+    let parse = |text: &str| (!text.contains('/')).then(|| text.to_owned());
+    word(key, node, "the name of an agent (whimbrel agent list)", parse)
+}
+
+fn word<T>(
+    key: &str,
+    node: &Node,
+    expected: &'static str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Problem> {
+    match node {
+        Node::Null => Ok(None),
+        Node::Text(text) => match parse(text) {
+            Some(value) => Ok(Some(value)),
+            None => {
+                let found = if text.is_empty() { "an empty text" } else { "something else" };
+                Err(Problem::Value { key: key.to_owned(), expected, found })
+            }
+        },
+        _ => Err(refuse(key, expected, node)),
+    }
+}

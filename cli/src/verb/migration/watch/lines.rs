@@ -1,0 +1,128 @@
+//! A line a change, for logs: events, states, each tenth of the copy. Not a line an update: those come many a second.
+use std::collections::HashMap;
+
+use whimbrel_proto::v1::WatchMigrationResponse;
+
+use crate::render::{
+    bytes, database::Database, event::Event, migration::Migration, next::next, seconds,
+};
+
+/// A line is due whenever the copy has come this much further, in percent.
+const PERCENT_STEP: f64 = 10.0;
+
+/// What was said last.
+#[derive(Default)]
+pub(super) struct Lines {
+    place: String,
+    databases: HashMap<String, String>,
+    next: Option<String>,
+}
+
+impl Lines {
+    /// The lines for what is new.
+    pub(super) fn changes(
+        &mut self,
+        response: &WatchMigrationResponse,
+        migration: &Migration,
+    ) -> Vec<String> {
+        let mut lines: Vec<_> =
+            response.events.iter().map(|event| Event::from(event).line()).collect();
+        let place = migration.where_it_is();
+        if self.place != place {
+            lines.push(format!("{}: {place}", migration.name));
+            self.place = place;
+        }
+        for (name, database) in migration.databases() {
+            let key = key(database);
+            if self.databases.get(name) != Some(&key) {
+                lines.push(format!("{name}: {}", describe(database)));
+                self.databases.insert(name.clone(), key);
+            }
+        }
+        // While it simply runs, "next" is this very command.
+        let next = next(migration).filter(|next| !next.contains("migration watch"));
+        if self.next != next {
+            lines.extend(next.as_ref().map(|next| format!("next: {next}")));
+            self.next = next;
+        }
+        lines
+    }
+}
+
+/// What makes a new line of a database due.
+fn key(database: &Database) -> String {
+    format!(
+        "{:?} {:?} {:?} {:?} {}",
+        database.migration_state,
+        database.migration_operation,
+        database.message,
+        database.hold.as_ref().map(|hold| (hold.kind, &hold.code)),
+        (database.percent / PERCENT_STEP).floor(),
+    )
+}
+
+/// One database, in a line.
+pub(super) fn describe(database: &Database) -> String {
+    let mut parts = vec![database.migration_state.unwrap_or("-").to_owned()];
+    parts.extend(database.migration_operation.clone());
+    if database.streams {
+        parts.push(format!("latency {:.2} s", database.latency));
+        parts.push(format!("{} behind", bytes(database.lag_bytes)));
+        parts.push(format!("{} changes applied", database.applied_changes));
+    } else if database.total_bytes > 0 {
+        let (copied, total) = (bytes(database.copied_bytes), bytes(database.total_bytes));
+        parts.push(format!("{:.0} % ({copied} of {total})", database.percent));
+        parts.extend(database.eta_seconds.map(|eta| format!("{} left", seconds(eta))));
+    }
+    if let Some(hold) = &database.hold {
+        parts.push(format!("{} {}: {} {}", hold.kind, hold.code, hold.message, hold.remedy));
+    } else {
+        parts.extend(database.message.clone());
+    }
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use whimbrel_proto::v1::{
+        self, DatabaseStatus, MigrationEvent, MigrationStatus, Progress,
+        migration_status::{State, SubState},
+    };
+
+    use super::*;
+
+    fn at(percent: f64, sub_state: SubState) -> Migration {
+        let progress = Progress { percent, total_bytes: 100, ..<_>::default() };
+        let database =
+            DatabaseStatus { database: "d".into(), progress: Some(progress), ..<_>::default() };
+        let status = MigrationStatus {
+            state: State::InProgress.into(),
+            sub_state: sub_state.into(),
+            databases: vec![database],
+            ..<_>::default()
+        };
+        let name = "targets/t/migrations/m".into();
+        (&v1::Migration { name, status: Some(status), ..<_>::default() }).into()
+    }
+
+    #[test]
+    fn an_update_that_changes_nothing_to_speak_of_is_no_line() {
+        let mut lines = Lines::default();
+        let none = WatchMigrationResponse::default();
+        assert_eq!(lines.changes(&none, &at(1.0, SubState::MigratingData)).len(), 2);
+        for percent in [2.0, 5.0, 9.9] {
+            assert!(lines.changes(&none, &at(percent, SubState::MigratingData)).is_empty());
+        }
+        assert_eq!(lines.changes(&none, &at(10.0, SubState::MigratingData)).len(), 1);
+    }
+
+    #[test]
+    fn an_event_and_what_to_do_next_are_lines() {
+        let mut lines = Lines::default();
+        let event = MigrationEvent { r#type: "CopyFinished".into(), ..<_>::default() };
+        let response = WatchMigrationResponse { events: vec![event], ..<_>::default() };
+        let said = lines.changes(&response, &at(100.0, SubState::WaitingForCutoverTrigger));
+        assert!(said[0].contains("CopyFinished"), "{said:?}");
+        assert!(said.last().unwrap().contains("migration cutover m --target t"), "{said:?}");
+    }
+}
