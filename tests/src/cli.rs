@@ -1,9 +1,9 @@
 //! `whimbrel`, as a person or a script calls it.
 use std::{
     fs::OpenOptions,
-    io::Write as _,
+    io::{Seek as _, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     time::Duration,
 };
 
@@ -54,18 +54,17 @@ impl Cli {
     /// # Errors
     /// When it can't be run or does not end; not when it says no.
     pub fn run(&self, arguments: &[&str]) -> Outcome<Said> {
-        self.run_with_env(arguments, &[])
+        self.run_with_stdin(arguments, "")
     }
 
-    /// Runs it with more in its environment.
-    ///
-    /// # Errors
-    /// As [`Cli::run`].
-    pub fn run_with_env(&self, arguments: &[&str], env: &[(&str, &str)]) -> Outcome<Said> {
+    fn run_with_stdin(&self, arguments: &[&str], stdin: &str) -> Outcome<Said> {
+        // Through a file, so that a program that does not read it can't block us. Gone from the folder at once.
+        let mut input = tempfile::tempfile()?;
+        input.write_all(stdin.as_bytes())?;
+        input.rewind()?;
         let mut command = Command::new(built("whimbrel")?);
-        command.args(arguments).stdin(Stdio::null());
+        command.args(arguments).stdin(input);
         command.env("WHIMBREL_CONTEXT", &self.context).env("NO_COLOR", "1");
-        command.envs(env.iter().copied());
         let (status, stdout, stderr) = run_within(BOUND, command, &self.folder)?;
         let said = Said { status: status.code().unwrap_or(-1), stdout, stderr };
         self.keep(arguments, &said)?;
@@ -85,7 +84,18 @@ impl Cli {
     /// # Errors
     /// When it does not exit 0.
     pub fn ok(&self, arguments: &[&str]) -> Outcome<String> {
-        let said = self.run(arguments)?;
+        Self::must_succeed(arguments, self.run(arguments)?)
+    }
+
+    /// Runs it with something on its standard input.
+    ///
+    /// # Errors
+    /// When it does not exit 0.
+    pub fn ok_with_stdin(&self, arguments: &[&str], stdin: &str) -> Outcome<String> {
+        Self::must_succeed(arguments, self.run_with_stdin(arguments, stdin)?)
+    }
+
+    fn must_succeed(arguments: &[&str], said: Said) -> Outcome<String> {
         ensure!(said.status == 0, "whimbrel {}: {}", arguments.join(" "), said.describe());
         Ok(said.stdout)
     }

@@ -11,6 +11,7 @@ pub mod compare;
 pub mod failure;
 mod guardian;
 pub mod installation;
+pub mod pgbench;
 pub mod program;
 pub mod stage;
 pub mod wait;

@@ -81,6 +81,12 @@ impl Program {
         }
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal: `KILL`, `TERM`, `STOP`, `CONT`.
     ///
     /// # Errors

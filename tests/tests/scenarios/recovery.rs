@@ -1,0 +1,136 @@
+//! `kill -9` of anything, at any moment, costs time and nothing else.
+use whimbrel_tests::{
+    Outcome, cli,
+    cluster::Cluster,
+    ensure, pgbench,
+    stage::{self, Plan, Stage},
+    wait,
+    workload::{self, Application},
+};
+
+use crate::{create_bank, start_bank};
+
+/// A bank that is written to, with enough beside it that its copy takes a while.
+fn begin(stage: &Stage) -> Outcome<Application> {
+    create_bank(&stage.source, "app")?;
+    pgbench::create(&stage.source, "app", 10)?;
+    stage.create("tough", &["--database", "app", "--mode", "online"])?;
+    let bank = start_bank(&stage.source, "app");
+    stage.cli.shown_until("tough", "rows being copied", |shown| {
+        cli::database(shown, "app")["copiedRows"].as_u64() > Some(0)
+    })?;
+    Ok(bank)
+}
+
+/// Writes a row on the source and waits until the stream has brought it to the target.
+fn assert_stream_flows(stage: &Stage, word: &str) -> Outcome {
+    let set = format!("update bank.accounts set owner = '{word}' where id = 7");
+    stage.source.psql("app", &set)?;
+    wait::until("a change to arrive", || {
+        let owner = stage.target.psql("app", "select owner from bank.accounts where id = 7")?;
+        Ok((owner == word).then_some(()))
+    })
+}
+
+/// Starts a cutover that must wait for a transaction, does `act` meanwhile, and lets it finish.
+fn cut_over_around(stage: &mut Stage, act: impl FnOnce(&mut Stage) -> Outcome) -> Outcome {
+    let mut client = stage.source.connect("app")?;
+    let mut open = client.transaction()?;
+    open.batch_execute("update bank.accounts set owner = 'open' where id = 1")?;
+    stage.migration("cutover", "tough", &[])?;
+    stage.cli.shown_until("tough", "the cutover's wait for open transactions", |shown| {
+        let operation = cli::database(shown, "app")["migrationOperation"].as_str();
+        operation.is_some_and(|words| words.to_lowercase().contains("settle"))
+    })?;
+    act(stage)?;
+    open.commit()?;
+    stage.wait_for("tough", "Succeeded")
+}
+
+fn assert_whole(stage: &Stage, bank: Application) -> Outcome {
+    stage.assert_same("app")?;
+    stage.assert_source_clean("app")?;
+    let journal = bank.end()?;
+    ensure!(journal.transactions() > 100, "the application hardly wrote");
+    workload::check(&mut connect(&stage.target)?, &journal)
+}
+
+fn connect(cluster: &Cluster) -> Outcome<postgres::Client> {
+    cluster.connect("app")
+}
+
+#[test]
+fn the_controller_dies_in_copy_stream_and_cutover() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        let bank = begin(stage)?;
+        stage.kill_controller()?;
+        stage.start_controller()?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+
+        stage.kill_controller()?;
+        // The agent goes on without it.
+        assert_stream_flows(stage, "without a controller")?;
+        stage.start_controller()?;
+        let shown = stage.cli.show("tough")?;
+        ensure!(cli::state(&shown) == "WaitingForUserAction", "{shown:#}");
+
+        bank.stop()?;
+        cut_over_around(stage, |stage| {
+            stage.kill_controller()?;
+            stage.start_controller()
+        })?;
+        assert_whole(stage, bank)
+    })
+}
+
+#[test]
+fn the_agent_dies_in_copy_stream_and_cutover() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        let bank = begin(stage)?;
+        stage.kill_agent()?;
+        stage.start_agent(&[])?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+
+        assert_stream_flows(stage, "before")?;
+        stage.kill_agent()?;
+        stage.start_agent(&[])?;
+        assert_stream_flows(stage, "after")?;
+
+        bank.stop()?;
+        cut_over_around(stage, |stage| {
+            stage.kill_agent()?;
+            stage.start_agent(&[])
+        })?;
+        assert_whole(stage, bank)
+    })
+}
+
+#[test]
+fn servers_restart_under_the_stream() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        create_bank(&stage.source, "app")?;
+        crate::migrate_until_cutover(stage, "tough", "app")?;
+        let bank = start_bank(&stage.source, "app");
+        for cluster in [&stage.source, &stage.target] {
+            cluster.stop("immediate")?;
+            cluster.start_again()?;
+            assert_stream_flows(stage, &format!("after port {}", cluster.port()))?;
+        }
+        bank.stop()?;
+        stage.migration("cutover", "tough", &["--wait"])?;
+        assert_whole(stage, bank)
+    })
+}
+
+#[test]
+fn a_controller_that_is_asked_to_stop_drains() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        let Some(mut controller) = stage.controller.take() else { return Ok(()) };
+        let status = controller.terminate()?;
+        ensure!(status.success(), "the controller ended with {status}");
+        let Some(mut agent) = stage.agent.take() else { return Ok(()) };
+        let status = agent.terminate()?;
+        ensure!(status.success(), "the agent ended with {status}");
+        Ok(())
+    })
+}
