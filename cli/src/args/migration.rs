@@ -8,12 +8,12 @@ use super::{SecretArg, server::SslModeArg};
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
-  whimbrel migration create move1 --target prod --source old-db:5432@admin --source-password env:OLD_PW \\
-      --database salesdb --mode online
+  whimbrel migration create move1 --target prod --database salesdb --mode online \\
+      --source old-db:5432@admin --source-password env:OLD_PW
   whimbrel migration create move1 --target prod --properties body.json --mode online
 
-SECRET names a password without telling it: env:VAR, file:PATH and pgpass are looked up by the agent, on its machine;
-prompt and stdin are read here and sealed to the agents that take the work.";
+SECRET names a password without telling it: env:VAR, file:PATH and pgpass are looked up by
+the agent, on its machine; prompt and stdin are read here, and sealed to that agent.";
 
 /// Verbs for migrations.
 #[derive(Debug, Subcommand)]

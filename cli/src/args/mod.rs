@@ -15,14 +15,20 @@ pub(crate) use value::{SecretArg, SourceArg};
 const EXAMPLES: &str = "\
 Examples:
   whimbrel agent token create
-  whimbrel target create prod --host db.internal --port 5432 --user admin --password env:PROD_PW --agent a1
-  whimbrel migration create move1 --target prod --source old-db:5432@admin --source-password env:OLD_PW \\
-      --database salesdb --mode online
+  whimbrel target create prod --host db.internal --user admin --password env:PROD_PW --agent a1
+  whimbrel migration create move1 --target prod --database salesdb --mode online \\
+      --source old-db:5432@admin --source-password env:OLD_PW
   whimbrel migration watch move1 --target prod
   whimbrel migration cutover move1 --target prod --wait
 
-Exit status: 0 done; 1 it ended badly; 2 usage; 3 no such thing; 4 refused in this state; 5 not authenticated or not
-permitted; 6 the controller can't be reached, or the time ran out.";
+Exit status:
+  0  done
+  1  it ended badly
+  2  usage
+  3  no such thing
+  4  refused: the message says what state it is in, and what would be allowed
+  5  not authenticated or not permitted
+  6  the controller can't be reached, or the time ran out";
 
 /// Moves live PostgreSQL databases from one server to another.
 #[derive(Debug, Parser)]
@@ -36,6 +42,7 @@ pub(crate) struct Cli {
 
 /// Options of every verb.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Where the controller is and who we are: the controller's DIR/admin.yaml
     /// [default: context.yaml in the user's configuration folder]

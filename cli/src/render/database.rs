@@ -94,7 +94,7 @@ impl From<&v1::DatabaseStatus> for Database {
             migration_operation: filled(&status.operation),
             started_on: time(status.start_time.as_ref()),
             ended_on: time(status.end_time.as_ref()),
-            message: filled(&status.message),
+            message: message(status),
             message_code: filled(&status.message_code),
             hold: hold(status.hold.as_ref()),
             full_load_queued_tables: progress.queued_tables,
@@ -120,6 +120,15 @@ impl From<&v1::DatabaseStatus> for Database {
             tables: None,
         }
     }
+}
+
+/// With its code in front, unless it says it: a script that reads only `message` still knows what it is.
+fn message(status: &v1::DatabaseStatus) -> Option<String> {
+    let (code, message) = (&status.message_code, &status.message);
+    if message.is_empty() || message.contains(code.as_str()) {
+        return filled(message);
+    }
+    Some(format!("{code}: {message}"))
 }
 
 impl From<&v1::CutoverReport> for CutoverReport {

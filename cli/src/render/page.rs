@@ -79,8 +79,7 @@ fn write_database(page: &mut String, database: &Database, screen: &Screen) -> fm
         None => writeln!(page)?,
     }
     if let Some(message) = &database.message {
-        let code = database.message_code.as_deref().unwrap_or("message");
-        writeln!(page, "  {}", screen.paint(&format!("{code}: {message}"), Paint::Notice))?;
+        writeln!(page, "  {}", screen.paint(message, Paint::Notice))?;
     }
     write_hold(page, "  ", database.hold.as_ref(), screen)?;
     write_progress(page, database)?;

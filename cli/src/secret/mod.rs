@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::args::SecretArg;
 pub(crate) use read::Reader;
-pub(crate) use seal::{recipients, seal};
+pub(crate) use seal::{recipient, seal};
 
 /// A password, wiped when dropped.
 pub(crate) type Password = Zeroizing<String>;

@@ -1,7 +1,5 @@
 //! Seals a password to agents' public keys (libsodium's sealed box), so that the controller carries bytes that it
 //! cannot read.
-use std::collections::BTreeSet;
-
 use crypto_box::{PublicKey, aead::OsRng};
 use whimbrel_proto::v1::{GetAgentRequest, SealedCopy, SealedSecret, Secret, secret::Kind};
 
@@ -20,21 +18,14 @@ pub(crate) struct Recipient {
     pub(crate) sealing_key: Vec<u8>,
 }
 
-/// Asks the controller for the keys of these agents (`agents/{agent}`), each once.
+/// Asks the controller for the key of this agent (`agents/{agent}`).
 ///
 /// # Errors
 /// An agent that is not there.
-pub(crate) async fn recipients(
-    client: &Client,
-    agents: &[String],
-) -> Result<Vec<Recipient>, Failure> {
-    let mut found = Vec::new();
-    for name in agents.iter().collect::<BTreeSet<_>>() {
-        let request = call(GetAgentRequest { name: name.clone() });
-        let agent = client.agents().get_agent(request).await?.into_inner();
-        found.push(Recipient { agent: agent.name, sealing_key: agent.sealing_key });
-    }
-    Ok(found)
+pub(crate) async fn recipient(client: &Client, agent: &str) -> Result<Recipient, Failure> {
+    let request = call(GetAgentRequest { name: agent.to_owned() });
+    let agent = client.agents().get_agent(request).await?.into_inner();
+    Ok(Recipient { agent: agent.name, sealing_key: agent.sealing_key })
 }
 
 /// One ciphertext a recipient.

@@ -3,7 +3,7 @@ use whimbrel_proto::v1::{self, Endpoint, SslMode};
 
 use super::{
     Session,
-    password::{Asked, resolve},
+    password::{Asked, Found, find, seal_to},
 };
 use crate::{
     args::server::ServerArgs, failure::Failure, render::server::ServerTest, secret::Reader,
@@ -20,7 +20,10 @@ pub(super) async fn endpoint(
         whose: &format!("Password of {} at {}", args.user, args.host),
         text: &args.password,
     };
-    let password = resolve(session, &mut Reader::default(), &asked, &[agent.to_owned()]).await?;
+    let password = match find(&mut Reader::default(), &asked)? {
+        Found::Reference(secret) => secret,
+        Found::Password(password) => seal_to(session, &password, agent).await?,
+    };
     Ok(Endpoint {
         host: args.host,
         port: args.port.map_or(0, u32::from),

@@ -18,27 +18,35 @@ pub(crate) struct Asked<'a> {
     pub(crate) text: &'a SecretArg,
 }
 
-/// A reference as it is; a password that is read here sealed to `agents` (`agents/{agent}`).
-pub(crate) async fn resolve(
-    session: &Session,
-    reader: &mut Reader,
-    asked: &Asked<'_>,
-    agents: &[String],
-) -> Result<Secret, Failure> {
-    let password = match secret::parse(asked.option, asked.text)? {
-        Reference::Agent(secret) => return Ok(secret),
-        Reference::Prompt => reader.prompt(asked.option, asked.whose)?,
-        Reference::Stdin => reader.stdin(asked.option)?,
-    };
-    seal_to(session, &password, agents).await
+/// What an option's SECRET turned out to be.
+pub(crate) enum Found {
+    /// For the agent to look up.
+    Reference(Secret),
+    /// Read here, still to be sealed.
+    Password(Password),
 }
 
-/// Seals a password to these agents.
+/// Reads what is to be read here.
+///
+/// # Errors
+/// Not a SECRET; nothing to read.
+pub(crate) fn find(reader: &mut Reader, asked: &Asked<'_>) -> Result<Found, Failure> {
+    Ok(match secret::parse(asked.option, asked.text)? {
+        Reference::Agent(secret) => Found::Reference(secret),
+        Reference::Prompt => Found::Password(reader.prompt(asked.option, asked.whose)?),
+        Reference::Stdin => Found::Password(reader.stdin(asked.option)?),
+    })
+}
+
+/// Seals a password to the agent (`agents/{agent}`) that is to open it.
+///
+/// # Errors
+/// No such agent; a key that can't be sealed to.
 pub(crate) async fn seal_to(
     session: &Session,
     password: &Password,
-    agents: &[String],
+    agent: &str,
 ) -> Result<Secret, Failure> {
-    let recipients = secret::recipients(&session.client, agents).await?;
-    Ok(secret::seal(password, &recipients)?)
+    let recipient = secret::recipient(&session.client, agent).await?;
+    Ok(secret::seal(password, &[recipient])?)
 }

@@ -1,16 +1,16 @@
 //! `migration create`.
 use whimbrel_proto::{
     name,
-    v1::{
-        CreateMigrationRequest, GetTargetRequest, Migration, MigrationSpec, Secret,
-        migration_status::SubState,
-    },
+    v1::{CreateMigrationRequest, Migration, MigrationSpec, migration_status::SubState},
 };
 
 use super::{
     draft::{Draft, Given, draft},
-    full_name, hint_next, print_acted, print_whole,
+    full_name, hint_next,
+    passwords::{PasswordOf, SOURCE, TARGET, seal},
+    print_acted, print_whole,
     standing::{needs_person, not_succeeded},
+    watch::Lines,
 };
 use crate::{
     args::migration::{Create, MigrationRef},
@@ -21,7 +21,7 @@ use crate::{
     secret::Reader,
     verb::{
         Session,
-        password::{Asked, resolve, seal_to},
+        password::{Found, find},
     },
 };
 
@@ -54,64 +54,58 @@ async fn with_passwords(
     let mut spec = draft.spec;
     let mut reader = Reader::default();
     if let Some(given) = draft.source_password {
-        let agent = acting_agent(session, migration, [&spec.source_agent, &spec.agent]).await?;
-        let asked = ("--source-password", "Password of the source");
-        let secret = read(session, &mut reader, given, asked, agent).await?;
+        let named = [spec.source_agent.as_str(), &spec.agent];
+        let secret = match look(session, &mut reader, &SOURCE, given)? {
+            Found::Reference(secret) => secret,
+            Found::Password(password) => seal(session, &password, migration, named).await?,
+        };
         spec.source.get_or_insert_default().password = Some(secret);
     }
     if let Some(given) = draft.target_password {
-        let agent = acting_agent(session, migration, [&spec.agent, ""]).await?;
-        let asked = ("--target-password", "Password of the target");
-        let secret = read(session, &mut reader, given, asked, agent).await?;
+        let secret = match look(session, &mut reader, &TARGET, given)? {
+            Found::Reference(secret) => secret,
+            Found::Password(password) => {
+                seal(session, &password, migration, [&spec.agent, ""]).await?
+            }
+        };
         spec.target_override.get_or_insert_default().password = Some(secret);
     }
     Ok(spec)
 }
 
-async fn read(
+fn look(
     session: &Session,
     reader: &mut Reader,
+    of: &PasswordOf,
     given: Given,
-    (option, whose): (&'static str, &str),
-    agent: String,
-) -> Result<Secret, Failure> {
+) -> Result<Found, Failure> {
     match given {
-        Given::Reference(secret) => Ok(secret),
-        Given::Option(text) => {
-            resolve(session, reader, &Asked { option, whose, text: &text }, &[agent]).await
-        }
+        Given::Reference(secret) => Ok(Found::Reference(secret)),
+        Given::Option(text) => find(reader, &of.asked(&text)),
         Given::File(password) => {
             session.screen.warn(&format!(
-                "warning: a password stands in the properties file; it was sealed to the agent, but {option} env:VAR, \
-                 file:PATH or pgpass would keep it out of the file"
+                "warning: a password stands in the properties file; it is sealed to the agent, but {} env:VAR, \
+                 file:PATH or pgpass would keep it out of the file",
+                of.option
             ));
-            seal_to(session, &password, &[agent]).await
+            Ok(Found::Password(password))
         }
     }
-}
-
-/// The agent that is to open a password: the first that is named, else the target's.
-pub(super) async fn acting_agent(
-    session: &Session,
-    migration: &MigrationRef,
-    named: [&str; 2],
-) -> Result<String, Failure> {
-    if let Some(agent) = named.into_iter().find(|agent| !agent.is_empty()) {
-        return Ok(agent.to_owned());
-    }
-    let request = call(GetTargetRequest { name: name::target(&migration.target) });
-    Ok(session.client.targets().get_target(request).await?.into_inner().agent)
 }
 
 /// Until it is over or waits for its cutover. What stands still until somebody acts is a bad end.
 async fn wait_for_end(session: &Session, migration: &MigrationRef) -> Result<(), Failure> {
     let mut follower = Follower::new(&session.client, full_name(migration)?, false);
+    let mut lines = Lines::default();
     while let Some(response) = follower.next().await? {
-        let Some(migration) = response.migration else { continue };
-        let Some(end) = end_of(&migration) else { continue };
-        let shown = render::migration::Migration::from(&migration);
+        let Some(migration) = &response.migration else { continue };
+        let shown = render::migration::Migration::from(migration);
+        let Some(end) = end_of(migration) else {
+            lines.changes(&response, &shown).iter().for_each(|line| session.screen.hint(line));
+            continue;
+        };
         print_whole(session, &shown)?;
-        if end.is_ok() && !is_over(&migration) {
+        if end.is_ok() && !is_over(migration) {
             hint_next(session, &shown);
         }
         return end;

@@ -1,5 +1,7 @@
 //! `migration cutover`. With `--wait`: 0 when every database of it is switched, 1 when one stepped back, failed, or
 //! stands still.
+use std::collections::BTreeSet;
+
 use whimbrel_proto::v1::{
     CutoverMigrationRequest, DatabaseStatus, Migration, WatchMigrationResponse,
     database_status::State,
@@ -8,6 +10,7 @@ use whimbrel_proto::v1::{
 use super::{
     full_name, print_acted, print_whole,
     standing::{ended, needs_person_for},
+    watch::Lines,
 };
 use crate::{
     args::migration::Cutover,
@@ -48,12 +51,17 @@ async fn run_and_wait(session: &Session, request: CutoverMigrationRequest) -> Re
     let Some(before) = follower.next().await? else {
         return ask(session, request).await;
     };
-    let scope = scope(&request.databases, before.migration.as_ref());
+    let mut watched = Watched::new(scope(&request.databases, before.migration.as_ref()));
     session.client.migrations().cutover_migration(call(request)).await?;
+    let mut lines = Lines::default();
     while let Some(response) = follower.next().await? {
         let Some(migration) = &response.migration else { continue };
-        let Some(end) = end_of(&scope, &response, migration) else { continue };
-        print_whole(session, &render::migration::Migration::from(migration))?;
+        let shown = render::migration::Migration::from(migration);
+        let Some(end) = watched.end_of(&response, migration) else {
+            lines.changes(&response, &shown).iter().for_each(|line| session.screen.hint(line));
+            continue;
+        };
+        print_whole(session, &shown)?;
         return end;
     }
     Ok(())
@@ -74,29 +82,62 @@ fn databases(migration: Option<&Migration>) -> impl Iterator<Item = &DatabaseSta
     migration.and_then(|migration| migration.status.as_ref()).into_iter().flat_map(|s| &s.databases)
 }
 
-fn end_of(
-    scope: &[String],
-    response: &WatchMigrationResponse,
-    migration: &Migration,
-) -> Option<Result<(), Failure>> {
-    let is_ours = |database: &str| scope.iter().any(|ours| ours == database);
-    let back = response.events.iter().find(|event| {
-        event.r#type == STEPPED_BACK && (is_ours(&event.database) || event.database.is_empty())
-    });
-    if let Some(event) = back {
-        return Some(Err(Failure::BadEnd {
-            message: format!("the cutover of {} stepped back: {}", event.database, event.message),
-            code: event.code.clone(),
+/// The databases of one cutover, and what was seen of them since it was asked for.
+struct Watched {
+    scope: Vec<String>,
+    /// Those that were seen to be on their way; the watch may still tell what was before.
+    left: BTreeSet<String>,
+}
+
+impl Watched {
+    fn new(scope: Vec<String>) -> Self {
+        Self { scope, left: BTreeSet::new() }
+    }
+
+    fn end_of(
+        &mut self,
+        response: &WatchMigrationResponse,
+        migration: &Migration,
+    ) -> Option<Result<(), Failure>> {
+        let ours: Vec<_> = databases(Some(migration))
+            .filter(|database| self.scope.contains(&database.database))
+            .collect();
+        if let Some(back) = ours.iter().find_map(|database| self.back(response, database)) {
+            return Some(Err(back));
+        }
+        if ours.iter().all(|database| database.state() == State::Succeeded) {
+            return Some(Ok(()));
+        }
+        ours.iter()
+            .find_map(|database| bad_end(migration, database))
+            .or_else(|| is_over(migration).then(|| ended(migration)))
+            .map(Err)
+    }
+
+    /// A step back is an event; or the database waits again after it was on its way.
+    fn back(
+        &mut self,
+        response: &WatchMigrationResponse,
+        database: &DatabaseStatus,
+    ) -> Option<Failure> {
+        let name = &database.database;
+        let event =
+            response.events.iter().find(|e| e.r#type == STEPPED_BACK && e.database == *name);
+        let waits = database.state() == State::WaitingForCutoverTrigger;
+        if !waits {
+            self.left.insert(name.clone());
+        }
+        if event.is_none() && !(waits && self.left.contains(name)) {
+            return None;
+        }
+        let message = event.map_or(&database.message, |event| &event.message);
+        let code = event.map(|event| &event.code).filter(|code| !code.is_empty());
+        Some(Failure::BadEnd {
+            message: format!("the cutover of {name} stepped back: {message}"),
+            code: code.unwrap_or(&database.message_code).clone(),
             remedy: "mend what it says, then ask for the cutover again".to_owned(),
-        }));
+        })
     }
-    let mut ours = databases(Some(migration)).filter(|database| is_ours(&database.database));
-    if ours.clone().all(|database| database.state() == State::Succeeded) {
-        return Some(Ok(()));
-    }
-    ours.find_map(|database| bad_end(migration, database))
-        .or_else(|| is_over(migration).then(|| ended(migration)))
-        .map(Err)
 }
 
 fn bad_end(migration: &Migration, database: &DatabaseStatus) -> Option<Failure> {
@@ -128,9 +169,9 @@ mod tests {
     }
 
     fn exit(scope: &[&str], migration: &Migration, events: Vec<MigrationEvent>) -> Option<u8> {
-        let scope: Vec<_> = scope.iter().map(|name| (*name).to_owned()).collect();
+        let mut watched = Watched::new(scope.iter().map(|name| (*name).to_owned()).collect());
         let response = WatchMigrationResponse { events, ..<_>::default() };
-        let end = end_of(&scope, &response, migration)?;
+        let end = watched.end_of(&response, migration)?;
         Some(end.err().map_or(0, |failure| failure.exit()))
     }
 
@@ -159,6 +200,17 @@ mod tests {
         let again = migration(&[("a", State::WaitingForCutoverTrigger)]);
         assert_eq!(exit(&["a"], &again, vec![back.clone()]), Some(1));
         assert_eq!(exit(&["b"], &migration(&[("b", State::InProgress)]), vec![back]), None);
+    }
+
+    #[test]
+    fn waiting_again_is_a_step_back_but_waiting_still_is_not() {
+        let mut watched = Watched::new(vec!["a".into()]);
+        let waits = migration(&[("a", State::WaitingForCutoverTrigger)]);
+        let none = WatchMigrationResponse::default();
+        assert!(watched.end_of(&none, &waits).is_none(), "told by the watch from before");
+        let going = migration(&[("a", State::InProgress)]);
+        assert!(watched.end_of(&none, &going).is_none());
+        assert_eq!(watched.end_of(&none, &waits).unwrap().unwrap_err().exit(), 1);
     }
 
     #[test]

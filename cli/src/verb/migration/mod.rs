@@ -7,6 +7,7 @@ mod delete;
 mod draft;
 mod events;
 mod list;
+mod passwords;
 mod show;
 mod standing;
 mod steer;

@@ -1,40 +1,40 @@
 //! `migration update`: new passwords, sealed to the agents that act now.
 use prost_types::FieldMask;
-use whimbrel_proto::v1::{GetMigrationRequest, Migration, MigrationSpec, UpdateMigrationRequest};
+use whimbrel_proto::v1::{
+    GetMigrationRequest, Migration, MigrationSpec, Secret, UpdateMigrationRequest,
+};
 
-use super::{create::acting_agent, full_name, print_acted};
+use super::{
+    full_name,
+    passwords::{PasswordOf, SOURCE, TARGET, seal},
+    print_acted,
+};
 use crate::{
-    args::migration::Update,
+    args::{
+        SecretArg,
+        migration::{MigrationRef, Update},
+    },
     client::{call, request_id},
     failure::Failure,
     secret::Reader,
     verb::{
         Session,
-        password::{Asked, resolve},
+        password::{Found, find},
     },
 };
 
 pub(super) async fn run(session: &Session, args: Update) -> Result<(), Failure> {
     let name = full_name(&args.migration)?;
-    let request = call(GetMigrationRequest { name: name.clone() });
-    let current = session.client.migrations().get_migration(request).await?.into_inner();
-    let now = current.spec.unwrap_or_default();
     let mut reader = Reader::default();
     let mut spec = MigrationSpec::default();
     let mut paths = Vec::new();
     if let Some(text) = &args.source_password {
-        let agent = acting_agent(session, &args.migration, [&now.source_agent, &now.agent]).await?;
-        let whose = "New password of the source";
-        let asked = Asked { option: "--source-password", whose, text };
-        let secret = resolve(session, &mut reader, &asked, &[agent]).await?;
+        let secret = new_secret(session, &args.migration, &mut reader, &SOURCE, text).await?;
         spec.source.get_or_insert_default().password = Some(secret);
         paths.push("spec.source.password".to_owned());
     }
     if let Some(text) = &args.target_password {
-        let agent = acting_agent(session, &args.migration, [&now.agent, ""]).await?;
-        let whose = "New password of the target";
-        let asked = Asked { option: "--target-password", whose, text };
-        let secret = resolve(session, &mut reader, &asked, &[agent]).await?;
+        let secret = new_secret(session, &args.migration, &mut reader, &TARGET, text).await?;
         spec.target_override.get_or_insert_default().password = Some(secret);
         paths.push("spec.target_override.password".to_owned());
     }
@@ -50,4 +50,22 @@ pub(super) async fn run(session: &Session, args: Update) -> Result<(), Failure> 
     };
     let answer = session.client.migrations().update_migration(call(request)).await?;
     print_acted(session, &answer.into_inner(), "updated")
+}
+
+async fn new_secret(
+    session: &Session,
+    migration: &MigrationRef,
+    reader: &mut Reader,
+    of: &PasswordOf,
+    text: &SecretArg,
+) -> Result<Secret, Failure> {
+    let password = match find(reader, &of.asked(text))? {
+        Found::Reference(secret) => return Ok(secret),
+        Found::Password(password) => password,
+    };
+    let request = call(GetMigrationRequest { name: full_name(migration)? });
+    let now = session.client.migrations().get_migration(request).await?.into_inner();
+    let now = now.spec.unwrap_or_default();
+    let source_agent = if of.option == SOURCE.option { now.source_agent.as_str() } else { "" };
+    seal(session, &password, migration, [source_agent, &now.agent]).await
 }

@@ -58,7 +58,12 @@ async fn follow(
         }
         *last = Some(migration);
     }
-    Err(Failure::Usage("the watch ended without a final state".to_owned()))
+    // The follower ends only after a final state, and that has a verdict.
+    Err(Failure::BadEnd {
+        message: "the watch ended before a final state".to_owned(),
+        code: String::new(),
+        remedy: String::new(),
+    })
 }
 
 /// `None`: go on waiting. A hold is never a success, whatever state it stands in.

@@ -12,7 +12,7 @@ const PERCENT_STEP: f64 = 10.0;
 
 /// What was said last.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(in crate::verb::migration) struct Lines {
     place: String,
     databases: HashMap<String, String>,
     next: Option<String>,
@@ -20,7 +20,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// The lines for what is new.
-    pub(super) fn changes(
+    pub(in crate::verb::migration) fn changes(
         &mut self,
         response: &WatchMigrationResponse,
         migration: &Migration,

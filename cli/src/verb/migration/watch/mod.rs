@@ -16,7 +16,7 @@ use crate::{
     verb::Session,
 };
 use bars::Bars;
-use lines::Lines;
+pub(super) use lines::Lines;
 
 /// How it is shown.
 enum View {
