@@ -2,5 +2,7 @@
 //! decides what a migration does next.
 
 pub mod fault;
+pub mod link;
 pub mod postgres;
 pub mod replication;
+pub mod secret;

@@ -71,9 +71,6 @@ impl From<v1::SslMode> for SslMode {
     }
 }
 
-/// PostgreSQL's port when none is given.
-pub(crate) const PORT_DEFAULT: u16 = 5432;
-
 /// A server that can be logged in to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {

@@ -1,0 +1,138 @@
+//! Progress: only the newest counts, one a database.
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use whimbrel_proto::{
+    agent::v1::{RunningTask, TaskProgress},
+    v1::TableProgress,
+};
+
+/// A message stays well under gRPC's 4 MiB: a table's progress is about 200 bytes.
+const TABLES_PER_MESSAGE: usize = 2_000;
+
+type Key = (String, String);
+type TableKey = (String, String);
+
+/// The newest progress of each database, and what of it was not sent yet.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    databases: Mutex<BTreeMap<Key, Entry>>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    newest: TaskProgress,
+    tables: BTreeMap<TableKey, TableProgress>,
+    unsent_tables: BTreeSet<TableKey>,
+    unsent: bool,
+}
+
+impl Board {
+    fn databases(&self) -> MutexGuard<'_, BTreeMap<Key, Entry>> {
+        self.databases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the place of what was there. Tables that are not in it stay as they were.
+    pub(super) fn put(&self, mut progress: TaskProgress) {
+        let key = (progress.migration_uid.clone(), progress.database.clone());
+        let mut databases = self.databases();
+        let entry = databases.entry(key).or_default();
+        if progress.epoch < entry.newest.epoch {
+            return;
+        }
+        if progress.epoch > entry.newest.epoch {
+            *entry = Entry::default();
+        }
+        for table in std::mem::take(&mut progress.tables) {
+            let key = (table.schema.clone(), table.table.clone());
+            entry.unsent_tables.insert(key.clone());
+            entry.tables.insert(key, table);
+        }
+        entry.newest = progress;
+        entry.unsent = true;
+    }
+
+    pub(super) fn has_unsent(&self) -> bool {
+        self.databases().values().any(|entry| entry.unsent)
+    }
+
+    /// The next message to be sent.
+    pub(super) fn take(&self) -> Option<TaskProgress> {
+        let mut databases = self.databases();
+        let entry = databases.values_mut().find(|entry| entry.unsent)?;
+        let mut message = entry.newest.clone();
+        while message.tables.len() < TABLES_PER_MESSAGE
+            && let Some(key) = entry.unsent_tables.pop_first()
+        {
+            message.tables.extend(entry.tables.get(&key).cloned());
+        }
+        entry.unsent = !entry.unsent_tables.is_empty();
+        Some(message)
+    }
+
+    /// After a reconnection: all of what runs is told again, what runs no longer is forgotten. A controller that was
+    /// restarted has kept none of it.
+    pub(super) fn start_over(&self, running: &[RunningTask]) {
+        let mut databases = self.databases();
+        databases.retain(|(migration, database), _| {
+            running
+                .iter()
+                .any(|task| task.migration_uid == *migration && task.database == *database)
+        });
+        for entry in databases.values_mut() {
+            entry.unsent = true;
+            entry.unsent_tables = entry.tables.keys().cloned().collect();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(epoch: u64, tables: &[&str]) -> TaskProgress {
+        let table = |name: &&str| TableProgress { table: (*name).to_owned(), ..Default::default() };
+        TaskProgress {
+            migration_uid: "m".into(),
+            database: "d".into(),
+            epoch,
+            tables: tables.iter().map(table).collect(),
+            ..Default::default()
+        }
+    }
+
+    fn names(message: &TaskProgress) -> Vec<&str> {
+        message.tables.iter().map(|table| table.table.as_str()).collect()
+    }
+
+    #[test]
+    fn the_newest_wins_and_no_table_is_lost() {
+        let board = Board::default();
+        board.put(progress(2, &["a", "b"]));
+        board.put(progress(2, &["b"]));
+        board.put(progress(1, &["stale"]));
+        assert_eq!(names(&board.take().unwrap()), ["a", "b"]);
+        assert!(board.take().is_none());
+        board.put(progress(2, &[]));
+        assert!(names(&board.take().unwrap()).is_empty());
+
+        let running =
+            RunningTask { migration_uid: "m".into(), database: "d".into(), ..Default::default() };
+        board.start_over(&[running]);
+        assert_eq!(names(&board.take().unwrap()), ["a", "b"]);
+        board.start_over(&[]);
+        assert!(!board.has_unsent());
+    }
+
+    #[test]
+    fn a_message_is_bounded() {
+        let board = Board::default();
+        let many: Vec<String> = (0..TABLES_PER_MESSAGE + 1).map(|i| i.to_string()).collect();
+        board.put(progress(1, &many.iter().map(String::as_str).collect::<Vec<_>>()));
+        assert_eq!(board.take().unwrap().tables.len(), TABLES_PER_MESSAGE);
+        assert_eq!(board.take().unwrap().tables.len(), 1);
+        assert!(board.take().is_none());
+    }
+}

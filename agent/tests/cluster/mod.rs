@@ -1,0 +1,169 @@
+//! A throw-away PostgreSQL for these tests: made with initdb, gone with the value.
+use std::{
+    env, fs,
+    net::TcpListener,
+    os::unix::fs::{PermissionsExt as _, chown},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+use tempfile::TempDir;
+use whimbrel_agent::postgres::{Endpoint, Password, SslMode};
+
+/// The superuser's password.
+pub(crate) const PASSWORD: &str = "s3cret:pa\\ss";
+
+/// A running server: TCP on 127.0.0.1 with scram-sha-256.
+pub(crate) struct Cluster {
+    folder: TempDir,
+    bin: PathBuf,
+    pub(crate) port: u16,
+}
+
+impl Cluster {
+    /// Starts one. `hba` replaces pg_hba.conf; `settings` are added to postgresql.conf.
+    pub(crate) fn start(hba: &str, settings: &str) -> Self {
+        let bin = bin();
+        // Short: a socket's path has at most 107 bytes.
+        let folder = tempfile::Builder::new().prefix("whp").tempdir_in("/tmp").unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let (uid, gid) = owner();
+        chown(folder.path(), Some(uid), Some(gid)).unwrap();
+        let port = free_port();
+        let cluster = Self { folder, bin, port };
+        cluster.init();
+        cluster.write("pg_hba.conf", hba);
+        let socket_folder = cluster.folder.path().display();
+        cluster.write(
+            "postgresql.auto.conf",
+            &format!(
+                "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{socket_folder}'\n\
+                 wal_level = logical\nfsync = off\nmax_wal_senders = 10\n{settings}\n"
+            ),
+        );
+        cluster.pg_ctl(&["start", "-w", "-l", &cluster.path("log")]);
+        cluster
+    }
+
+    /// Files in the data folder belong to the server's user.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.data().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let (uid, gid) = owner();
+        chown(&path, Some(uid), Some(gid)).unwrap();
+    }
+
+    pub(crate) fn restart(&self) {
+        self.pg_ctl(&["restart", "-w", "-m", "fast", "-l", &self.path("log")]);
+    }
+
+    pub(crate) fn endpoint(&self, ssl_mode: SslMode) -> Endpoint {
+        Endpoint {
+            host: "127.0.0.1".into(),
+            port: self.port,
+            user: "postgres".into(),
+            password: Some(Password::new(PASSWORD.into())),
+            ssl_mode,
+        }
+    }
+
+    pub(crate) fn socket_endpoint(&self) -> Endpoint {
+        let host = self.folder.path().display().to_string();
+        Endpoint { host, ..self.endpoint(SslMode::Prefer) }
+    }
+
+    fn init(&self) {
+        let password = self.folder.path().join("pw");
+        fs::write(&password, PASSWORD).unwrap();
+        let mut command = as_postgres(&self.bin.join("initdb"));
+        command.arg("-D").arg(self.data()).args([
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-N",
+        ]);
+        command.arg("--pwfile").arg(&password).args(["-A", "scram-sha-256"]);
+        run(&mut command);
+    }
+
+    fn pg_ctl(&self, arguments: &[&str]) {
+        let mut command = as_postgres(&self.bin.join("pg_ctl"));
+        run(command.arg("-D").arg(self.data()).args(arguments));
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("d")
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let mut command = as_postgres(&self.bin.join("pg_ctl"));
+        let stopped = command.arg("-D").arg(self.data()).args(["stop", "-m", "immediate"]).output();
+        if let Err(error) = stopped {
+            eprintln!("stopping a test cluster: {error}");
+        }
+    }
+}
+
+/// The newest server on this machine, or the folder in `WHIMBREL_TEST_PG_BIN`.
+fn bin() -> PathBuf {
+    if let Some(folder) = env::var_os("WHIMBREL_TEST_PG_BIN") {
+        return PathBuf::from(folder);
+    }
+    let mut found: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .expect("no PostgreSQL server: set WHIMBREL_TEST_PG_BIN")
+        .map(|entry| entry.unwrap().path().join("bin"))
+        .collect();
+    found.sort();
+    found.pop().expect("no PostgreSQL server in /usr/lib/postgresql")
+}
+
+/// PostgreSQL refuses to run as root: it is `postgres` then, else whoever runs the tests.
+fn owner() -> (u32, u32) {
+    let id = |flag: &str, user: &[&str]| -> u32 {
+        let output = Command::new("id").arg(flag).args(user).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    };
+    let root = id("-u", &[]) == 0;
+    let user: &[&str] = if root { &["postgres"] } else { &[] };
+    (id("-u", user), id("-g", user))
+}
+
+fn as_postgres(program: &Path) -> Command {
+    let (uid, gid) = owner();
+    let mut command = Command::new("setpriv");
+    command
+        .args([&format!("--reuid={uid}"), &format!("--regid={gid}"), "--clear-groups"])
+        .arg(program)
+        .current_dir("/")
+        .env("LC_ALL", "C");
+    command
+}
+
+fn run(command: &mut Command) {
+    // pg_ctl's server would keep a pipe open for ever.
+    let status = command.stdout(Stdio::null()).status().unwrap();
+    assert!(status.success(), "{command:?}: {status}");
+}
+
+/// Below the range that outgoing connections are given, so that none takes it meanwhile; a range of its own for each
+/// test program, and no port twice in one.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = 20_000 + (std::process::id() % 500) as u16 * 20;
+    loop {
+        let port = start + NEXT.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

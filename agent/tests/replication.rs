@@ -1,0 +1,162 @@
+//! The replication transport against a real server.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+mod cluster;
+
+use std::time::Duration;
+
+use cluster::Cluster;
+use tokio::time::timeout;
+use whimbrel_agent::{
+    postgres::{SslMode, connect},
+    replication::{
+        Event, ReplicationConnection, ReplicationStream, SlotLife, Snapshot, StreamOptions,
+        pgoutput::{Message, Value, decode},
+    },
+};
+use whimbrel_proto::Lsn;
+
+const HBA: &str = "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn next(stream: &mut ReplicationStream) -> Event {
+    timeout(PATIENCE, stream.next()).await.expect("no event").unwrap().expect("stream ended")
+}
+
+/// Decoded messages up to the next commit, which ends at the returned position.
+async fn transaction(stream: &mut ReplicationStream) -> (Vec<Message>, Lsn) {
+    let mut messages = Vec::new();
+    loop {
+        let Event::XLogData { data, .. } = next(stream).await else { continue };
+        match decode(data, false).unwrap() {
+            Message::Commit { end_lsn, .. } => return (messages, end_lsn),
+            message => messages.push(message),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slot_streams_and_is_acknowledged() {
+    let cluster = Cluster::start(HBA, "");
+    let endpoint = cluster.endpoint(SslMode::Prefer);
+    let sql = connect(&endpoint, "postgres", "test").await.unwrap();
+    sql.batch_execute("create table public.t (id int primary key, v text)").await.unwrap();
+    sql.batch_execute("create publication p for table public.t").await.unwrap();
+    sql.batch_execute("insert into public.t values (0, 'before')").await.unwrap();
+
+    let mut replication =
+        ReplicationConnection::connect(&endpoint, "postgres", "slot").await.unwrap();
+    assert!(!replication.is_tls());
+    let system = replication.identify_system().await.unwrap();
+    assert_eq!(system.database, "postgres");
+    assert!(system.wal_position > Lsn::ZERO);
+    let slot =
+        replication.create_slot("s'1", SlotLife::Permanent, Snapshot::Export).await.unwrap_err();
+    assert_eq!(slot.sqlstate(), Some("42602"), "a refused command leaves the connection usable");
+    let slot = replication.create_slot("s1", SlotLife::Permanent, Snapshot::Export).await.unwrap();
+
+    // The snapshot is usable while the connection is idle.
+    let snapshot = slot.snapshot.expect("exported");
+    sql.batch_execute("insert into public.t values (1, 'after')").await.unwrap();
+    sql.batch_execute(&format!(
+        "begin isolation level repeatable read; set transaction snapshot '{snapshot}'"
+    ))
+    .await
+    .unwrap();
+    let rows = sql.query("select id from public.t", &[]).await.unwrap();
+    assert_eq!(rows.len(), 1, "the snapshot is from before the second row");
+    sql.batch_execute("commit").await.unwrap();
+
+    let version = replication.server_version_num();
+    let options = StreamOptions::for_server(version, vec!["p".into()]);
+    let mut stream = replication.start("s1", slot.consistent_point, &options).await.unwrap();
+    let (messages, _) = transaction(&mut stream).await;
+    let Some(Message::Insert { new, .. }) = messages.last() else { panic!("{messages:?}") };
+    assert_eq!(new[1], Value::Text("after".into()));
+
+    sql.batch_execute(
+        "update public.t set v = 'x' where id = 1; delete from public.t where id = 0",
+    )
+    .await
+    .unwrap();
+    let (messages, end) = transaction(&mut stream).await;
+    assert!(matches!(messages[1], Message::Update { old: None, .. }), "{messages:?}");
+    assert!(matches!(messages[2], Message::Delete { .. }), "{messages:?}");
+
+    stream.status(end, end, end, true).await.unwrap();
+    while !matches!(next(&mut stream).await, Event::Keepalive { .. }) {}
+    let row = sql
+        .query_one("select confirmed_flush_lsn::text from pg_replication_slots", &[])
+        .await
+        .unwrap();
+    assert_eq!(row.get::<_, String>(0).parse(), Ok(end));
+
+    let mut replication = stream.stop().await.unwrap();
+    replication.identify_system().await.unwrap();
+    replication.drop_slot("s1").await.unwrap();
+    let row = sql.query_one("select count(*) from pg_replication_slots", &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
+async fn cancelled_reads_lose_nothing() {
+    let cluster = Cluster::start(HBA, "");
+    let endpoint = cluster.socket_endpoint();
+    let sql = connect(&endpoint, "postgres", "test").await.unwrap();
+    sql.batch_execute("create table public.t (id int primary key, v text)").await.unwrap();
+    sql.batch_execute("create publication p for table public.t").await.unwrap();
+    let mut replication =
+        ReplicationConnection::connect(&endpoint, "postgres", "slot").await.unwrap();
+    let slot = replication.create_slot("s1", SlotLife::Temporary, Snapshot::Nothing).await.unwrap();
+    let options = StreamOptions::for_server(replication.server_version_num(), vec!["p".into()]);
+    let mut stream = replication.start("s1", slot.consistent_point, &options).await.unwrap();
+    sql.batch_execute(
+        "insert into public.t select i, repeat('x', 5000) from generate_series(1, 2000) i",
+    )
+    .await
+    .unwrap();
+
+    let mut rows = 0;
+    let committed = async {
+        loop {
+            // Polled once and dropped, over and over, with a status between: as in a busy select loop.
+            let event = tokio::select! {
+                biased;
+                event = stream.next() => event.unwrap().unwrap(),
+                () = tokio::task::yield_now() => {
+                    stream.status(Lsn::ZERO, Lsn::ZERO, Lsn::ZERO, false).await.unwrap();
+                    continue;
+                }
+            };
+            let Event::XLogData { data, .. } = event else { continue };
+            match decode(data, false).unwrap() {
+                Message::Insert { .. } => rows += 1,
+                Message::Commit { .. } => break,
+                _ => {}
+            }
+        }
+    };
+    timeout(PATIENCE, committed).await.expect("no commit");
+    assert_eq!(rows, 2000);
+}
+
+#[tokio::test]
+async fn a_server_that_goes_away_ends_the_stream_with_a_transient_error() {
+    let cluster = Cluster::start(HBA, "");
+    let endpoint = cluster.socket_endpoint();
+    let sql = connect(&endpoint, "postgres", "test").await.unwrap();
+    sql.batch_execute("create publication p").await.unwrap();
+    let mut replication =
+        ReplicationConnection::connect(&endpoint, "postgres", "slot").await.unwrap();
+    let slot = replication.create_slot("s1", SlotLife::Temporary, Snapshot::Nothing).await.unwrap();
+    let options = StreamOptions::for_server(replication.server_version_num(), vec!["p".into()]);
+    let mut stream = replication.start("s1", slot.consistent_point, &options).await.unwrap();
+    sql.execute("select pg_terminate_backend(pid) from pg_stat_replication", &[]).await.unwrap();
+    let error = loop {
+        match timeout(PATIENCE, stream.next()).await.expect("no end") {
+            Ok(event) => assert!(event.is_some()),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.is_transient(), "{error}");
+    assert_eq!(error.sqlstate(), Some("57P01"), "{error}");
+}
