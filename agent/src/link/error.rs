@@ -10,6 +10,14 @@ pub enum LinkError {
     /// The join token is no join token.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The join token's file can't be read.
+    #[error("reading the join token {path}: {cause}")]
+    TokenFile {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why not.
+        cause: std::io::Error,
+    },
     /// There is no identity yet, and nothing to get one with.
     #[error(
         "starting for the first time: a join token is needed (--join, --join-file or WHIMBREL_JOIN_TOKEN); make one with \
@@ -63,6 +71,12 @@ pub enum LinkError {
         /// The last try's error.
         cause: String,
     },
+    /// The process can't listen for signals.
+    #[error("listening for signals: {cause}")]
+    Signals {
+        /// Why not.
+        cause: std::io::Error,
+    },
     /// Another process has our place, or we were revoked.
     #[error("the controller ended this agent's session: {reason}")]
     Superseded {
@@ -86,14 +100,15 @@ impl LinkError {
     #[must_use]
     pub const fn exit_status(&self) -> u8 {
         match self {
-            Self::Token(_) | Self::NotEnrolled => 2,
+            Self::Token(_) | Self::TokenFile { .. } | Self::NotEnrolled => 2,
             Self::Superseded { .. } => 3,
             Self::DataDir(DataDirError::Locked { .. }) => 4,
             Self::WrongController { .. } | Self::EnrolRefused { .. } | Self::Revoked { .. } => 5,
             Self::Unreachable { .. } => 6,
             Self::DataDir(DataDirError::Io { .. })
             | Self::Identity { .. }
-            | Self::Crypto { .. } => 1,
+            | Self::Crypto { .. }
+            | Self::Signals { .. } => 1,
         }
     }
 }
