@@ -81,19 +81,19 @@ fn move_and_prove(application: Application, source: &str, target: &str) -> Outco
     // Both as they are now, before the application writes again.
     let mut sides = (pin(&mut clients.0)?, pin(&mut clients.1)?);
     let counted = (sequences(&mut sides.0)?, sequences(&mut sides.1)?);
-    let commits = application.commits();
+    let before = i64::try_from(application.commits())?;
     let stopped = application.go_on(target)?;
     answer(&format!("the application writes again; it could not for {} ms", stopped.as_millis()))?;
 
     let mut found = compare_pinned(&mut sides.0, &mut sides.1, &counted.0, &counted.1)?;
     found.differences.extend(compare_schemas(pg_dump(source)?, pg_dump(target)?)?);
-    let later = application.commits() - commits;
     let journal = application.end()?;
     workload::check(&mut connect(target)?, &journal).context(|| "the bank on the target")?;
     answer(&format!(
-        "{} transactions were acknowledged to the application, {later} of them on the target: each is in the ledger \
-         once, and no money was made or lost",
-        journal.transactions()
+        "{} transactions were acknowledged to the application, {} of them on the target: each is in the ledger once, \
+         and no money was made or lost",
+        journal.transactions(),
+        journal.transactions() - before
     ))?;
     tell(&found, stopped)
 }
