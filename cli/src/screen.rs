@@ -10,6 +10,9 @@ use crate::{
     failure::Failure,
 };
 
+/// Blanks between two columns: two, so that a heading of two words is still one heading.
+const COLUMN_GAP: u16 = 2;
+
 /// Standard output and standard error.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Screen {
@@ -113,6 +116,9 @@ impl Screen {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         table.force_no_tty().set_header(header.to_vec());
+        for column in table.column_iter_mut() {
+            column.set_padding((0, COLUMN_GAP));
+        }
         table
     }
 }
