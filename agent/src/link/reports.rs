@@ -54,6 +54,11 @@ impl Reports {
         self.state().waiting.back().is_some_and(|report| report.sequence > sequence)
     }
 
+    /// How many up to `sequence` are not acknowledged.
+    pub(super) fn under_way(&self, sequence: u64) -> usize {
+        self.state().waiting.partition_point(|report| report.sequence <= sequence)
+    }
+
     /// The controller has it for good.
     pub(super) fn acknowledge(&self, sequence: u64) {
         let mut state = self.state();
@@ -85,6 +90,7 @@ mod tests {
         assert_eq!(reports.after(1).unwrap().sequence, 3);
         assert_eq!(reports.after(0).unwrap().sequence, 1, "sent again after a reconnection");
         assert!(!reports.has_after(3));
+        assert_eq!(reports.under_way(2), 1);
     }
 
     #[tokio::test]

@@ -42,6 +42,8 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 /// Questions answered at once: each opens a connection.
 const QUERIES_MAX: usize = 8;
 
+/// Reports sent and not acknowledged: each costs the controller a write to its store, so more would only wait there.
+const REPORTS_UNDER_WAY_MAX: usize = 64;
 /// Answers that wait to be sent; while there are more, nothing is read.
 const READY_MAX: usize = 64;
 
@@ -249,8 +251,13 @@ impl Session<'_> {
         let shared = &self.link.outlet.shared;
         self.heartbeats.due
             || !self.ready.is_empty()
-            || shared.reports.has_after(self.reported)
+            || self.may_report()
             || (self.progress_due && shared.progress.has_unsent())
+    }
+
+    fn may_report(&self) -> bool {
+        let reports = &self.link.outlet.shared.reports;
+        reports.has_after(self.reported) && reports.under_way(self.reported) < REPORTS_UNDER_WAY_MAX
     }
 
     /// The next message: the lease first, progress last.
@@ -262,7 +269,9 @@ impl Session<'_> {
             return Some(kind);
         }
         let shared = &self.link.outlet.shared;
-        if let Some(report) = shared.reports.after(self.reported) {
+        if self.may_report()
+            && let Some(report) = shared.reports.after(self.reported)
+        {
             self.reported = report.sequence;
             return Some(Kind::Report(report));
         }

@@ -7,6 +7,11 @@
 mod decode;
 mod message;
 
+#[cfg(test)]
+mod encode;
+#[cfg(test)]
+mod tests;
+
 pub use decode::{DecodeError, decode};
 pub use message::{
     Column, Message, OldTuple, Prepared, REPLICA_IDENTITY_DEFAULT, REPLICA_IDENTITY_FULL,
