@@ -15,10 +15,7 @@ use whimbrel_proto::{
     },
 };
 
-use crate::{
-    context::Context,
-    failure::{Failure, innermost},
-};
+use crate::{context::Context, failure::Failure};
 
 /// Longer than a TCP handshake with a lost packet or two takes; short enough that a person waits for it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -61,11 +58,11 @@ impl Interceptor for Bearer {
 }
 
 impl Client {
-    /// Connects.
+    /// Connects at the first call, so that what makes no sense is refused without a controller.
     ///
     /// # Errors
-    /// [`Failure::Unreachable`]; [`Failure::Usage`] for a context that can't be one.
-    pub(crate) async fn connect(context: &Context) -> Result<Self, Failure> {
+    /// A context that can't be one.
+    pub(crate) fn new(context: &Context) -> Result<Self, Failure> {
         let bad = |what: &str| Failure::Usage(format!("the context file's {what} can't be used"));
         let mut token: MetadataValue<Ascii> =
             format!("Bearer {}", context.token.trim()).parse().map_err(|_| bad("token"))?;
@@ -81,12 +78,7 @@ impl Client {
             .keep_alive_while_idle(true)
             .tls_config(tls)
             .map_err(|_| bad("ca (expected a PEM certificate)"))?
-            .connect()
-            .await
-            .map_err(|error| Failure::Unreachable {
-                address: context.address.clone(),
-                cause: innermost(&error),
-            })?;
+            .connect_lazy();
         let link = InterceptedService::new(channel, Bearer(token));
         Ok(Self { link, address: context.address.clone() })
     }

@@ -94,6 +94,20 @@ impl From<Status> for Failure {
 }
 
 impl Failure {
+    /// Makes a call that never reached the controller at `address` say so.
+    pub(crate) fn at(self, address: &str) -> Self {
+        let Self::Call(status) = &self else { return self };
+        let cause = match std::error::Error::source(status.as_ref()) {
+            Some(source) => Some(innermost(source)),
+            None if status.code() == Code::Cancelled => Some("no answer in time".to_owned()),
+            None => None,
+        };
+        match cause {
+            Some(cause) => Self::Unreachable { address: address.to_owned(), cause },
+            None => self,
+        }
+    }
+
     /// The exit status.
     pub(crate) fn exit(&self) -> u8 {
         match self {
@@ -163,13 +177,8 @@ pub(crate) fn exit_of(code: Code) -> u8 {
     }
 }
 
-fn said(status: &Status) -> String {
-    match (status.message(), std::error::Error::source(status)) {
-        ("", None) => status.code().description().to_owned(),
-        (message, None) => message.to_owned(),
-        ("", Some(source)) => innermost(source),
-        (message, Some(source)) => format!("{message}: {}", innermost(source)),
-    }
+fn said(status: &Status) -> &str {
+    if status.message().is_empty() { status.code().description() } else { status.message() }
 }
 
 /// The innermost error of a chain: the outer ones of a transport say only "transport error".

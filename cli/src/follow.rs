@@ -29,6 +29,7 @@ pub(crate) struct Follower {
     request: WatchMigrationRequest,
     stream: Option<Streaming<WatchMigrationResponse>>,
     ended: bool,
+    met: bool,
     away_since: Option<Instant>,
     pause: Duration,
 }
@@ -41,6 +42,7 @@ impl Follower {
             request: WatchMigrationRequest { name, tables, resume_token: String::new() },
             stream: None,
             ended: false,
+            met: false,
             away_since: None,
             pause: PAUSE_MIN,
         }
@@ -57,6 +59,7 @@ impl Follower {
             }
             match self.step().await {
                 Ok(Some(response)) => {
+                    self.met = true;
                     self.away_since = None;
                     self.pause = PAUSE_MIN;
                     self.request.resume_token.clone_from(&response.resume_token);
@@ -64,7 +67,8 @@ impl Follower {
                     return Ok(Some(response));
                 }
                 Ok(None) => self.wait("the watch was closed".to_owned()).await?,
-                Err(status) if is_passing(&status) => {
+                // A controller that was never there is not waited for: the address may be wrong.
+                Err(status) if self.met && is_passing(&status) => {
                     let cause =
                         status.source().map_or_else(|| status.message().to_owned(), innermost);
                     self.wait(cause).await?;

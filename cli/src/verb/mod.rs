@@ -31,15 +31,16 @@ pub(crate) async fn run(
         return completions::run(shell);
     }
     let context = Context::load(settings.context.as_deref())?;
-    let client = Client::connect(&context).await?;
+    let client = Client::new(&context)?;
     let session = Session { client, screen };
-    match command {
+    let done = match command {
         Command::Agent(command) => Box::pin(agent::run(&session, command)).await,
         Command::Target(command) => Box::pin(target::run(&session, command)).await,
         Command::Source(command) => Box::pin(source::run(&session, command)).await,
         Command::Migration(command) => Box::pin(migration::run(&session, *command)).await,
         Command::Completions { .. } => Ok(()),
-    }
+    };
+    done.map_err(|failure| failure.at(&context.address))
 }
 
 /// A time of the command line for the wire.

@@ -123,6 +123,22 @@ fn a_controller_that_is_not_there_or_not_ours_is_exit_6() {
     let output = one.run("agent list", "");
     assert_exit(&output, 6);
     assert!(err(&output).contains("127.0.0.1:1"));
+    assert_exit(&one.run("migration watch m --target t", ""), 6);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_without_a_controller() {
+    let fake = Fake::start(Script::default());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "{\n \"sslMod\": \"Prefer\"\n}").unwrap();
+    let path = file.path().display();
+    let output = fake.run(&format!("migration create m --target t --properties {path}"), "");
+    assert_exit(&output, 2);
+    let said = err(&output);
+    assert!(said.contains("line 2: unknown key sslMod; did you mean sslMode?"), "{said}");
+    assert_exit(&fake.run("migration update m --target t", ""), 2);
+    assert_exit(&fake.run("target update t", ""), 2);
+    assert!(fake.script.lock().unwrap().authorizations.is_empty());
 }
 
 #[test]
