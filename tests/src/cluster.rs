@@ -2,13 +2,13 @@
 //!
 //! Passwords are asked for over TCP (SCRAM), so that a wrong one is refused; the harness itself comes in by the Unix
 //! socket, which trusts it.
+mod folder;
+
 use std::{
     fs,
     io::Write as _,
-    net::TcpListener,
     path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
+    process::{Command, Stdio},
 };
 
 use postgres::{Client, NoTls};
@@ -16,16 +16,15 @@ use postgres::{Client, NoTls};
 use crate::{
     Context, Failure, Outcome,
     certificates::Authority,
+    cluster::folder::{guarded_folder, template},
     ensure, fail,
     guardian::Guardian,
     installation::{Installation, output, stdout},
+    place::free_port,
 };
 
 /// The superuser of every cluster.
 pub const SUPERUSER: &str = "postgres";
-
-/// Ports are looked for below the range that outgoing connections take theirs from (32768 on Linux).
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// A port that was free may be taken before the server has it; so many in a row mean something else.
 const START_TRIES: u32 = 5;
@@ -160,7 +159,7 @@ impl Cluster {
         // Not `output`: the server would inherit the pipe and never close it.
         let mut command = Installation::find()?.server("pg_ctl");
         command.arg("-D").arg(self.data()).args(arguments);
-        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         let status = command.status().context(|| "run pg_ctl")?;
         ensure!(status.success(), "pg_ctl {arguments:?}: {status}\n{}", self.log());
         Ok(())
@@ -256,66 +255,4 @@ impl Cluster {
         }
         Ok(command)
     }
-}
-
-/// A port that nobody listens on now.
-///
-/// # Errors
-/// When all that were tried are taken.
-pub fn free_port() -> Outcome<u16> {
-    // Processes that run at the same time begin at different places.
-    let begin = std::process::id().wrapping_mul(97) % u32::from(PORTS.end - PORTS.start);
-    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
-    for _ in 0..PORTS.len() {
-        let offset = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let span = u32::from(PORTS.end - PORTS.start);
-        let port = PORTS.start + u16::try_from((begin + u32::from(offset)) % span)?;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    Err(Failure::new("no free port between 20000 and 32000"))
-}
-
-/// A new folder of the server's user, and who stops the server in it and removes it.
-fn guarded_folder() -> Outcome<(PathBuf, Guardian)> {
-    let installation = Installation::find()?;
-    let folder = tempfile::Builder::new().prefix("whimbrel-pg-").tempdir_in(scratch())?.keep();
-    // The socket's path must be short, and open to the user that we are not.
-    output(Command::new("chmod").arg("755").arg(&folder))?;
-    installation.give_away(&folder)?;
-    let pg_ctl = format!(
-        "{} {}/pg_ctl",
-        installation.server_words().join(" "),
-        installation.bin().display()
-    );
-    let script = "cd /; $2 -D \"$1/data\" -m immediate -w stop; rm -rf \"$1\"";
-    let guardian = Guardian::new(script, &[&folder.display().to_string(), &pg_ctl])?;
-    Ok((folder, guardian))
-}
-
-/// A data folder as `initdb` leaves it, made once a process and copied for each cluster.
-fn template() -> Outcome<&'static Path> {
-    static TEMPLATE: OnceLock<Result<(PathBuf, Guardian), String>> = OnceLock::new();
-    TEMPLATE
-        .get_or_init(|| initdb().map_err(|failure| failure.to_string()))
-        .as_ref()
-        .map(|(folder, _)| folder.as_path())
-        .map_err(|text| Failure::new(text.clone()))
-}
-
-fn initdb() -> Outcome<(PathBuf, Guardian)> {
-    let (folder, guardian) = guarded_folder()?;
-    let mut command = Installation::find()?.server("initdb");
-    command.arg("-D").arg(folder.join("data")).args(["-U", SUPERUSER, "--no-sync"]);
-    command.args(["-E", "UTF8", "--locale=C.UTF-8"]);
-    command.args(["--auth-local=trust", "--auth-host=scram-sha-256"]);
-    output(&mut command).context(|| "make a PostgreSQL cluster")?;
-    Ok((folder, guardian))
-}
-
-/// Where everything temporary goes: `WHIMBREL_TEST_DIR`, or the system's place.
-#[must_use]
-pub fn scratch() -> PathBuf {
-    std::env::var_os("WHIMBREL_TEST_DIR").map_or_else(std::env::temp_dir, PathBuf::from)
 }

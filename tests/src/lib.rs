@@ -12,6 +12,7 @@ pub mod failure;
 mod guardian;
 pub mod installation;
 pub mod pgbench;
+pub mod place;
 pub mod program;
 pub mod stage;
 pub mod wait;

@@ -1,19 +1,22 @@
 //! A whole stage for a scenario: a source, a target, a controller, an agent that reaches both, and the CLI.
+mod assertions;
+mod turn;
+
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Condvar, Mutex, PoisonError},
 };
 
 use tempfile::TempDir;
 
+use turn::Turn;
+
 use crate::{
     Context, Outcome,
     cli::Cli,
-    cluster::{Cluster, ClusterOptions, free_port, scratch},
-    compare::{compare, compare_schemas},
-    ensure,
+    cluster::{Cluster, ClusterOptions},
+    place::{free_port, scratch},
     program::{Program, built},
 };
 
@@ -22,9 +25,6 @@ pub const TARGET: &str = "box";
 
 /// The name of the agent.
 pub const AGENT: &str = "mover";
-
-/// Stages at once: each has two servers and a migration, and a machine of two cores carries two of them.
-const STAGES_MAX: usize = 2;
 
 /// So much of each log is shown with a failure.
 const LOG_LINES_SHOWN: usize = 40;
@@ -62,7 +62,7 @@ pub struct Stage {
     pub cli: Cli,
     port: u16,
     folder: TempDir,
-    _place: Place,
+    _turn: Turn,
 }
 
 /// Sets a stage up, plays `scene` on it and shows the logs if it fails.
@@ -80,7 +80,7 @@ impl Stage {
     /// # Errors
     /// When one of them does not start.
     pub fn set_up(plan: &Plan) -> Outcome<Self> {
-        let place = Place::take();
+        let turn = Turn::take();
         let (source, target) =
             (Cluster::start_with(&plan.source)?, Cluster::start_with(&plan.target)?);
         let folder = tempfile::Builder::new().prefix("whimbrel-stage-").tempdir_in(scratch())?;
@@ -93,7 +93,7 @@ impl Stage {
             cli: Cli::new(&context, folder.path()),
             port: free_port()?,
             folder,
-            _place: place,
+            _turn: turn,
         };
         stage.start_controller()?;
         stage.enrol_agent()?;
@@ -218,38 +218,6 @@ impl Stage {
         self.cli.show(name).map_or_else(|error| error.to_string(), |shown| format!("{shown:#}"))
     }
 
-    /// Fails unless a database is the same on both sides: rows, sequences, schema.
-    ///
-    /// # Errors
-    /// The differences.
-    pub fn assert_same(&self, database: &str) -> Outcome {
-        let mut sides = (self.source.connect(database)?, self.target.connect(database)?);
-        let mut found = compare(&mut sides.0, &mut sides.1)?;
-        found.differences.extend(compare_schemas(
-            self.source.client("pg_dump", database)?,
-            self.target.client("pg_dump", database)?,
-        )?);
-        ensure!(found.tables > 0, "{database} has no tables: nothing was compared");
-        ensure!(found.differences.is_empty(), "{}", found.differences.join("\n"));
-        Ok(())
-    }
-
-    /// Fails if the source has a slot, a publication or a session of ours.
-    ///
-    /// # Errors
-    /// What is left.
-    pub fn assert_source_clean(&self, database: &str) -> Outcome {
-        let left = self.source.psql(
-            database,
-            "select 'slot ' || slot_name from pg_replication_slots
-             union all select 'publication ' || pubname from pg_publication
-             union all select 'schema ' || nspname from pg_namespace where nspname like 'whimbrel%'
-             union all select 'event trigger ' || evtname from pg_event_trigger",
-        )?;
-        ensure!(left.is_empty(), "left on the source:\n{left}");
-        Ok(())
-    }
-
     fn logs(&self) -> String {
         let mut text = String::from("the scene failed; the ends of the logs:\n");
         for name in ["controller", "agent", "cli"] {
@@ -265,28 +233,4 @@ impl Stage {
 fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
-}
-
-/// One of [`STAGES_MAX`] places.
-struct Place;
-
-static TAKEN: Mutex<usize> = Mutex::new(0);
-static FREED: Condvar = Condvar::new();
-
-impl Place {
-    fn take() -> Self {
-        let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = FREED
-            .wait_while(taken, |taken| *taken >= STAGES_MAX)
-            .unwrap_or_else(PoisonError::into_inner);
-        *taken += 1;
-        Self
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        FREED.notify_one();
-    }
 }

@@ -9,8 +9,8 @@ use std::{
 use whimbrel_tests::{
     Context, Outcome,
     cli::Cli,
-    cluster::{free_port, scratch},
     ensure,
+    place::{free_port, scratch},
     program::{Program, built},
 };
 

@@ -3,8 +3,9 @@ use std::fs;
 
 use whimbrel_tests::{
     Outcome, cli,
-    cluster::{ClusterOptions, free_port},
+    cluster::ClusterOptions,
     ensure,
+    place::free_port,
     stage::{self, Plan, Stage},
 };
 

@@ -1,0 +1,41 @@
+//! What must be true of the two servers when a migration is over.
+use super::Stage;
+use crate::{
+    Outcome,
+    compare::{compare, compare_schemas},
+    ensure,
+};
+
+impl Stage {
+    /// Fails unless a database is the same on both sides: rows, sequences, schema.
+    ///
+    /// # Errors
+    /// The differences.
+    pub fn assert_same(&self, database: &str) -> Outcome {
+        let mut sides = (self.source.connect(database)?, self.target.connect(database)?);
+        let mut found = compare(&mut sides.0, &mut sides.1)?;
+        found.differences.extend(compare_schemas(
+            self.source.client("pg_dump", database)?,
+            self.target.client("pg_dump", database)?,
+        )?);
+        ensure!(found.tables > 0, "{database} has no tables: nothing was compared");
+        ensure!(found.differences.is_empty(), "{}", found.differences.join("\n"));
+        Ok(())
+    }
+
+    /// Fails if the source has a slot, a publication or a session of ours.
+    ///
+    /// # Errors
+    /// What is left.
+    pub fn assert_source_clean(&self, database: &str) -> Outcome {
+        let left = self.source.psql(
+            database,
+            "select 'slot ' || slot_name from pg_replication_slots
+             union all select 'publication ' || pubname from pg_publication
+             union all select 'schema ' || nspname from pg_namespace where nspname like 'whimbrel%'
+             union all select 'event trigger ' || evtname from pg_event_trigger",
+        )?;
+        ensure!(left.is_empty(), "left on the source:\n{left}");
+        Ok(())
+    }
+}
