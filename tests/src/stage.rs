@@ -3,7 +3,7 @@ mod assertions;
 mod turn;
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -145,6 +145,9 @@ impl Stage {
     pub fn start_agent(&mut self, arguments: &[&str]) -> Outcome {
         let mut command = Command::new(built("whimbrel-agent")?);
         command.arg("run").arg("--data-dir").arg(self.folder().join("agent")).args(arguments);
+        if let Some(bin) = env::var_os("WHIMBREL_PG_BIN") {
+            command.arg("--pg-bin-dir").arg(bin);
+        }
         command.env("SOURCE_PASSWORD", self.source.password());
         command.env("TARGET_PASSWORD", self.target.password());
         let mut program = Program::start(command, "agent", &self.log("agent"))?;

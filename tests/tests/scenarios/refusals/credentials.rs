@@ -3,10 +3,9 @@ use std::{fs, process::Command};
 
 use tonic::{
     Code, Request, Status,
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+    transport::{Channel, Identity},
 };
 use whimbrel_proto::{
-    CONTROLLER_TLS_NAME,
     agent::v1::{AgentMessage, Hello, agent_message, link_service_client::LinkServiceClient},
     v1::{ListAgentsRequest, agent_service_client::AgentServiceClient},
 };
@@ -16,6 +15,8 @@ use whimbrel_tests::{
     stage::{self, AGENT, Plan, Stage},
     wait,
 };
+
+use crate::dial::{channel, context};
 
 /// An agent that must not get in: it ends with exit status 5 and says `word`.
 fn assert_agent_refused(stage: &Stage, name: &str, token: &str, word: &str) -> Outcome {
@@ -54,26 +55,6 @@ fn join_tokens_are_good_once_and_for_a_time() -> Outcome {
         let other = token.replacen(&token[token.len() - 8..], "AAAAAAAA", 1);
         assert_agent_refused(stage, "forged", &other, "")
     })
-}
-
-/// What the CLI's context file knows: the CA, the token.
-fn context(stage: &Stage) -> Outcome<serde_yaml_ng::Value> {
-    let text = fs::read_to_string(stage.folder().join("controller/admin.yaml"))?;
-    Ok(serde_yaml_ng::from_str(&text)?)
-}
-
-async fn channel(stage: &Stage, identity: Option<Identity>) -> Outcome<Channel> {
-    let context = context(stage)?;
-    let ca = context["ca"].as_str().unwrap_or_default();
-    let mut tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(ca))
-        .domain_name(CONTROLLER_TLS_NAME);
-    if let Some(identity) = identity {
-        tls = tls.identity(identity);
-    }
-    let endpoint =
-        Endpoint::from_shared(format!("https://{}", stage.address()))?.tls_config(tls)?;
-    Ok(endpoint.connect().await?)
 }
 
 async fn list(channel: Channel, credential: Option<&str>) -> Outcome<Result<(), Status>> {
