@@ -39,5 +39,8 @@ pub(super) async fn run(session: &Session, args: List) -> Result<(), Failure> {
             break;
         }
     }
+    if found.is_empty() && args.filter != Some(FilterArg::All) {
+        session.screen.hint("none that is not over; next: whimbrel migration list --filter all");
+    }
     session.screen.print(&found, || table(&found, &session.screen))
 }

@@ -7,7 +7,7 @@ use std::{
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use whimbrel_proto::v1::{TableProgress, WatchMigrationResponse, table_progress::State};
 
-use super::lines::describe;
+use super::lines::doing;
 use crate::render::{bytes, event::Event, migration::Migration, next::next, table::percent};
 
 /// More table bars than this push the databases off a small screen.
@@ -62,7 +62,11 @@ impl Bars {
                 .entry(name.clone())
                 .or_insert_with(|| multi.insert_before(foot, bar(name)));
             bar.set_position(position(database.percent));
-            bar.set_message(describe(database));
+            bar.set_message(doing(database));
+        }
+        if migration.databases().values().all(|database| database.streams) {
+            // The copy is over; a table's last word may have been coalesced away.
+            self.loading.clear();
         }
         self.show_tables(&response.tables);
         let next = next(migration).filter(|next| !next.contains("migration watch"));
@@ -73,7 +77,10 @@ impl Bars {
     /// Only the newest state of a table comes, so those that were loading are kept until they are not.
     fn show_tables(&mut self, tables: &[TableProgress]) {
         for table in tables {
-            let name = format!("{}: {}.{}", table.database, table.schema, table.table);
+            let name = format!("{}.{}", table.schema, table.table);
+            // With one database its name would only push the table's off the screen.
+            let name =
+                if self.databases.len() > 1 { format!("{}: {name}", table.database) } else { name };
             match table.state() {
                 State::Loading | State::Indexing => self.loading.insert(name, table.clone()),
                 _ => self.loading.remove(&name),
@@ -101,6 +108,9 @@ impl Bars {
 
     /// Takes the bars off the screen.
     pub(super) fn clear(&self) -> io::Result<()> {
+        let bars = self.databases.values().chain(self.tables.values());
+        // Each by itself too: a bar that is not finished draws itself once more when it is dropped.
+        bars.chain([&self.head, &self.foot]).for_each(ProgressBar::finish_and_clear);
         self.multi.clear()
     }
 }
@@ -121,7 +131,7 @@ fn position(percent: f64) -> u64 {
 }
 
 fn bar(name: &str) -> ProgressBar {
-    let template = "{prefix:28!} [{bar:24}] {percent:>3} % {wide_msg}";
+    let template = "{prefix:32!} [{bar:24}] {percent:>3} % {wide_msg}";
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let style = style.progress_chars("=> ");
@@ -152,12 +162,12 @@ mod tests {
         assert_eq!((bars.tables.len(), bars.loading.len()), (TABLES_MAX, 30));
         let done: Vec<_> = (0..29).map(|n| table(&format!("t{n:02}"), State::Completed)).collect();
         bars.show_tables(&done);
-        assert_eq!(bars.tables.keys().collect::<Vec<_>>(), [": .t29"]);
+        assert_eq!(bars.tables.keys().collect::<Vec<_>>(), [".t29"]);
     }
 
     #[test]
     fn the_templates_can_be_drawn() {
-        for template in ["{prefix:28!} [{bar:24}] {percent:>3} % {wide_msg}", "{wide_msg}"] {
+        for template in ["{prefix:32!} [{bar:24}] {percent:>3} % {wide_msg}", "{wide_msg}"] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

@@ -62,16 +62,29 @@ fn key(database: &Database) -> String {
 }
 
 /// One database, in a line.
-pub(super) fn describe(database: &Database) -> String {
-    let mut parts = vec![database.migration_state.unwrap_or("-").to_owned()];
+fn describe(database: &Database) -> String {
+    let mut line = doing(database);
+    if !database.streams && database.total_bytes > 0 {
+        line.push_str(&format!(", {:.0} %", database.percent));
+    }
+    line
+}
+
+/// What it does and how far it is, without the percentage, which a bar shows by itself.
+pub(super) fn doing(database: &Database) -> String {
+    // "InProgress" says less than what it is doing.
+    let state = database.migration_state.filter(|state| *state != "InProgress");
+    let mut parts: Vec<String> = state.map(str::to_owned).into_iter().collect();
     parts.extend(database.migration_operation.clone());
+    if parts.is_empty() {
+        parts.push(database.migration_state.unwrap_or("-").to_owned());
+    }
     if database.streams {
         parts.push(format!("latency {:.2} s", database.latency));
         parts.push(format!("{} behind", bytes(database.lag_bytes)));
         parts.push(format!("{} changes applied", database.applied_changes));
     } else if database.total_bytes > 0 {
-        let (copied, total) = (bytes(database.copied_bytes), bytes(database.total_bytes));
-        parts.push(format!("{:.0} % ({copied} of {total})", database.percent));
+        parts.push(format!("{} of {}", bytes(database.copied_bytes), bytes(database.total_bytes)));
         parts.extend(database.eta_seconds.map(|eta| format!("{} left", seconds(eta))));
     }
     if let Some(hold) = &database.hold {
