@@ -200,7 +200,9 @@ fn details_of(status: &Status) -> Vec<(String, String)> {
         lines.extend(metadata);
     }
     if let Some(bad) = details.bad_request() {
+        // Not again what the message says already.
         let fields = bad.field_violations.iter();
+        let fields = fields.filter(|bad| !status.message().contains(&bad.description));
         lines.extend(fields.map(|bad| (bad.field.clone(), bad.description.clone())));
     }
     lines

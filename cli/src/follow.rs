@@ -23,12 +23,16 @@ const PAUSE_MIN: Duration = Duration::from_millis(200);
 /// Longest pause: often enough to notice a return soon, seldom enough not to load a controller that starts.
 const PAUSE_MAX: Duration = Duration::from_secs(3);
 
+/// The controller ends the watch once all of the final state was sent; this is for one that forgets to.
+const END_MAX: Duration = Duration::from_secs(5);
+
 /// A migration that is being followed.
 pub(crate) struct Follower {
     client: Client,
     request: WatchMigrationRequest,
     stream: Option<Streaming<WatchMigrationResponse>>,
-    ended: bool,
+    /// The final state was seen: what still comes belongs to it.
+    over: bool,
     met: bool,
     away_since: Option<Instant>,
     pause: Duration,
@@ -41,31 +45,29 @@ impl Follower {
             client: client.clone(),
             request: WatchMigrationRequest { name, tables, resume_token: String::new() },
             stream: None,
-            ended: false,
+            over: false,
             met: false,
             away_since: None,
             pause: PAUSE_MIN,
         }
     }
 
-    /// The next change; `None` after the final state.
+    /// The next change; `None` after all of the final state.
     ///
     /// # Errors
     /// What the controller refuses; a controller that stays away for [`AWAY_MAX`].
     pub(crate) async fn next(&mut self) -> Result<Option<WatchMigrationResponse>, Failure> {
         loop {
-            if self.ended {
-                return Ok(None);
-            }
             match self.step().await {
                 Ok(Some(response)) => {
                     self.met = true;
                     self.away_since = None;
                     self.pause = PAUSE_MIN;
                     self.request.resume_token.clone_from(&response.resume_token);
-                    self.ended = response.migration.as_ref().is_some_and(is_over);
+                    self.over = response.migration.as_ref().is_some_and(is_over);
                     return Ok(Some(response));
                 }
+                Ok(None) if self.over => return Ok(None),
                 Ok(None) => self.wait("the watch was closed".to_owned()).await?,
                 // A controller that was never there is not waited for: the address may be wrong.
                 Err(status) if self.met && is_passing(&status) => {
@@ -88,7 +90,10 @@ impl Follower {
                 none.insert(opened.into_inner())
             }
         };
-        stream.message().await
+        if !self.over {
+            return stream.message().await;
+        }
+        tokio::time::timeout(END_MAX, stream.message()).await.unwrap_or(Ok(None))
     }
 
     async fn wait(&mut self, cause: String) -> Result<(), Failure> {

@@ -239,10 +239,13 @@ fn a_password_on_the_command_line_is_refused_and_not_repeated() {
 fn events_are_listed_and_followed_each_once() {
     let event =
         |sequence| MigrationEvent { sequence, r#type: "Step".into(), ..MigrationEvent::default() };
+    // What belongs to the final state may come in several messages.
     let mut last = watched(at(State::Succeeded, SubState::Completed), "4");
     last.events = vec![event(2), event(3), event(4)];
+    let mut very_last = last.clone();
+    very_last.events = vec![event(5)];
     let script = Script {
-        watches: vec![vec![watched(copying(), "2"), last]].into(),
+        watches: vec![vec![watched(copying(), "2"), last, very_last]].into(),
         events: (1..=3).map(event).collect(),
         ..Script::default()
     };
@@ -251,7 +254,7 @@ fn events_are_listed_and_followed_each_once() {
     let lines = out(&output);
     let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let sequences: Vec<_> = lines.map(|line| line["sequence"].as_u64().unwrap()).collect();
-    assert_eq!(sequences, [1, 2, 3, 4]);
+    assert_eq!(sequences, [1, 2, 3, 4, 5]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{full_name, hint_next, print_whole, standing::not_succeeded};
 use crate::{
     args::{Format, migration::MigrationRef},
     failure::Failure,
-    follow::{Follower, is_over},
+    follow::Follower,
     render::migration::Migration,
     verb::Session,
 };
@@ -34,16 +34,15 @@ pub(super) async fn run(session: &Session, args: &MigrationRef) -> Result<(), Fa
     };
     let tables = matches!(view, View::Bars(_));
     let mut follower = Follower::new(&session.client, name, tables);
+    let mut last = None;
     while let Some(response) = follower.next().await? {
         let Some(migration) = &response.migration else { continue };
-        let shown = Migration::from(migration);
-        view.show(session, &response, &shown)?;
-        if is_over(migration) {
-            view.close(session, &shown)?;
-            return not_succeeded(migration).map_or(Ok(()), Err);
-        }
+        view.show(session, &response, &Migration::from(migration))?;
+        last = response.migration;
     }
-    Ok(())
+    let Some(migration) = last else { return Ok(()) };
+    view.close(session, &Migration::from(&migration))?;
+    not_succeeded(&migration).map_or(Ok(()), Err)
 }
 
 impl View {
