@@ -7,6 +7,11 @@ use std::{borrow::Cow, fmt};
 use tokio_postgres::error::SqlState;
 use whimbrel_proto::agent::v1::{Failure, failure};
 
+use crate::{
+    postgres::{ConnectError, ProgramsError, safe_message},
+    replication::ReplicationError,
+};
+
 pub use whimbrel_proto::agent::v1::failure::Policy;
 
 /// An error with its consequence. Its text never has a row's value or a secret: PostgreSQL's DETAIL and CONTEXT, which
@@ -60,7 +65,8 @@ impl Fault {
         let policy = sqlstate_policy(db.code());
         let code = sqlstate_code(db.code());
         // Only severity, SQLSTATE and primary message: DETAIL and WHERE may quote rows.
-        let message = format!("{doing}: {} (SQLSTATE {})", db.message(), db.code().code());
+        let state = db.code().code();
+        let message = format!("{doing}: {} (SQLSTATE {state})", safe_message(state, db.message()));
         let remedy = match policy {
             Policy::Retry => "it is tried again; if it goes on, look at the server's log",
             _ => "mend the cause on the server, then `whimbrel migration retry`",
@@ -131,6 +137,39 @@ impl From<Fault> for Failure {
             message: fault.message,
             remedy: fault.remedy,
         }
+    }
+}
+
+impl From<ConnectError> for Fault {
+    fn from(error: ConnectError) -> Self {
+        let policy = if error.is_transient() { Policy::Retry } else { Policy::Hold };
+        Self::new(policy, error.code(), error.to_string()).remedy(error.remedy())
+    }
+}
+
+impl From<ReplicationError> for Fault {
+    fn from(error: ReplicationError) -> Self {
+        if let ReplicationError::Connect(error) = error {
+            return error.into();
+        }
+        let policy = if error.is_transient() { Policy::Retry } else { Policy::Hold };
+        let remedy = match error.sqlstate() {
+            Some("42501") => "alter role the source's user with replication; then retry",
+            Some("53400") => {
+                "drop slots that nobody uses, or raise max_replication_slots; then retry"
+            }
+            _ if policy == Policy::Retry => {
+                "it is tried again; if it goes on, look at the source's log"
+            }
+            _ => "mend the cause on the source, then `whimbrel migration retry`",
+        };
+        Self::new(policy, "ReplicationFailed", error.to_string()).remedy(remedy)
+    }
+}
+
+impl From<ProgramsError> for Fault {
+    fn from(error: ProgramsError) -> Self {
+        Self::hold(error.code(), error.to_string()).remedy(error.remedy())
     }
 }
 

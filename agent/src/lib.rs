@@ -2,9 +2,16 @@
 //! decides what a migration does next.
 
 pub mod config;
+pub mod cutover;
 pub mod fault;
 pub mod link;
 pub mod observe;
 pub mod postgres;
+pub mod preflight;
 pub mod replication;
 pub mod secret;
+pub mod source;
+pub mod target;
+pub mod task;
+pub mod verify;
+pub mod wire;

@@ -10,10 +10,8 @@ use whimbrel_agent::{
     observe,
     postgres::Programs,
     secret::Secrets,
+    task::Supervisor,
 };
-
-// Until the task room is there: `task::start(outlet, secrets, programs) -> Arc<dyn Tasks>` takes its place.
-mod idle;
 
 /// Exit status of wrong usage, as clap's.
 const USAGE: u8 = 2;
@@ -61,7 +59,7 @@ async fn run(config: &Config) -> Result<(), LinkError> {
     let link = Link::new(dir, identity, outlet.clone(), programs.describe())?;
     let name = link.name().to_owned();
     tracing::info!(agent = name, programs = ?programs.describe(), "starting");
-    let tasks = idle::start(outlet, secrets, programs);
+    let tasks = Supervisor::new(outlet, secrets, programs);
     link.run(tasks, stop, move || ready(&name)).await
 }
 

@@ -31,8 +31,8 @@ const USER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Addresses of one name that are tried; the deadline bounds them too.
 const ADDRESSES_MAX: usize = 8;
 
-trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
 
 /// A connected socket, encrypted or not.
 pub(crate) struct Wire {

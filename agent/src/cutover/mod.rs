@@ -1,0 +1,18 @@
+//! The cutover's numbered steps (DESIGN.md, law 7), each a file, each idempotent, each on one side.
+//!
+//! The controller orders them one by one and decides what follows; here they are only carried out. On the source: MARK,
+//! SETTLE, MARK_END, REMOVE_SOURCE ([`source`]). On the target: DRAIN, COMPLETE, SEQUENCES, VERIFY, SWITCH,
+//! REMOVE_LEDGER ([`target`]). FENCE is not built.
+mod complete;
+mod drain;
+mod mark;
+mod order;
+mod remove_ledger;
+mod sequences;
+mod settle;
+pub mod source;
+mod switch;
+pub mod target;
+mod verify;
+
+pub use order::{Order, StepDone, StepFailed, StepOrder, StepResult};

@@ -1,0 +1,70 @@
+//! The source's steps.
+use std::{sync::Arc, time::Instant};
+
+use tokio::sync::mpsc;
+use whimbrel_proto::agent::v1::Step;
+
+use super::{
+    mark,
+    order::{Order, StepDone, StepFailed, StepOrder, StepResult},
+    settle, target,
+};
+use crate::{
+    fault::{Fault, Policy},
+    source::{Sender, remove_objects},
+};
+
+/// Carries out orders one after the other until there are no more.
+pub async fn run(
+    sender: &Arc<Sender>,
+    mut orders: mpsc::Receiver<Order>,
+    results: &mpsc::Sender<StepResult>,
+) {
+    while let Some(order) = orders.recv().await {
+        let result = match order {
+            Order::Step(order) => carry_out(sender, order).await,
+            // Nothing on the source waits for an attempt.
+            Order::Back { .. } => continue,
+        };
+        if results.send(result).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn carry_out(sender: &Arc<Sender>, order: StepOrder) -> StepResult {
+    let began = Instant::now();
+    let (step, attempt) = (order.step, order.attempt);
+    let mut done = match target::bounded(&order, step_of(sender, &order)).await {
+        Ok(done) => done,
+        Err(fault) => return Err(StepFailed { step, attempt, fault }),
+    };
+    (done.step, done.attempt, done.took) = (step, attempt, began.elapsed());
+    Ok(done)
+}
+
+async fn step_of(sender: &Arc<Sender>, order: &StepOrder) -> Result<StepDone, Fault> {
+    match order.step {
+        Step::Mark => mark::begin(sender, order.attempt).await,
+        Step::Settle => settle::settle(sender, &order.open, order.timeout).await,
+        Step::MarkEnd => mark::end(sender, order.attempt).await,
+        Step::RemoveSource => {
+            let spec = sender.spec();
+            remove_objects(&spec.endpoint, &spec.database, &spec.objects).await?;
+            Ok(StepDone::default())
+        }
+        other => Err(wrong_side(other, "source")),
+    }
+}
+
+pub(super) fn wrong_side(step: Step, side: &str) -> Fault {
+    Fault::new(
+        Policy::Hold,
+        "StepUnknown",
+        format!(
+            "carrying out cutover step {}: the {side}'s agent has no such step",
+            step.as_str_name()
+        ),
+    )
+    .remedy("run the same version of controller and agents")
+}

@@ -1,0 +1,74 @@
+//! VERIFY: nothing was written after marker 2, sequences are equal, the source's catalog is as it was dumped.
+use uuid::Uuid;
+
+use super::{
+    drain::{no_stream, stream_ended},
+    order::{StepDone, StepOrder},
+    sequences::of_source,
+    target::Steps,
+};
+use crate::{
+    fault::{Fault, Policy},
+    target::current,
+    verify::{schema_changed, sequence_difference, sequence_values, shape_difference},
+    wire::{Answer, Ask, unexpected_answer},
+};
+
+pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepDone, Fault> {
+    let session = steps.receiver.session("verify").await?;
+    let then = steps.receiver.dumped_shape(&session).await?;
+    let now = steps.receiver.shape(false).await?;
+    if let Some(difference) = shape_difference(&then, &now) {
+        return Err(schema_changed(&difference));
+    }
+    if !order.allow_source_writes {
+        let source = of_source(steps).await?;
+        if let Some(difference) = sequence_difference(&source, &sequence_values(&session).await?) {
+            return Err(still_written(&format!("sequence {difference}")));
+        }
+    }
+    if steps.receiver.spec.online {
+        if current(&session).await?.applied < Some(order.end) {
+            return Err(Fault::hold("NotDrained", "the ledger is not at marker 2"));
+        }
+        // Last, so that as little as can be lies between it and the switch.
+        quiet(steps, order).await?;
+    }
+    Ok(StepDone::default())
+}
+
+/// A probe behind everything that is committed on the source comes back through the stream: what was written after
+/// marker 2 has come before it.
+async fn quiet(steps: &Steps<'_>, order: &StepOrder) -> Result<(), Fault> {
+    let probe = Uuid::new_v4().to_string();
+    let ask = Ask::Quiet { probe: probe.clone() };
+    let Answer::Quiet(quiet) = steps.receiver.caller.ask(ask).await? else {
+        return Err(unexpected_answer());
+    };
+    let mut stream = steps.stream.clone().ok_or_else(no_stream)?;
+    let state = stream
+        .wait_for(|state| state.probe.as_ref() == Some(&probe))
+        .await
+        .map_err(|_| stream_ended())?;
+    if order.allow_source_writes {
+        return Ok(());
+    }
+    if let Some(table) = &state.written_later {
+        return Err(still_written(&format!("a row of {table} was changed")));
+    }
+    match quiet.writers.first() {
+        Some(writer) => {
+            Err(still_written(&format!("{writer} has an open transaction that has written")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn still_written(what: &str) -> Fault {
+    Fault::new(
+        Policy::Hold,
+        "SourceStillWritten",
+        format!("the source is still written to after the cutover's last marker: {what}"),
+    )
+    .remedy("stop the application's writes and order the cutover again; or accept with --allow-source-writes that what is written later stays behind")
+}

@@ -1,0 +1,48 @@
+//! Reads what is in the database.
+use crate::{
+    fault::{Doing, Fault},
+    verify,
+    wire::{Catalog, DatabaseProperties, ShapeItem},
+};
+
+use super::serve::Sender;
+
+impl Sender {
+    pub(super) async fn read_database(&self) -> Result<DatabaseProperties, Fault> {
+        let row = self
+            .control()
+            .await?
+            .query_one(include_str!("sql/database.sql"), &[])
+            .await
+            .doing(format!("reading how database {:?} is made", self.spec.database))?;
+        parse(row.get(0))
+    }
+
+    pub(super) async fn read_catalog(&self) -> Result<Catalog, Fault> {
+        let client = self.session_in_snapshot("catalog").await?;
+        let doing = format!("reading the catalog of database {:?}", self.spec.database);
+        let relations = client.query(include_str!("sql/relations.sql"), &[]).await.doing(&doing)?;
+        let owners = client.query(include_str!("sql/owners.sql"), &[]).await.doing(&doing)?;
+        Ok(Catalog {
+            server_version: client.server_version_num(),
+            relations: relations.iter().map(|row| parse(row.get(0))).collect::<Result<_, _>>()?,
+            owners: owners.iter().map(|row| (row.get(0), row.get(1))).collect(),
+        })
+    }
+
+    pub(super) async fn read_shape(&self, under_snapshot: bool) -> Result<Vec<ShapeItem>, Fault> {
+        if under_snapshot {
+            verify::shape_of(&self.session_in_snapshot("shape").await?).await
+        } else {
+            verify::shape_of(&*self.control().await?).await
+        }
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, Fault> {
+    serde_json::from_str(json).map_err(|error| {
+        Fault::hold("CatalogUnreadable", format!("reading the source's catalog: {error}")).remedy(
+            "report it: this version of PostgreSQL has a catalog that the agent does not know",
+        )
+    })
+}

@@ -1,0 +1,123 @@
+//! Rows of a table, or of a range of its pages, as COPY gives them.
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt as _, pin_mut};
+
+use super::serve::Sender;
+use crate::{
+    fault::{Doing, Fault},
+    postgres::{Client, identifier, qualified},
+    wire::{CopyFormat, Frame, FrameSender, PageRange},
+};
+
+/// Frames are filled to this: large enough that a frame's cost vanishes, small enough that eight streams stay far below
+/// the agent's memory bound. A row that is larger travels whole.
+const FRAME_BYTES: usize = 256 << 10;
+
+/// How long the lock may be waited for. Our wait queues in front of nobody (ACCESS SHARE), it only waits for DDL.
+const LOCK_TIMEOUT: &str = "set local lock_timeout = '60s'";
+
+/// What to copy.
+pub(super) struct Copy {
+    pub(super) table: u32,
+    pub(super) name: (String, String),
+    pub(super) columns: Vec<String>,
+    pub(super) pages: Option<PageRange>,
+    pub(super) format: CopyFormat,
+}
+
+impl Sender {
+    pub(super) async fn copy_out(&self, copy: Copy, reply: &FrameSender) -> Result<(), Fault> {
+        let doing = format!("copying {}.{}", copy.name.0, copy.name.1);
+        let client = self.session_in_snapshot("copy").await?;
+        lock_and_compare(&client, &copy, &doing).await?;
+        let rows = client.copy_out(&copy.statement()).await.doing(&doing)?;
+        pin_mut!(rows);
+        let mut frame = BytesMut::with_capacity(FRAME_BYTES);
+        while let Some(row) = rows.next().await {
+            let row: Bytes = row.doing(&doing)?;
+            if frame.len() + row.len() > FRAME_BYTES && !frame.is_empty() {
+                let full = std::mem::replace(&mut frame, BytesMut::with_capacity(FRAME_BYTES));
+                reply.send(Frame::Bytes(full.freeze())).await?;
+            }
+            frame.extend_from_slice(&row);
+        }
+        if !frame.is_empty() {
+            reply.send(Frame::Bytes(frame.freeze())).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A TRUNCATE or a rewrite since the snapshot gives the table a new file, and the snapshot then sees no rows in it
+/// (measured). So: lock it, then the file that the snapshot knows must be the one of now.
+async fn lock_and_compare(client: &Client, copy: &Copy, doing: &str) -> Result<(), Fault> {
+    let table = qualified(&copy.name.0, &copy.name.1);
+    client
+        .batch_execute(&format!("{LOCK_TIMEOUT}; lock table only {table} in access share mode"))
+        .await
+        .doing(format!("{doing}: locking it in access share mode"))?;
+    let row = client
+        .query_opt(
+            "select relfilenode = pg_relation_filenode(oid) from pg_class where oid = $1",
+            &[&copy.table],
+        )
+        .await
+        .doing(doing)?;
+    if row.and_then(|row| row.get::<_, Option<bool>>(0)) == Some(true) {
+        return Ok(());
+    }
+    Err(Fault::retry(
+        "TableRewritten",
+        format!("{doing}: it was truncated or rewritten after the snapshot was taken"),
+    )
+    .remedy("it is copied again under a new snapshot"))
+}
+
+impl Copy {
+    fn statement(&self) -> String {
+        let table = qualified(&self.name.0, &self.name.1);
+        let columns: Vec<String> = self.columns.iter().map(|name| identifier(name)).collect();
+        let format = match self.format {
+            CopyFormat::Binary => "binary",
+            CopyFormat::Text => "text",
+        };
+        let what = match self.pages {
+            None if columns.is_empty() => table,
+            None => format!("{table} ({})", columns.join(", ")),
+            Some(PageRange { from, to }) => {
+                let end = to.map_or_else(String::new, |to| format!(" and ctid < '({to},0)'::tid"));
+                format!(
+                    "(select {} from only {table} where ctid >= '({from},0)'::tid{end})",
+                    columns.join(", ")
+                )
+            }
+        };
+        format!("copy {what} to stdout (format {format})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy(pages: Option<PageRange>) -> Copy {
+        Copy {
+            table: 1,
+            name: ("a b".into(), "t\"".into()),
+            columns: vec!["id".into(), "X".into()],
+            pages,
+            format: CopyFormat::Text,
+        }
+    }
+
+    #[test]
+    fn the_last_range_is_open() {
+        let open = copy(Some(PageRange { from: 7, to: None })).statement();
+        assert_eq!(
+            open,
+            "copy (select \"id\", \"X\" from only \"a b\".\"t\"\"\" where ctid >= '(7,0)'::tid) to stdout (format text)"
+        );
+        let closed = copy(Some(PageRange { from: 0, to: Some(7) })).statement();
+        assert!(closed.contains("and ctid < '(7,0)'::tid"));
+    }
+}

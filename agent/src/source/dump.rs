@@ -1,0 +1,80 @@
+//! pg_dump: everything but rows, as an archive in custom format.
+use std::process::Stdio;
+
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncReadExt as _, BufReader},
+    process::{Child, Command},
+};
+
+use super::serve::Sender;
+use crate::{
+    fault::Fault,
+    postgres::ChildEnvironment,
+    wire::{Frame, FrameSender},
+};
+
+/// Bytes of the archive in one frame.
+const FRAME_BYTES: usize = 256 << 10;
+
+/// Of pg_dump's complaints only the end is told: its last lines say why it stopped.
+const COMPLAINT_BYTES: usize = 2000;
+
+impl Sender {
+    pub(super) async fn dump(&self, target_major: u32, reply: &FrameSender) -> Result<(), Fault> {
+        let held = self.held().await?;
+        let source_major = self.control().await?.server_major();
+        let program = &self.spec.programs.dump_for(source_major, target_major)?.dump;
+        let environment =
+            ChildEnvironment::new(&self.spec.endpoint, &self.spec.database, &self.purpose("dump"))
+                .map_err(|error| {
+                    Fault::retry("PgDumpFailed", format!("writing its password file: {error}"))
+                })?;
+        let mut command = Command::new(&program.path);
+        environment.apply(&mut command);
+        command
+            .args(["--format=custom", "--section=pre-data", "--section=post-data"])
+            .args(["--no-subscriptions", "--exclude-schema=whimbrel"])
+            .arg(format!("--snapshot={}", held.name()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let child = command.spawn().map_err(|error| {
+            Fault::hold("PgDumpFailed", format!("starting {}: {error}", program.path.display()))
+        })?;
+        send_output(child, reply).await
+    }
+}
+
+async fn send_output(mut child: Child, reply: &FrameSender) -> Result<(), Fault> {
+    let broken = |what: &str| Fault::retry("PgDumpFailed", format!("running pg_dump: {what}"));
+    let (Some(stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(broken("it has no output"));
+    };
+    let complaint = tokio::spawn(async move {
+        let mut text = Vec::new();
+        // What can't be read is not told; its exit status still is.
+        stderr.read_to_end(&mut text).await.ok();
+        text
+    });
+    let mut stdout = BufReader::with_capacity(FRAME_BYTES, stdout);
+    loop {
+        let mut frame = BytesMut::with_capacity(FRAME_BYTES);
+        let read = stdout.read_buf(&mut frame).await.map_err(|e| broken(&e.to_string()))?;
+        if read == 0 {
+            break;
+        }
+        reply.send(Frame::Bytes(frame.freeze())).await?;
+    }
+    let status = child.wait().await.map_err(|e| broken(&e.to_string()))?;
+    let complaint = complaint.await.unwrap_or_default();
+    if status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&complaint);
+    let start = text.len().saturating_sub(COMPLAINT_BYTES);
+    let tail = text.get(start..).unwrap_or(&text);
+    Err(Fault::hold("PgDumpFailed", format!("pg_dump ended with {status}: {}", tail.trim()))
+        .remedy("give the source's role the right to read every object, then retry"))
+}

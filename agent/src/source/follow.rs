@@ -1,0 +1,232 @@
+//! The change stream: from the slot to the receiver, acknowledged only as far as the receiver's ledger is durable.
+use std::time::Duration;
+
+use tokio::{
+    sync::watch,
+    time::{Interval, MissedTickBehavior, interval, sleep},
+};
+use tokio_postgres::types::PgLsn;
+use whimbrel_proto::Lsn;
+
+use super::{serve::Sender, snapshot::system_number};
+use crate::{
+    fault::{Doing, Fault, Policy},
+    replication::{Event, ReplicationConnection, ReplicationStream, StreamOptions},
+    wire::{Change, Frame, FrameSender, Marker},
+};
+
+/// Messages are sent on when they weigh this, or when no more are here.
+const FRAME_BYTES: usize = 128 << 10;
+
+/// How often the slot is told where the ledger is, at least: a third of the shortest `wal_sender_timeout` that managed
+/// services set (30 s) leaves room for two lost ticks.
+const STATUS_EVERY: Duration = Duration::from_secs(5);
+
+/// An idle database gets a message this often: its slot moves on while other databases of the server write, and the lag
+/// that is shown is never older.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// Tries to take the slot over from a stream of ours that is ending: its walsender goes within milliseconds, or with
+/// `wal_sender_timeout` when the network between was cut.
+const SLOT_TRIES: u32 = 100;
+
+/// Between the tries.
+const SLOT_PAUSE: Duration = Duration::from_millis(100);
+
+/// SQLSTATE of a slot that another walsender holds.
+const OBJECT_IN_USE: &str = "55006";
+
+impl Sender {
+    pub(super) async fn follow(
+        &self,
+        from: Lsn,
+        system: u64,
+        reply: &FrameSender,
+    ) -> Result<(), Fault> {
+        self.check_slot(from).await?;
+        let (endpoint, database) = (&self.spec.endpoint, &self.spec.database);
+        let mut connection =
+            ReplicationConnection::connect(endpoint, database, &self.purpose("stream")).await?;
+        let server = system_number(&connection.identify_system().await?.system_id)?;
+        if server != system {
+            return Err(resync(
+                "SourceIsAnother",
+                format!(
+                    "the source is server {server}, the ledger's positions are of server {system}"
+                ),
+            ));
+        }
+        let stream = self.start(connection, from).await?;
+        let pump = Pump { acknowledged: reply.acknowledged(), durable: from, stream, reply };
+        tokio::select! {
+            result = pump.run() => result,
+            fault = self.heartbeats(reply) => Err(fault),
+            () = reply.closed() => Ok(()),
+        }
+    }
+
+    /// Waits for an earlier stream's walsender to let go of the slot.
+    async fn start(
+        &self,
+        mut connection: ReplicationConnection,
+        from: Lsn,
+    ) -> Result<ReplicationStream, Fault> {
+        let objects = &self.spec.objects;
+        let (endpoint, database) = (&self.spec.endpoint, &self.spec.database);
+        let publications = vec![objects.publication.clone(), objects.keyless_publication.clone()];
+        let options = StreamOptions::for_server(connection.server_version_num(), publications);
+        for _ in 1..SLOT_TRIES {
+            match connection.start(&objects.slot, from, &options).await {
+                Err(error) if error.sqlstate() == Some(OBJECT_IN_USE) => {
+                    sleep(SLOT_PAUSE).await;
+                    connection =
+                        ReplicationConnection::connect(endpoint, database, &self.purpose("stream"))
+                            .await?;
+                }
+                started => return Ok(started?),
+            }
+        }
+        Ok(connection.start(&objects.slot, from, &options).await?)
+    }
+
+    /// PostgreSQL would silently skip to a slot that is ahead (measured); so a slot is looked at before it is used.
+    async fn check_slot(&self, from: Lsn) -> Result<(), Fault> {
+        let slot = &self.spec.objects.slot;
+        let client = self.control().await?;
+        let row = client
+            .query_opt(
+                "select confirmed_flush_lsn, to_jsonb(s) ->> 'wal_status' from pg_replication_slots s \
+                 where slot_name = $1 and database = current_database()",
+                &[slot],
+            )
+            .await
+            .doing(format!("looking at replication slot {slot}"))?;
+        let Some(row) = row else {
+            return Err(resync(
+                "SlotMissing",
+                format!("replication slot {slot} is not on the source"),
+            ));
+        };
+        if row.get::<_, Option<&str>>(1) == Some("lost") {
+            return Err(resync(
+                "SlotLost",
+                format!(
+                    "the source has removed WAL that replication slot {slot} needs (wal_status lost)"
+                ),
+            ));
+        }
+        match row.get::<_, Option<PgLsn>>(0).map(|lsn| Lsn(lsn.into())) {
+            Some(confirmed) if confirmed > from => Err(resync(
+                "SlotAheadOfLedger",
+                format!(
+                    "replication slot {slot} is at {confirmed}, ahead of the ledger's {from}: what lies between is lost to it"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends only with a fault.
+    async fn heartbeats(&self, reply: &FrameSender) -> Fault {
+        let mut ticks = ticks(HEARTBEAT_EVERY);
+        loop {
+            ticks.tick().await;
+            let at = match self.emit(&Marker::Heartbeat).await {
+                Ok(at) => at,
+                Err(fault) => return fault,
+            };
+            if let Err(gone) = reply.send(Frame::SourceAt(at)).await {
+                return gone.into();
+            }
+        }
+    }
+}
+
+/// From the slot's stream into the frames.
+struct Pump<'a> {
+    stream: ReplicationStream,
+    reply: &'a FrameSender,
+    acknowledged: watch::Receiver<Lsn>,
+    /// What the slot may forget. Starts at the ledger's position, which is durable.
+    durable: Lsn,
+}
+
+impl Pump<'_> {
+    async fn run(mut self) -> Result<(), Fault> {
+        let mut status = ticks(STATUS_EVERY);
+        let mut pending = Vec::new();
+        let mut weight = 0;
+        loop {
+            let event = tokio::select! {
+                biased;
+                event = self.stream.next() => event?,
+                // Nothing more is here: what came is sent on.
+                () = std::future::ready(()), if !pending.is_empty() => {
+                    weight = 0;
+                    self.send(Frame::Changes(std::mem::take(&mut pending)), &mut status).await?;
+                    continue;
+                }
+                _ = status.tick() => { self.tell(false).await?; continue }
+                Ok(()) = self.acknowledged.changed() => { self.tell(false).await?; continue }
+            };
+            match event {
+                Some(Event::XLogData { server_time, data, .. }) => {
+                    weight += data.len();
+                    pending.push(Change { sent_us: server_time, data });
+                    if weight >= FRAME_BYTES {
+                        weight = 0;
+                        self.send(Frame::Changes(std::mem::take(&mut pending)), &mut status)
+                            .await?;
+                    }
+                }
+                Some(Event::Keepalive { wal_end, reply_requested }) => {
+                    if !pending.is_empty() {
+                        weight = 0;
+                        self.send(Frame::Changes(std::mem::take(&mut pending)), &mut status)
+                            .await?;
+                    }
+                    self.send(Frame::Position(wal_end), &mut status).await?;
+                    if reply_requested {
+                        self.tell(false).await?;
+                    }
+                }
+                None => {
+                    return Err(Fault::retry("StreamEnded", "the source ended the change stream")
+                        .remedy("it is opened again"));
+                }
+            }
+        }
+    }
+
+    /// While the receiver has no room the server still hears from us, or it would end the connection.
+    async fn send(&mut self, frame: Frame, status: &mut Interval) -> Result<(), Fault> {
+        let reply = self.reply;
+        let sending = reply.send(frame);
+        tokio::pin!(sending);
+        loop {
+            tokio::select! {
+                sent = &mut sending => return sent.map_err(Fault::from),
+                _ = status.tick() => self.tell(false).await?,
+                Ok(()) = self.acknowledged.changed() => self.tell(false).await?,
+            }
+        }
+    }
+
+    /// Tells the slot the ledger's position, and nothing beyond it: received is not applied.
+    async fn tell(&mut self, reply: bool) -> Result<(), Fault> {
+        self.durable = self.durable.max(*self.acknowledged.borrow_and_update());
+        self.stream.status(self.durable, self.durable, self.durable, reply).await?;
+        Ok(())
+    }
+}
+
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+fn resync(code: &'static str, message: String) -> Fault {
+    Fault::new(Policy::Resync, code, message)
+        .remedy("cancel this migration and start a new one with --overwrite: the rows between can't be had from the source's WAL any more")
+}

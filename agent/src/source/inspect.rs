@@ -1,0 +1,35 @@
+//! Short looks at the source: sequences, checksums, who writes.
+use super::serve::Sender;
+use crate::{
+    fault::{Doing, Fault},
+    verify,
+    wire::{Marker, Quiet, SequenceValue, TableChecksum},
+};
+
+impl Sender {
+    pub(super) async fn read_sequences(&self) -> Result<Vec<SequenceValue>, Fault> {
+        verify::sequence_values(&*self.control().await?).await
+    }
+
+    pub(super) async fn checksum(&self, name: &(String, String)) -> Result<TableChecksum, Fault> {
+        let client = self.session("checksum").await?;
+        verify::table_checksum(&client, &name.0, &name.1).await
+    }
+
+    /// Transactions of this database that have written and are open.
+    pub(super) async fn writers(&self) -> Result<Vec<String>, Fault> {
+        let client = self.control().await?;
+        let rows = client
+            .query(include_str!("sql/writers.sql"), &[])
+            .await
+            .doing("asking who writes on the source")?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    pub(super) async fn quiet(&self, probe: &str) -> Result<Quiet, Fault> {
+        // Who is open first: one that commits after this look commits before the probe, and is seen in the stream.
+        let writers = self.writers().await?;
+        let probe = self.emit(&Marker::Probe(probe.to_owned())).await?;
+        Ok(Quiet { writers, probe })
+    }
+}

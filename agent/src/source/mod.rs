@@ -1,0 +1,18 @@
+//! The sending end of a pipeline: reads the source database and answers the receiver's asks.
+//!
+//! It decides nothing and writes no rows. What it makes on the source (law 5): a slot, two publications of leaf tables,
+//! messages in the WAL. It acknowledges to the slot only what the receiver says is durable in the ledger. It doesn't know
+//! the target's rooms.
+mod catalog;
+mod clean;
+mod copy_out;
+mod dump;
+mod follow;
+mod inspect;
+mod marker;
+mod publication;
+mod serve;
+mod snapshot;
+
+pub use clean::remove_objects;
+pub use serve::{Sender, SenderSpec};

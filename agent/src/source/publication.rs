@@ -1,0 +1,62 @@
+//! The publications: leaf tables by name, never FOR ALL TABLES (law 5: a publication of updates makes the application's
+//! UPDATE of a table without a replica identity fail).
+use super::serve::Sender;
+use crate::{
+    fault::{Doing, Fault},
+    postgres::{Client, identifier, qualified},
+    wire::{Publish, Relation},
+};
+
+/// CREATE PUBLICATION takes a lock that vacuum and ALTER TABLE also want; it gives up rather than queue in front of the
+/// application, and the task tries again.
+const LOCK_TIMEOUT: &str = "set local lock_timeout = '5s'";
+
+impl Sender {
+    /// Makes both publications anew, of the tables that are there now. Before the slot, so that the slot's history has
+    /// them from its start.
+    pub(super) async fn make_publications(&self) -> Result<(), Fault> {
+        let mut client = self.session("publication").await?;
+        let rows = client
+            .query(include_str!("sql/relations.sql"), &[])
+            .await
+            .doing("reading which tables to publish")?;
+        let relations: Vec<Relation> =
+            rows.iter().filter_map(|row| serde_json::from_str(row.get(0)).ok()).collect();
+        let objects = &self.spec.objects;
+        let tx = client.transaction().await.doing("making the publications")?;
+        tx.batch_execute(LOCK_TIMEOUT).await.doing("making the publications")?;
+        for (name, wanted, publish) in [
+            (&objects.publication, Publish::All, "insert, update, delete, truncate"),
+            (&objects.keyless_publication, Publish::InsertTruncate, "insert, truncate"),
+        ] {
+            let tables: Vec<String> = relations
+                .iter()
+                .filter(|relation| relation.publish == wanted)
+                .map(|relation| format!("only {}", qualified(&relation.schema, &relation.name)))
+                .collect();
+            let of = if tables.is_empty() {
+                String::new()
+            } else {
+                format!(" for table {}", tables.join(", "))
+            };
+            let name = identifier(name);
+            tx.batch_execute(&format!(
+                "drop publication if exists {name}; create publication {name}{of} with (publish = '{publish}')"
+            ))
+            .await
+            .doing(format!("making publication {name}"))?;
+        }
+        tx.commit().await.doing("making the publications")
+    }
+}
+
+/// Takes both publications away.
+pub(super) async fn drop_publications(client: &Client, names: [&str; 2]) -> Result<(), Fault> {
+    for name in names.map(identifier) {
+        client
+            .batch_execute(&format!("drop publication if exists {name}"))
+            .await
+            .doing(format!("dropping publication {name}"))?;
+    }
+    Ok(())
+}

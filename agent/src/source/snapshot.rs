@@ -1,0 +1,150 @@
+//! Consistent points and the snapshots of them.
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+use tokio_postgres::types::PgLsn;
+use whimbrel_proto::Lsn;
+
+use super::serve::Sender;
+use crate::{
+    fault::{Doing, Fault},
+    postgres::{Client, literal},
+    replication::{ReplicationConnection, SlotLife, Snapshot},
+    wire::{SnapshotKind, SnapshotTaken},
+};
+
+/// How long making a slot may take. It waits for every transaction that was writing when it began (logical decoding
+/// needs a point where none was), so this bounds how long such a one may live; after it the blockers are named.
+const SLOT_WAIT: Duration = Duration::from_secs(600);
+
+/// A snapshot, held by the session that exported it: it lives as long as that session stays idle.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// For SET TRANSACTION SNAPSHOT.
+    name: String,
+    taken: SnapshotTaken,
+    _keeper: Keeper,
+}
+
+/// Dropping it ends the snapshot. Nothing is asked of it any more.
+#[derive(Debug)]
+#[allow(dead_code, reason = "held for its connection's life")]
+enum Keeper {
+    Slot(ReplicationConnection),
+    Transaction(Client),
+}
+
+impl Sender {
+    /// Takes a new snapshot in place of the held one.
+    pub(super) async fn take_snapshot(&self, kind: SnapshotKind) -> Result<SnapshotTaken, Fault> {
+        let mut held = self.held.lock().await;
+        held.take();
+        let new = match kind {
+            SnapshotKind::NewSlot => {
+                self.make_publications().await?;
+                self.drop_slot_if_exists().await?;
+                self.snapshot_of_slot(&self.spec.objects.slot, SlotLife::Permanent).await?
+            }
+            SnapshotKind::Renewed => {
+                let name = format!("{}_renew", self.spec.objects.slot);
+                self.snapshot_of_slot(&name, SlotLife::Temporary).await?
+            }
+            SnapshotKind::Offline => self.plain_snapshot().await?,
+        };
+        let taken = new.taken;
+        *held = Some(Arc::new(new));
+        Ok(taken)
+    }
+
+    /// A slot's snapshot is exported by the command that makes the slot, and lives until that connection's next one.
+    async fn snapshot_of_slot(&self, slot: &str, life: SlotLife) -> Result<Held, Fault> {
+        let (endpoint, database) = (&self.spec.endpoint, &self.spec.database);
+        let mut connection =
+            ReplicationConnection::connect(endpoint, database, &self.purpose("snapshot")).await?;
+        let system = system_number(&connection.identify_system().await?.system_id)?;
+        let made = timeout(SLOT_WAIT, connection.create_slot(slot, life, Snapshot::Export)).await;
+        let slot = match made {
+            Ok(made) => made?,
+            Err(_) => return Err(self.slot_waits_too_long().await),
+        };
+        let taken = SnapshotTaken { point: slot.consistent_point, system };
+        let name = slot.snapshot.ok_or_else(no_snapshot)?;
+        Ok(Held { name, taken, _keeper: Keeper::Slot(connection) })
+    }
+
+    async fn slot_waits_too_long(&self) -> Fault {
+        let blockers = match self.writers().await {
+            Ok(writers) => writers.join("; "),
+            Err(fault) => format!("which ones could not be asked: {fault}"),
+        };
+        Fault::hold(
+            "SlotWaits",
+            format!(
+                "making the replication slot on database {:?}: transactions that were writing did not end in {} s: {blockers}",
+                self.spec.database,
+                SLOT_WAIT.as_secs()
+            ),
+        )
+        .remedy("end those transactions, then `whimbrel migration retry`")
+    }
+
+    async fn plain_snapshot(&self) -> Result<Held, Fault> {
+        let doing = "exporting a snapshot on the source";
+        let client = self.session("snapshot").await?;
+        client
+            .batch_execute("begin transaction isolation level repeatable read, read only")
+            .await
+            .doing(doing)?;
+        let row = client
+            .query_one(
+                "select pg_export_snapshot(), pg_current_wal_insert_lsn(), \
+                 (select system_identifier::text from pg_control_system())",
+                &[],
+            )
+            .await
+            .doing(doing)?;
+        let system = system_number(row.get(2))?;
+        let point = Lsn(row.get::<_, PgLsn>(1).into());
+        let taken = SnapshotTaken { point, system };
+        Ok(Held { name: row.get(0), taken, _keeper: Keeper::Transaction(client) })
+    }
+
+    /// The held snapshot.
+    pub(super) async fn held(&self) -> Result<Arc<Held>, Fault> {
+        self.held.lock().await.clone().ok_or_else(no_snapshot)
+    }
+
+    /// A session inside the held snapshot.
+    pub(super) async fn session_in_snapshot(&self, purpose: &str) -> Result<Client, Fault> {
+        let held = self.held().await?;
+        let client = self.session(purpose).await?;
+        client
+            .batch_execute(&format!(
+                "begin transaction isolation level repeatable read, read only; set transaction snapshot {}",
+                literal(&held.name)
+            ))
+            .await
+            .doing("entering the source's snapshot")?;
+        Ok(client)
+    }
+}
+
+impl Held {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// A system identifier as the ledger keeps it.
+pub(super) fn system_number(text: &str) -> Result<u64, Fault> {
+    text.parse().map_err(|_| {
+        Fault::hold(
+            "SourceUnknown",
+            format!("the source's system identifier {text:?} is not a number"),
+        )
+    })
+}
+
+fn no_snapshot() -> Fault {
+    Fault::retry("SnapshotLost", "no snapshot of the source is held").remedy("it is taken anew")
+}

@@ -1,0 +1,66 @@
+-- Tables that have rows of their own, the largest first, each as one JSON document (wire::Relation).
+-- Left out: the system's schemas, temporary tables, and tables that an extension makes by itself.
+with recursive base(type, base) as (
+    -- A domain is read as what it is a domain over, however deep.
+    select t.oid, t.oid from pg_type t where t.typtype <> 'd'
+    union all
+    select d.oid, b.base from pg_type d join base b on d.typbasetype = b.type where d.typtype = 'd'
+),
+facts as (
+    select b.type,
+           -- Binary COPY: built-in types (their OIDs are the same everywhere) whose binary form holds no OID of an
+           -- object, and enums, which travel as their labels. xml is left to text: its binary form rewrites the
+           -- encoding declaration.
+           (t.oid < 16384 and t.typtype in ('b', 'r', 'm') and t.typreceive <> 0 and t.typsend <> 0
+            and t.typname !~ '^_?reg' and t.oid not in (142, 143)) or t.typtype = 'e' as binary,
+           -- Types whose = tells apart whatever their text does: bool, bytea, "char", name, the integers, text,
+           -- varchar, bpchar, oid, money, macaddr(8), date, time, timestamp(tz), bit, varbit, uuid, pg_lsn.
+           t.oid in (16, 17, 18, 19, 20, 21, 23, 25, 26, 774, 790, 829, 1042, 1043, 1082, 1083, 1114, 1184, 1560,
+                     1562, 2950, 3220) as exact
+    from base b join pg_type t on t.oid = b.base
+),
+columns as (
+    select a.attrelid,
+           json_agg(json_build_object(
+               'name', a.attname, 'type_oid', a.atttypid::int8, 'typmod', a.atttypmod,
+               'exact_equality', f.exact and coalesce(l.collisdeterministic, true),
+               'identity_always', a.attidentity = 'a') order by a.attnum) as columns,
+           bool_and(f.binary) as binary
+    from pg_attribute a
+    join facts f on f.type = a.atttypid
+    left join pg_collation l on l.oid = a.attcollation
+    where a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+    group by a.attrelid
+),
+tables as (
+    select c.oid, n.nspname, c.relname, c.relpersistence,
+           pg_relation_size(c.oid) / current_setting('block_size')::int as pages,
+           pg_table_size(c.oid) as bytes,
+           case
+               when c.relreplident = 'f' then 'Full'
+               when exists (
+                   select from pg_index i
+                   where i.indrelid = c.oid and i.indisvalid and i.indimmediate
+                     and (c.relreplident = 'd' and i.indisprimary or c.relreplident = 'i' and i.indisreplident)
+               ) then 'Key'
+               else 'Missing'
+           end as identity
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind = 'r' and c.relpersistence <> 't'
+      and n.nspname not like 'pg\_%' and n.nspname <> 'information_schema'
+      and not exists (
+          select from pg_depend d
+          where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+      )
+)
+select json_build_object(
+           'oid', t.oid::int8, 'schema', t.nspname, 'name', t.relname, 'pages', t.pages, 'bytes', t.bytes,
+           'columns', coalesce(l.columns, '[]'::json), 'identity', t.identity,
+           'publish', case when t.relpersistence = 'u' then 'Nothing'
+                           when t.identity = 'Missing' then 'InsertTruncate'
+                           else 'All' end,
+           'binary', coalesce(l.binary, false))::text
+from tables t
+left join columns l on l.attrelid = t.oid
+order by t.bytes desc, t.oid;

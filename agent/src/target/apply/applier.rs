@@ -1,0 +1,284 @@
+//! The loop: frames in, groups of whole transactions out, positions back.
+use std::time::{Duration, Instant};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::{MissedTickBehavior, interval},
+};
+use whimbrel_proto::Lsn;
+
+use super::{change::Changes, clock::Clock};
+use crate::{
+    fault::{Doing, Fault},
+    postgres::Client,
+    replication::pgoutput::{self, Message},
+    target::{ledger::Ledger, progress::Progress},
+    wire::{Change, Frame, FrameReceiver, MARKER_PREFIX, Marker, unexpected},
+};
+
+/// A group is committed at the first source commit after this many row changes, however many more are here: it bounds
+/// what a crash repeats and how long the target's rows stay locked.
+const GROUP_CHANGES: u64 = 5_000;
+
+/// A position that comes with no rows is written to the ledger at most this often: an idle database should cost its
+/// target one small write a second, no more.
+const POSITION_EVERY: Duration = Duration::from_secs(1);
+
+/// What others may know of the stream.
+#[derive(Debug, Clone, Default)]
+pub struct StreamState {
+    /// The ledger's position.
+    pub applied: Lsn,
+    /// The attempt whose marker 2 is the ledger's position. Nothing after it is applied.
+    pub at_marker: Option<u32>,
+    /// A table that was written to after that marker.
+    pub written_later: Option<String>,
+    /// The last probe that came.
+    pub probe: Option<String>,
+}
+
+/// Why the loop ended without a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::target) enum Ended {
+    /// This cutover attempt stepped back while the stream stood at its marker: it goes on from the ledger's position.
+    SteppedBack(u32),
+}
+
+/// Applies one stream.
+pub(in crate::target) struct Applier<'a> {
+    pub(in crate::target) changes: Changes,
+    pub(in crate::target) ledger: Ledger,
+    pub(in crate::target) progress: &'a Progress,
+    pub(in crate::target) frames: FrameReceiver,
+    pub(in crate::target) state: &'a watch::Sender<StreamState>,
+    /// Names the migration in its markers.
+    pub(in crate::target) slot: &'a str,
+    /// Markers of these attempts mean nothing any more.
+    pub(in crate::target) past_attempts: u32,
+    transaction: Option<Transaction>,
+    group: Group,
+    clock: Clock,
+    /// The ledger's position, and one that it may be moved to.
+    position: Lsn,
+    reached: Lsn,
+    written_at: Instant,
+}
+
+/// The source transaction that is being received.
+struct Transaction {
+    /// Where its commit record starts.
+    commit: Lsn,
+    marker: Option<Marker>,
+}
+
+/// The target transaction.
+#[derive(Default)]
+struct Group {
+    open: bool,
+    changes: u64,
+}
+
+impl<'a> Applier<'a> {
+    /// Ready to apply what comes after `position`.
+    pub(in crate::target) fn new(
+        changes: Changes,
+        ledger: Ledger,
+        progress: &'a Progress,
+        frames: FrameReceiver,
+        state: &'a watch::Sender<StreamState>,
+        slot: &'a str,
+        position: Lsn,
+    ) -> Self {
+        progress.stream_at(position);
+        Self {
+            changes,
+            ledger,
+            progress,
+            frames,
+            state,
+            slot,
+            past_attempts: 0,
+            transaction: None,
+            group: Group::default(),
+            clock: Clock::default(),
+            position,
+            reached: position,
+            written_at: Instant::now(),
+        }
+    }
+
+    /// Applies until something stops it. `back` tells of attempts that are over.
+    pub(in crate::target) async fn run(
+        mut self,
+        back: &mut mpsc::Receiver<u32>,
+    ) -> Result<Ended, Fault> {
+        let mut tick = interval(POSITION_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            if let Some(frame) = self.frames.try_next() {
+                self.frame(Some(frame)).await?;
+                continue;
+            }
+            self.flush().await?;
+            tokio::select! {
+                frame = self.frames.next() => self.frame(frame).await?,
+                Some(attempt) = back.recv() => {
+                    self.past_attempts = self.past_attempts.max(attempt);
+                    if self.at_marker() {
+                        return Ok(Ended::SteppedBack(self.past_attempts));
+                    }
+                }
+                _ = tick.tick() => {}
+            }
+        }
+    }
+
+    async fn frame(&mut self, frame: Option<Frame>) -> Result<(), Fault> {
+        match frame {
+            Some(Frame::Changes(changes)) => {
+                for change in changes {
+                    self.change(change).await?;
+                }
+            }
+            // Receiving is not applying: only when nothing is pending does the position count.
+            Some(Frame::Position(at)) if self.transaction.is_none() && !self.at_marker() => {
+                if !self.group.open {
+                    self.reached = self.reached.max(at);
+                }
+            }
+            Some(Frame::Position(_)) => {}
+            Some(Frame::SourceAt(at)) => self.progress.source_at(at),
+            Some(Frame::Failed(fault)) => return Err(fault),
+            Some(other) => return Err(unexpected(&other)),
+            None => return Err(Fault::retry("PeerGone", "the change stream was cut")),
+        }
+        Ok(())
+    }
+
+    async fn change(&mut self, change: Change) -> Result<(), Fault> {
+        self.clock.observe(change.sent_us);
+        let message = pgoutput::decode(change.data, false)
+            .map_err(|error| unreadable(&format!("a message can't be decoded: {error}")))?;
+        match message {
+            Message::Begin { final_lsn, .. } => {
+                self.transaction = Some(Transaction { commit: final_lsn, marker: None });
+                Ok(())
+            }
+            Message::Commit { end_lsn, commit_time, .. } => self.commit(end_lsn, commit_time).await,
+            Message::Relation(relation) => self.changes.relation(&relation),
+            Message::Message { prefix, content, .. } => {
+                if prefix == MARKER_PREFIX
+                    && let Some(transaction) = &mut self.transaction
+                {
+                    transaction.marker = Marker::parse(self.slot, &content);
+                }
+                Ok(())
+            }
+            Message::Insert { .. }
+            | Message::Update { .. }
+            | Message::Delete { .. }
+            | Message::Truncate { .. } => self.row_change(message).await,
+            Message::Origin { .. } | Message::Type { .. } => Ok(()),
+            _ => Err(unreadable("a message came that was not asked for (streamed or two-phase)")),
+        }
+    }
+
+    async fn row_change(&mut self, message: Message) -> Result<(), Fault> {
+        let Some(transaction) = &self.transaction else {
+            return Err(unreadable("a row change came outside a transaction"));
+        };
+        let tables = self.changes.concerned(&message, transaction.commit)?;
+        let Some(first) = tables.first() else { return Ok(()) };
+        if self.at_marker() {
+            let label = first.label.to_string();
+            self.state.send_modify(|state| {
+                state.written_later.get_or_insert(label);
+            });
+            return Ok(());
+        }
+        if !self.group.open {
+            self.group.open = true;
+            self.changes.command("begin".to_owned(), "beginning a transaction".into()).await?;
+        }
+        self.group.changes += 1;
+        self.changes.apply(message, &tables, self.progress).await
+    }
+
+    async fn commit(&mut self, end: Lsn, commit_time: i64) -> Result<(), Fault> {
+        let transaction = self
+            .transaction
+            .take()
+            .ok_or_else(|| unreadable("a commit came outside a transaction"))?;
+        if !self.at_marker() {
+            self.reached = end;
+            if self.group.open {
+                self.progress.pending_since(self.clock.age(commit_time));
+            }
+        }
+        match transaction.marker {
+            Some(Marker::End(attempt)) if attempt > self.past_attempts && !self.at_marker() => {
+                self.write(Some(attempt)).await?;
+                self.state.send_modify(|state| state.at_marker = Some(attempt));
+            }
+            Some(Marker::Probe(probe)) => {
+                self.flush().await?;
+                self.state.send_modify(|state| state.probe = Some(probe));
+            }
+            _ if self.group.changes >= GROUP_CHANGES => self.write(None).await?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Nothing more is here: what is complete is committed. In the middle of a transaction nothing is.
+    async fn flush(&mut self) -> Result<(), Fault> {
+        if self.transaction.is_some() {
+            return Ok(());
+        }
+        let due = self.reached > self.position && self.written_at.elapsed() >= POSITION_EVERY;
+        if self.group.open || due { self.write(None).await } else { Ok(()) }
+    }
+
+    /// Commits the group with the position that it reaches; then, and only then, acknowledges it.
+    async fn write(&mut self, marker: Option<u32>) -> Result<(), Fault> {
+        self.changes.position(self.reached, marker, self.ledger.epoch()).await?;
+        self.changes.pipeline.wait(0).await?;
+        if self.group.open {
+            self.changes.command("commit".to_owned(), "committing the group".into()).await?;
+            self.changes.pipeline.wait(0).await?;
+        }
+        self.position = self.reached;
+        self.written_at = Instant::now();
+        self.frames.acknowledge(self.position);
+        self.progress.applied(self.position, self.group.changes);
+        self.group = Group::default();
+        let applied = self.position;
+        self.state.send_modify(|state| state.applied = applied);
+        Ok(())
+    }
+
+    fn at_marker(&self) -> bool {
+        self.state.borrow().at_marker.is_some()
+    }
+}
+
+/// Settings of the session that applies.
+pub(in crate::target) async fn settle(session: &Client, as_replica: bool) -> Result<(), Fault> {
+    // Acknowledged means flushed (law 3), whatever the server's default is.
+    session
+        .batch_execute("set synchronous_commit = on")
+        .await
+        .doing("setting synchronous_commit on the target")?;
+    if as_replica {
+        session
+            .batch_execute("set session_replication_role = replica")
+            .await
+            .doing("setting session_replication_role on the target")?;
+    }
+    Ok(())
+}
+
+fn unreadable(what: &str) -> Fault {
+    Fault::hold("StreamUnreadable", format!("reading the change stream: {what}"))
+        .remedy("report it, with the source's version; the rows up to here are safe")
+}

@@ -1,0 +1,158 @@
+//! Row changes, from the stream's message to a statement on its way.
+use std::{collections::HashMap, sync::Arc};
+
+use tokio_postgres::{Statement, types::PgLsn};
+use whimbrel_proto::Lsn;
+
+use super::{
+    pipeline::{Expected, Otherwise, Pipeline},
+    statement::{self, Change},
+    table::{Table, Tables},
+};
+use crate::{
+    fault::{Doing, Fault},
+    postgres::Client,
+    replication::pgoutput::{self, Message},
+    target::progress::{Kind, Progress},
+};
+
+/// Prepared statements that are kept: a table has a few shapes (which columns came, which are null). Past it all are
+/// forgotten at once, which costs a round trip each.
+const STATEMENTS: usize = 4096;
+
+/// Turns row changes into statements.
+pub(in crate::target) struct Changes {
+    client: Arc<Client>,
+    tables: Tables,
+    /// By the stream's own number, which is the source's OID.
+    streamed: HashMap<u32, Arc<Table>>,
+    prepared: HashMap<String, Statement>,
+    pub(super) pipeline: Pipeline,
+}
+
+impl Changes {
+    pub(in crate::target) fn new(client: Arc<Client>, tables: Tables) -> Self {
+        let pipeline = Pipeline::default();
+        Self { client, tables, streamed: HashMap::new(), prepared: HashMap::new(), pipeline }
+    }
+
+    /// A table's columns came: new, or changed.
+    pub(super) fn relation(&mut self, relation: &pgoutput::Relation) -> Result<(), Fault> {
+        let table = self.tables.resolve(relation)?;
+        self.streamed.insert(relation.id, Arc::new(table));
+        Ok(())
+    }
+
+    /// The tables that a message changes at `commit`; those whose copy has the change already are left out.
+    pub(super) fn concerned(
+        &self,
+        message: &Message,
+        commit: Lsn,
+    ) -> Result<Vec<Arc<Table>>, Fault> {
+        let relations: &[u32] = match message {
+            Message::Insert { relation, .. }
+            | Message::Update { relation, .. }
+            | Message::Delete { relation, .. } => std::slice::from_ref(relation),
+            Message::Truncate { relations, .. } => relations,
+            _ => &[],
+        };
+        let mut tables = Vec::with_capacity(relations.len());
+        for relation in relations {
+            let table = self.streamed.get(relation).ok_or_else(|| {
+                Fault::hold(
+                    "StreamUnreadable",
+                    format!("a change came of table {relation}, whose columns did not come before"),
+                )
+            })?;
+            if crate::wire::Relation::is_newer(table.point, commit) {
+                tables.push(Arc::clone(table));
+            }
+        }
+        Ok(tables)
+    }
+
+    /// Sends the statements of a message that changes `tables`.
+    pub(super) async fn apply(
+        &mut self,
+        message: Message,
+        tables: &[Arc<Table>],
+        progress: &Progress,
+    ) -> Result<(), Fault> {
+        let Some(table) = tables.first() else { return Ok(()) };
+        let (kind, change) = match message {
+            Message::Insert { new, .. } => (Kind::Insert, statement::insert(table, new)?),
+            Message::Update { old, new, .. } => (Kind::Update, statement::update(table, old, new)?),
+            Message::Delete { old, .. } => (Kind::Delete, statement::delete(table, old)?),
+            Message::Truncate { .. } => return self.truncate(tables, progress).await,
+            _ => return Ok(()),
+        };
+        progress.incoming(table.oid, kind);
+        self.send(table, kind, change).await
+    }
+
+    async fn send(&mut self, table: &Table, kind: Kind, change: Change) -> Result<(), Fault> {
+        let verb = match kind {
+            Kind::Insert => "an insert into",
+            Kind::Update => "an update of",
+            Kind::Delete => "a delete from",
+            Kind::Other => "a change of",
+        };
+        let doing: Arc<str> = format!("applying {verb} {}", table.label).into();
+        let statement = self.prepare(&change.sql, &doing).await?;
+        let client = Arc::clone(&self.client);
+        let run = async move { client.execute_raw(&statement, change.values).await };
+        let expected = Expected { doing, rows: Some(1), otherwise: Otherwise::RowMissing };
+        self.pipeline.send(run, expected).await
+    }
+
+    async fn prepare(&mut self, sql: &str, doing: &str) -> Result<Statement, Fault> {
+        if let Some(statement) = self.prepared.get(sql) {
+            return Ok(statement.clone());
+        }
+        if self.prepared.len() >= STATEMENTS {
+            self.prepared.clear();
+        }
+        // An error of an earlier statement is the cause when this one fails.
+        self.pipeline.wait(0).await?;
+        let statement = self.client.prepare(sql).await.doing(doing)?;
+        self.prepared.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    /// All in one statement, as on the source, and not further: the stream names every table that was truncated.
+    async fn truncate(&mut self, tables: &[Arc<Table>], progress: &Progress) -> Result<(), Fault> {
+        let names: Vec<String> =
+            tables.iter().map(|table| format!("only {}", table.name)).collect();
+        for table in tables {
+            progress.incoming(table.oid, Kind::Other);
+        }
+        let labels: Vec<&str> = tables.iter().map(|table| &*table.label).collect();
+        let doing: Arc<str> = format!("applying a truncate of {}", labels.join(", ")).into();
+        self.command(format!("truncate {}", names.join(", ")), doing).await
+    }
+
+    /// Sends a statement without values or rows.
+    pub(super) async fn command(&mut self, sql: String, doing: Arc<str>) -> Result<(), Fault> {
+        let client = Arc::clone(&self.client);
+        let run = async move { client.batch_execute(&sql).await.map(|()| 0) };
+        let expected = Expected { doing, rows: None, otherwise: Otherwise::RowMissing };
+        self.pipeline.send(run, expected).await
+    }
+
+    /// Sends the ledger's guarded UPDATE; with a cutover attempt when the position is its marker 2.
+    pub(super) async fn position(
+        &mut self,
+        position: Lsn,
+        marker: Option<u32>,
+        epoch: i64,
+    ) -> Result<(), Fault> {
+        let doing: Arc<str> = "writing the position to the ledger".into();
+        let statement = self.prepare(include_str!("position.sql"), &doing).await?;
+        let client = Arc::clone(&self.client);
+        let lsn = PgLsn::from(position.0);
+        let marker = marker.and_then(|attempt| i32::try_from(attempt).ok());
+        let run = async move { client.execute(&statement, &[&lsn, &epoch, &marker]).await };
+        let expected = Expected { doing, rows: Some(1), otherwise: Otherwise::Fenced };
+        self.pipeline.send(run, expected).await
+    }
+}

@@ -1,0 +1,18 @@
+//! Applies the change stream: whole transactions of the source, in their order, several in one transaction of the target,
+//! and the ledger's position in the same commit.
+//!
+//! - A transaction of the source is never split: a group ends at a source commit.
+//! - A change counts when its commit begins at its table's point or later (DESIGN.md, the snapshot rule).
+//! - A change that matches no row, or several, is an error (law 4).
+mod applier;
+mod change;
+mod clock;
+mod pipeline;
+mod statement;
+mod table;
+mod value;
+
+pub use applier::StreamState;
+pub(super) use applier::{Applier, Ended, settle};
+pub(super) use change::Changes;
+pub(super) use table::Tables;

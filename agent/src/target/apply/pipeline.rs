@@ -1,0 +1,84 @@
+//! Statements on their way to the target, in order, without waiting for each.
+use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, task::Poll};
+
+use futures_util::poll;
+
+use crate::fault::{Fault, Policy};
+
+/// Statements on their way. One round trip is shared by this many; their replies are a few bytes each.
+const IN_FLIGHT: usize = 512;
+
+type Reply = Pin<Box<dyn Future<Output = Result<u64, tokio_postgres::Error>> + Send>>;
+
+/// The queue of replies that are still to come.
+#[derive(Default)]
+pub(super) struct Pipeline {
+    replies: VecDeque<(Reply, Expected)>,
+}
+
+/// What a reply must say.
+pub(super) struct Expected {
+    /// What was being done, for an error.
+    pub(super) doing: Arc<str>,
+    /// How many rows; `None`: any number.
+    pub(super) rows: Option<u64>,
+    /// What it means when they are other.
+    pub(super) otherwise: Otherwise,
+}
+
+/// What another number of rows means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Otherwise {
+    /// The row change met no row, or several.
+    RowMissing,
+    /// Another epoch owns the ledger.
+    Fenced,
+}
+
+impl Pipeline {
+    /// Sends a statement: tokio-postgres hands it to the connection when its future is first polled, so polling it here
+    /// keeps the order. Waits when too many are on their way.
+    pub(super) async fn send(
+        &mut self,
+        statement: impl Future<Output = Result<u64, tokio_postgres::Error>> + Send + 'static,
+        expected: Expected,
+    ) -> Result<(), Fault> {
+        let mut reply: Reply = Box::pin(statement);
+        match poll!(&mut reply) {
+            Poll::Ready(result) => check(result, &expected)?,
+            Poll::Pending => self.replies.push_back((reply, expected)),
+        }
+        if self.replies.len() >= IN_FLIGHT {
+            self.wait(IN_FLIGHT / 2).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until at most `left` replies are to come.
+    pub(super) async fn wait(&mut self, left: usize) -> Result<(), Fault> {
+        while self.replies.len() > left {
+            let Some((reply, expected)) = self.replies.pop_front() else { break };
+            check(reply.await, &expected)?;
+        }
+        Ok(())
+    }
+}
+
+fn check(result: Result<u64, tokio_postgres::Error>, expected: &Expected) -> Result<(), Fault> {
+    let doing = &expected.doing;
+    let rows = result.map_err(|error| Fault::sql(doing, &error))?;
+    match expected.rows {
+        Some(wanted) if wanted != rows => Err(match expected.otherwise {
+            Otherwise::Fenced => Fault::fenced(doing),
+            Otherwise::RowMissing => Fault::new(
+                Policy::Hold,
+                "RowMissing",
+                format!("{doing}: it met {rows} rows on the target, not {wanted}"),
+            )
+            .remedy(
+                "something else writes to the target, or hides rows from us (row security): stop it, cancel, and start a new migration",
+            ),
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,181 @@
+//! A table of the stream, matched with the one that was copied.
+use std::{collections::HashMap, sync::Arc};
+
+use whimbrel_proto::Lsn;
+
+use crate::{
+    fault::Fault,
+    postgres::qualified,
+    replication::pgoutput,
+    wire::{Catalog, Relation},
+};
+
+/// A table that changes can be applied to.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) oid: u32,
+    /// "public.orders", for people.
+    pub(super) label: Arc<str>,
+    /// Quoted.
+    pub(super) name: String,
+    /// Its rows were copied at this point.
+    pub(super) point: Lsn,
+    /// In the order of the stream's values.
+    pub(super) columns: Vec<TableColumn>,
+    /// The whole old row comes with updates and deletes.
+    pub(super) full_identity: bool,
+}
+
+/// A column, as the stream has it.
+#[derive(Debug)]
+pub(super) struct TableColumn {
+    pub(super) name: String,
+    /// In the replica identity.
+    pub(super) key: bool,
+    /// Found by `=`, not by its text: the key of an index is unique by that very operator; elsewhere only where `=`
+    /// tells apart whatever the text does ([`crate::wire::Column::exact_equality`]).
+    pub(super) by_equality: bool,
+}
+
+/// The tables that the stream may speak of.
+#[derive(Debug)]
+pub(in crate::target) struct Tables {
+    catalog: Arc<Catalog>,
+    by_oid: HashMap<u32, usize>,
+    points: HashMap<u32, Lsn>,
+}
+
+impl Tables {
+    pub(in crate::target) fn new(catalog: Arc<Catalog>, points: HashMap<u32, Lsn>) -> Self {
+        let by_oid = (0..).zip(&catalog.relations).map(|(at, r)| (r.oid, at)).collect();
+        Self { catalog, by_oid, points }
+    }
+
+    /// Matches what the stream says of a table with what was copied.
+    ///
+    /// # Errors
+    /// `SourceSchemaChanged` when they differ.
+    pub(super) fn resolve(&self, stream: &pgoutput::Relation) -> Result<Table, Fault> {
+        let label = format!("{}.{}", stream.namespace, stream.name);
+        let known = self
+            .by_oid
+            .get(&stream.id)
+            .map(|at| &self.catalog.relations[*at])
+            .ok_or_else(|| changed(&label, "it was not there when the schema was dumped"))?;
+        let point = *self
+            .points
+            .get(&stream.id)
+            .ok_or_else(|| changed(&label, "the ledger has no point for it"))?;
+        if (&known.schema, &known.name) != (&stream.namespace, &stream.name) {
+            return Err(changed(&label, &format!("it was named {} before", known.label())));
+        }
+        Ok(Table {
+            oid: known.oid,
+            label: label.clone().into(),
+            name: qualified(&known.schema, &known.name),
+            point,
+            columns: columns(known, stream).map_err(|what| changed(&label, &what))?,
+            full_identity: stream.replica_identity == pgoutput::REPLICA_IDENTITY_FULL,
+        })
+    }
+}
+
+fn columns(known: &Relation, stream: &pgoutput::Relation) -> Result<Vec<TableColumn>, String> {
+    if let Some(gone) =
+        known.columns.iter().find(|column| !stream.columns.iter().any(|s| s.name == column.name))
+    {
+        return Err(format!("its column {:?} is gone", gone.name));
+    }
+    let full = stream.replica_identity == pgoutput::REPLICA_IDENTITY_FULL;
+    stream
+        .columns
+        .iter()
+        .map(|column| {
+            let known = known
+                .columns
+                .iter()
+                .find(|known| known.name == column.name)
+                .ok_or_else(|| format!("its column {:?} is new", column.name))?;
+            if (known.type_oid, known.typmod) != (column.type_oid, column.typmod) {
+                return Err(format!("the type of its column {:?} is another", column.name));
+            }
+            Ok(TableColumn {
+                name: column.name.clone(),
+                key: column.key,
+                by_equality: known.exact_equality || column.key && !full,
+            })
+        })
+        .collect()
+}
+
+fn changed(label: &str, what: &str) -> Fault {
+    Fault::hold(
+        "SourceSchemaChanged",
+        format!("applying changes of {label}: the table was changed on the source: {what}"),
+    )
+    .remedy("undo the change on the source and retry, or cancel and start a new migration")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Column, Publish, TableIdentity};
+
+    fn tables() -> Tables {
+        let column = Column {
+            name: "id".into(),
+            type_oid: 23,
+            typmod: -1,
+            exact_equality: true,
+            identity_always: false,
+        };
+        let relation = Relation {
+            oid: 7,
+            schema: "public".into(),
+            name: "t".into(),
+            pages: 0,
+            bytes: 0,
+            columns: vec![column],
+            identity: TableIdentity::Key,
+            publish: Publish::All,
+            binary: true,
+        };
+        let catalog =
+            Catalog { server_version: 150_000, relations: vec![relation], owners: vec![] };
+        Tables::new(Arc::new(catalog), HashMap::from([(7, Lsn(1))]))
+    }
+
+    fn stream(id: u32, name: &str, columns: &[(&str, u32)]) -> pgoutput::Relation {
+        let column = |(name, type_oid): &(&str, u32)| pgoutput::Column {
+            key: true,
+            name: (*name).into(),
+            type_oid: *type_oid,
+            typmod: -1,
+        };
+        pgoutput::Relation {
+            xid: None,
+            id,
+            namespace: "public".into(),
+            name: name.into(),
+            replica_identity: b'd',
+            columns: columns.iter().map(column).collect(),
+        }
+    }
+
+    #[test]
+    fn every_difference_is_named() {
+        let tables = tables();
+        assert!(tables.resolve(&stream(7, "t", &[("id", 23)])).is_ok());
+        for (other, what) in [
+            (stream(8, "new", &[("id", 23)]), "was not there"),
+            (stream(7, "renamed", &[("id", 23)]), "was named public.t"),
+            (stream(7, "t", &[]), "\"id\" is gone"),
+            (stream(7, "t", &[("id", 23), ("x", 23)]), "\"x\" is new"),
+            (stream(7, "t", &[("id", 20)]), "type of its column \"id\""),
+        ] {
+            let fault = tables.resolve(&other).unwrap_err();
+            assert_eq!(fault.code, "SourceSchemaChanged");
+            assert!(fault.message.contains(what), "{}", fault.message);
+        }
+    }
+}

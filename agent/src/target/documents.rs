@@ -1,0 +1,100 @@
+//! What the ledger keeps of the source besides positions: its catalog, its shape, its dump. They are in the target database,
+//! so that an agent with an empty disk can go on.
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio_postgres::{GenericClient, Transaction};
+
+use super::receive::Receiver;
+use crate::{
+    fault::{Doing, Fault},
+    wire::{Answer, Ask, DatabaseProperties, Frame},
+};
+
+/// Bytes in one row: far below the 1 GB of a value, and no memory to speak of.
+const PIECE_BYTES: usize = 8 << 20;
+
+/// A dump that is larger has no schema that we could run in one transaction either.
+const DUMP_BYTES_MAX: usize = 1 << 30;
+
+impl Receiver {
+    /// pg_dump's archive, whole.
+    pub(super) async fn fetch_dump(&self, target_major: u32) -> Result<Vec<u8>, Fault> {
+        let mut frames = self.caller.open(Ask::Dump { target_major }).await?;
+        let mut dump = Vec::new();
+        loop {
+            match frames.next().await {
+                Some(Frame::Bytes(bytes)) if dump.len() + bytes.len() <= DUMP_BYTES_MAX => {
+                    dump.extend_from_slice(&bytes);
+                }
+                Some(Frame::Bytes(_)) => {
+                    return Err(Fault::hold(
+                        "DumpTooLarge",
+                        "the schema's dump is larger than 1 GB",
+                    ));
+                }
+                Some(Frame::End) => return Ok(dump),
+                Some(Frame::Failed(fault)) => return Err(fault),
+                Some(other) => return Err(crate::wire::unexpected(&other)),
+                None => return Err(Fault::retry("PeerGone", "the dump of the schema was cut")),
+            }
+        }
+    }
+
+    /// How the source's database was made. Needs no snapshot that lasts: it is asked before there is one.
+    pub(super) async fn database_properties(&self) -> Result<DatabaseProperties, Fault> {
+        match self.caller.ask(Ask::Database).await? {
+            Answer::Database(properties) => Ok(properties),
+            _ => Err(crate::wire::unexpected_answer()),
+        }
+    }
+}
+
+/// Stores a document, in the transaction that makes it true.
+pub(super) async fn put(tx: &Transaction<'_>, kind: &str, body: &[u8]) -> Result<(), Fault> {
+    let doing = format!("storing the source's {kind} in the ledger");
+    tx.execute("delete from whimbrel.document where kind = $1", &[&kind]).await.doing(&doing)?;
+    for (piece, bytes) in (0_i32..).zip(body.chunks(PIECE_BYTES)) {
+        tx.execute(
+            "insert into whimbrel.document (kind, piece, body) values ($1, $2, $3)",
+            &[&kind, &piece, &bytes],
+        )
+        .await
+        .doing(&doing)?;
+    }
+    Ok(())
+}
+
+/// Reads a document.
+pub(super) async fn get(client: &impl GenericClient, kind: &str) -> Result<Bytes, Fault> {
+    let rows = client
+        .query("select body from whimbrel.document where kind = $1 order by piece", &[&kind])
+        .await
+        .doing(format!("reading the source's {kind} from the ledger"))?;
+    let mut body = Vec::new();
+    for row in rows {
+        body.extend_from_slice(row.get(0));
+    }
+    Ok(body.into())
+}
+
+/// A document as JSON.
+pub(super) fn to_json<T: Serialize>(kind: &str, value: &T) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(value).map_err(|error| {
+        Fault::hold("LedgerUnwritable", format!("writing the source's {kind}: {error}"))
+    })
+}
+
+/// A document from JSON.
+pub(super) async fn get_json<T: DeserializeOwned>(
+    client: &impl GenericClient,
+    kind: &str,
+) -> Result<T, Fault> {
+    let body = get(client, kind).await?;
+    serde_json::from_slice(&body).map_err(|error| {
+        Fault::hold(
+            "LedgerUnreadable",
+            format!("reading the source's {kind} from the ledger: {error}"),
+        )
+        .remedy("the ledger was made by another version of the agent: run that one")
+    })
+}

@@ -1,0 +1,229 @@
+//! The ledger: the schema `whimbrel` of the receiving database (DESIGN.md, laws 1 and 2).
+//!
+//! It says which epoch may write, and what of the source is here. Nothing of ours is committed in that database without
+//! [`Ledger::commit`] (or the guarded UPDATE of the apply), so a stale agent that wakes up can commit nothing.
+use tokio_postgres::{GenericClient, Transaction, error::SqlState, types::PgLsn};
+use uuid::Uuid;
+use whimbrel_proto::Lsn;
+
+use crate::{
+    fault::{Doing, Fault},
+    postgres::Client,
+};
+
+/// Version of the ledger's tables; one that is not known is not touched.
+const FORMAT: i32 = 1;
+
+/// How often an epoch's installation is tried when an older epoch's transaction holds the row; each try ends those.
+const TAKEOVER_TRIES: u32 = 5;
+
+/// Proves one epoch.
+#[derive(Debug, Clone, Copy)]
+pub struct Ledger {
+    epoch: i64,
+}
+
+/// Where the database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Rows are being copied.
+    Copy,
+    /// Changes are applied.
+    Stream,
+    /// Switched: the application's.
+    Live,
+}
+
+/// The ledger's row.
+#[derive(Debug, Clone, Copy)]
+pub struct State {
+    /// Who may write.
+    pub epoch: i64,
+    /// Where the database is.
+    pub phase: Phase,
+    /// Which server the positions are of.
+    pub source_system: Option<u64>,
+    /// The slot's consistent point.
+    pub slot_point: Option<Lsn>,
+    /// End of the last applied commit.
+    pub applied: Option<Lsn>,
+    /// The cutover attempt whose marker 2 is there.
+    pub marker: Option<u32>,
+}
+
+impl Ledger {
+    /// Makes the ledger in a database that was just created.
+    pub async fn create(client: &mut Client, migration: Uuid, epoch: u64) -> Result<(), Fault> {
+        let doing = "creating the ledger (schema whimbrel) in the target database";
+        let tx = client.transaction().await.doing(doing)?;
+        tx.batch_execute(include_str!("sql/ledger.sql")).await.doing(doing)?;
+        tx.execute(
+            "insert into whimbrel.ledger (format, migration, epoch, phase) values ($1, $2::text::uuid, $3, 'copy')",
+            &[&FORMAT, &migration.to_string(), &signed(epoch)?],
+        )
+        .await
+        .doing(doing)?;
+        tx.commit().await.doing(doing)
+    }
+
+    /// The migration that a database's ledger is of; `None` when it has no ledger.
+    pub async fn owner(client: &Client) -> Result<Option<Uuid>, Fault> {
+        let doing = "reading the target's ledger";
+        let there = client
+            .query_one("select to_regclass('whimbrel.ledger') is not null", &[])
+            .await
+            .doing(doing)?;
+        if !there.get::<_, bool>(0) {
+            return Ok(None);
+        }
+        let row = client
+            .query_opt("select migration::text from whimbrel.ledger", &[])
+            .await
+            .doing(doing)?;
+        Ok(row.and_then(|row| row.get::<_, String>(0).parse().ok()))
+    }
+
+    /// Installs an epoch: from here on no transaction of an older one can commit. Those that are open and hold the row
+    /// are ended.
+    ///
+    /// # Errors
+    /// `Fenced` when a newer epoch is installed; `LedgerMissing`, `LedgerOfAnother`.
+    pub async fn take_over(
+        client: &mut Client,
+        migration: Uuid,
+        epoch: u64,
+    ) -> Result<(Self, State), Fault> {
+        match Self::owner(client).await? {
+            Some(owner) if owner == migration => {}
+            Some(owner) => return Err(of_another(owner)),
+            None => return Err(missing()),
+        }
+        let ledger = Self { epoch: signed(epoch)? };
+        for _ in 1..TAKEOVER_TRIES {
+            match ledger.install(client).await {
+                Ok(state) => return Ok((ledger, state)),
+                Err(Installing::Locked) => end_older_sessions(client).await?,
+                Err(Installing::Failed(fault)) => return Err(fault),
+            }
+        }
+        ledger.install(client).await.map(|state| (ledger, state)).map_err(|error| match error {
+            Installing::Locked => Fault::retry(
+                "LedgerLocked",
+                "installing the epoch in the target's ledger: another session keeps its row locked",
+            )
+            .remedy("end the sessions that hold whimbrel.ledger (pg_locks), then retry"),
+            Installing::Failed(fault) => fault,
+        })
+    }
+
+    async fn install(self, client: &mut Client) -> Result<State, Installing> {
+        let failed = |error: &tokio_postgres::Error| match error.code() {
+            Some(&SqlState::LOCK_NOT_AVAILABLE) => Installing::Locked,
+            _ => {
+                Installing::Failed(Fault::sql("installing the epoch in the target's ledger", error))
+            }
+        };
+        let tx = client.transaction().await.map_err(|e| failed(&e))?;
+        tx.batch_execute("set local lock_timeout = '2s'").await.map_err(|e| failed(&e))?;
+        let moved = tx
+            .execute(
+                "update whimbrel.ledger set epoch = $1 where epoch < $1 and phase <> 'live' and format = $2",
+                &[&self.epoch, &FORMAT],
+            )
+            .await
+            .map_err(|e| failed(&e))?;
+        let state = state(&tx).await.map_err(Installing::Failed)?;
+        // The switch itself counts the epoch up by one, and closes the ledger.
+        let ours = moved == 1 || state.epoch == self.epoch || state.phase == Phase::Live;
+        if !ours {
+            return Err(Installing::Failed(Fault::fenced("taking over the target's ledger")));
+        }
+        tx.commit().await.map_err(|e| failed(&e))?;
+        Ok(state)
+    }
+
+    /// Commits a transaction that wrote to the database, after it has proved the epoch: the row is locked against a
+    /// newer one until the commit (`FOR KEY SHARE` would not do that).
+    ///
+    /// # Errors
+    /// `Fenced`, and the transaction is rolled back.
+    pub async fn commit(self, tx: Transaction<'_>, doing: &str) -> Result<(), Fault> {
+        self.prove(&tx, doing).await?;
+        tx.commit().await.doing(doing)
+    }
+
+    /// The proof alone, for acts that survive a rollback (`setval`): before the act, in its transaction.
+    pub async fn prove(self, tx: &Transaction<'_>, doing: &str) -> Result<(), Fault> {
+        let row = tx
+            .query_opt("select 1 from whimbrel.ledger where epoch = $1 for share", &[&self.epoch])
+            .await
+            .doing(doing)?;
+        row.map(|_| ()).ok_or_else(|| Fault::fenced(doing))
+    }
+
+    /// The epoch that it proves, as PostgreSQL's bigint.
+    pub fn epoch(self) -> i64 {
+        self.epoch
+    }
+}
+
+/// Reads the ledger's row.
+pub async fn state(client: &impl GenericClient) -> Result<State, Fault> {
+    let row = client
+        .query_one(
+            "select epoch, phase, source_system::text, slot_point, applied, marker from whimbrel.ledger",
+            &[],
+        )
+        .await
+        .doing("reading the target's ledger")?;
+    let lsn = |column| row.get::<_, Option<PgLsn>>(column).map(|lsn| Lsn(lsn.into()));
+    Ok(State {
+        epoch: row.get(0),
+        phase: match row.get(1) {
+            "copy" => Phase::Copy,
+            "stream" => Phase::Stream,
+            _ => Phase::Live,
+        },
+        source_system: row.get::<_, Option<String>>(2).and_then(|text| text.parse().ok()),
+        slot_point: lsn(3),
+        applied: lsn(4),
+        marker: row.get::<_, Option<i32>>(5).and_then(|attempt| attempt.try_into().ok()),
+    })
+}
+
+enum Installing {
+    Locked,
+    Failed(Fault),
+}
+
+/// One database has one migration, so every other session of ours in it belongs to an older epoch.
+async fn end_older_sessions(client: &Client) -> Result<(), Fault> {
+    client
+        .execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity \
+             where datname = current_database() and application_name like 'whimbrel/%' and pid <> pg_backend_pid()",
+            &[],
+        )
+        .await
+        .doing("ending sessions of an older epoch on the target")?;
+    Ok(())
+}
+
+fn signed(epoch: u64) -> Result<i64, Fault> {
+    i64::try_from(epoch)
+        .map_err(|_| Fault::hold("EpochOutOfRange", format!("epoch {epoch} is not a bigint")))
+}
+
+/// A ledger that is missing is never taken for a fresh start.
+pub fn missing() -> Fault {
+    Fault::hold(
+        "LedgerMissing",
+        "the target database was made for this migration, but its ledger (schema whimbrel) is gone",
+    )
+    .remedy("if it was dropped by hand: cancel, and start a new migration with --overwrite")
+}
+
+fn of_another(owner: Uuid) -> Fault {
+    Fault::hold("LedgerOfAnother", format!("the target database's ledger is of migration {owner}"))
+        .remedy("finish or cancel that migration first, or choose another target database")
+}

@@ -1,0 +1,84 @@
+//! What is built when all tables are there.
+use crate::{
+    fault::{Doing, Fault},
+    postgres::Client,
+    target::{
+        ledger::Ledger,
+        receive::Receiver,
+        schema::{Entry, Plan, RESTORE_SETTINGS},
+    },
+};
+
+impl Receiver {
+    /// Indexes of partitioned tables, extended statistics and the like; then foreign keys, if they can't get in the way.
+    pub(super) async fn finish_load(
+        &self,
+        client: &mut Client,
+        ledger: Ledger,
+        plan: &Plan,
+    ) -> Result<(), Fault> {
+        self.progress.operation("building what spans tables");
+        run_entries(client, ledger, &plan.all_tables).await?;
+        if !plan.foreign_keys.is_empty() && self.foreign_keys_can_be_made(client).await? {
+            self.progress.operation("building foreign keys");
+            run_entries(client, ledger, &plan.foreign_keys).await?;
+        }
+        Ok(())
+    }
+
+    /// Before the stream only when all rows are of one moment (else a row's parent may still be in the stream), and when
+    /// the apply may switch their triggers off. Otherwise they are made in the cutover.
+    async fn foreign_keys_can_be_made(&self, client: &Client) -> Result<bool, Fault> {
+        if !self.spec.online {
+            return Ok(true);
+        }
+        let row = client
+            .query_one("select count(distinct point) <= 1 from whimbrel.relation", &[])
+            .await
+            .doing("looking at the points of the copied tables")?;
+        Ok(row.get::<_, bool>(0) && can_be_replica(client).await)
+    }
+}
+
+/// Whether our role may set `session_replication_role`. Leaves the session as it was.
+pub(crate) async fn can_be_replica(client: &Client) -> bool {
+    let tried = client
+        .batch_execute("set session_replication_role = replica; reset session_replication_role")
+        .await;
+    tried.is_ok()
+}
+
+/// Runs entries one after the other; those that the ledger has are done.
+pub(crate) async fn run_entries(
+    session: &mut Client,
+    ledger: Ledger,
+    entries: &[Entry],
+) -> Result<(), Fault> {
+    for entry in entries {
+        run_entry(session, ledger, entry).await?;
+    }
+    Ok(())
+}
+
+/// One entry in a transaction of its own, with the ledger's word of it.
+pub(super) async fn run_entry(
+    session: &mut Client,
+    ledger: Ledger,
+    entry: &Entry,
+) -> Result<(), Fault> {
+    let doing = format!("creating {} {}", entry.kind.to_lowercase(), entry.tag);
+    let tx = session.transaction().await.doing(&doing)?;
+    let new = tx
+        .execute(
+            "insert into whimbrel.entry (dump_id) values ($1) on conflict do nothing",
+            &[&entry.dump_id],
+        )
+        .await
+        .doing(&doing)?;
+    if new == 0 {
+        return tx.rollback().await.doing(&doing);
+    }
+    tx.batch_execute(RESTORE_SETTINGS).await.doing(&doing)?;
+    tx.batch_execute(&entry.sql).await.doing(&doing)?;
+    ledger.commit(tx, &doing).await
+}

@@ -1,0 +1,11 @@
+//! The base copy: schema, rows, keys, indexes, statistics.
+mod copy_in;
+mod fill;
+mod finish;
+mod jobs;
+mod parts;
+mod start;
+
+pub(crate) use copy_in::{CopyIn, copy_in};
+pub(crate) use finish::{can_be_replica, run_entries};
+pub(crate) use start::identity_always;

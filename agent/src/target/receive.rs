@@ -1,0 +1,207 @@
+//! The receiver: from an empty target to a live one, as far as it is told to.
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::mpsc;
+use tokio_postgres::types::PgLsn;
+use uuid::Uuid;
+use whimbrel_proto::{Lsn, agent::v1::SourceObjects};
+
+use super::{
+    Progress, documents,
+    fact::Fact,
+    ledger::{self, Ledger, Phase},
+    schema::Plan,
+};
+use crate::{
+    fault::{Doing, Fault},
+    link::Lease,
+    postgres::{Client, Endpoint, Programs, connect},
+    wire::{Caller, Catalog},
+};
+
+/// What the receiver is to make.
+#[derive(Debug, Clone)]
+pub struct ReceiverSpec {
+    /// The target server.
+    pub endpoint: Endpoint,
+    /// The migration's uid.
+    pub migration: Uuid,
+    /// The database, on both sides.
+    pub database: String,
+    /// Whose transactions count.
+    pub epoch: u64,
+    /// With a change stream.
+    pub online: bool,
+    /// Our names on the source; the slot's also names what is provisional here.
+    pub objects: SourceObjects,
+    /// OID of the database that may be overwritten; 0: none.
+    pub overwrite_oid: u32,
+    /// OID of the database that was made already; 0: not yet.
+    pub target_oid: u32,
+    /// Cutover attempts that are over.
+    pub past_attempts: u32,
+    /// pg_restore, of every version that is here.
+    pub programs: Arc<Programs>,
+}
+
+/// Where a receiver stands once its database is there.
+pub enum Begun {
+    /// The base copy is complete.
+    Copied(Copied),
+    /// The database is switched: it is the application's.
+    Live,
+}
+
+/// What following and cutting over need.
+pub struct Copied {
+    /// Proves the epoch.
+    pub ledger: Ledger,
+    /// The source's catalog, as it was dumped.
+    pub catalog: Arc<Catalog>,
+    /// What is still to be made.
+    pub plan: Arc<Plan>,
+}
+
+/// The receiving end.
+pub struct Receiver {
+    pub(crate) spec: ReceiverSpec,
+    pub(crate) caller: Caller,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) lease: Lease,
+    facts: mpsc::Sender<Fact>,
+    plan: OnceLock<Arc<Plan>>,
+}
+
+impl Receiver {
+    /// Connects to nothing yet.
+    pub fn new(
+        spec: ReceiverSpec,
+        caller: Caller,
+        progress: Arc<Progress>,
+        lease: Lease,
+        facts: mpsc::Sender<Fact>,
+    ) -> Self {
+        Self { spec, caller, progress, lease, facts, plan: OnceLock::new() }
+    }
+
+    /// Makes the database and its base copy, or what is missing of them.
+    ///
+    /// # Errors
+    /// What stopped it.
+    pub async fn begin(&self) -> Result<Begun, Fault> {
+        self.progress.operation("preparing the target database");
+        let oid = self.prepare().await?;
+        self.tell(Fact::Prepared { oid }).await;
+        let mut client = self.session("ledger").await?;
+        let (ledger, state) =
+            Ledger::take_over(&mut client, self.spec.migration, self.spec.epoch).await?;
+        if state.phase == Phase::Live {
+            return Ok(Begun::Live);
+        }
+        if state.phase == Phase::Copy {
+            self.load(&mut client, ledger).await?;
+        }
+        let catalog = self.catalog(&client).await?;
+        let plan = self.plan(&client, &catalog).await?;
+        let (tables, rows, bytes) = self.restore_counts(&client, &catalog).await?;
+        self.tell(Fact::CopyFinished { tables, rows, bytes }).await;
+        Ok(Begun::Copied(Copied { ledger, catalog, plan }))
+    }
+
+    /// Tells the controller. Nobody listening means that the task was stopped, and is dropped next.
+    pub(crate) async fn tell(&self, fact: Fact) {
+        if self.facts.send(fact).await.is_err() {
+            tracing::debug!("nobody listens to the receiver's facts any more");
+        }
+    }
+
+    /// A session on the target database.
+    pub(crate) async fn session(&self, purpose: &str) -> Result<Client, Fault> {
+        Ok(connect(&self.spec.endpoint, &self.spec.database, purpose).await?)
+    }
+
+    /// The source's catalog, as it was dumped.
+    pub(super) async fn catalog(&self, client: &Client) -> Result<Arc<Catalog>, Fault> {
+        Ok(Arc::new(documents::get_json(&**client, "catalog").await?))
+    }
+
+    /// The dump's entries. Read once: the cutover must not wait for pg_restore.
+    pub(super) async fn plan(
+        &self,
+        client: &Client,
+        catalog: &Catalog,
+    ) -> Result<Arc<Plan>, Fault> {
+        if let Some(plan) = self.plan.get() {
+            return Ok(Arc::clone(plan));
+        }
+        let dump = documents::get(&**client, "dump").await?;
+        self.read_plan(client, catalog, &dump).await
+    }
+
+    /// As [`Receiver::plan`], from the dump itself.
+    pub(super) async fn read_plan(
+        &self,
+        client: &Client,
+        catalog: &Catalog,
+        dump: &[u8],
+    ) -> Result<Arc<Plan>, Fault> {
+        let source_major = catalog.server_version / 10_000;
+        let tools = self.spec.programs.dump_for(source_major, client.server_major())?;
+        let objects = &self.spec.objects;
+        let ours = [objects.publication.as_str(), objects.keyless_publication.as_str()];
+        let plan = Arc::new(Plan::read(&tools.restore, dump, catalog, &ours).await?);
+        Ok(Arc::clone(self.plan.get_or_init(|| plan)))
+    }
+
+    /// Counts of what is copied, from the ledger, for an agent that did not copy it all itself.
+    async fn restore_counts(
+        &self,
+        client: &Client,
+        catalog: &Catalog,
+    ) -> Result<(u32, u64, u64), Fault> {
+        let rows = client
+            .query("select source_oid, rows, bytes from whimbrel.relation where done", &[])
+            .await
+            .doing("counting what is copied")?;
+        let done: Vec<(u32, i64, i64)> =
+            rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+        self.progress.tables(catalog);
+        let (mut rows, mut bytes) = (0, 0);
+        for (oid, table_rows, table_bytes) in &done {
+            let (table_rows, table_bytes) = (unsigned(*table_rows), unsigned(*table_bytes));
+            self.progress.table_done(*oid, table_rows, table_bytes);
+            rows += table_rows;
+            bytes += table_bytes;
+        }
+        Ok((u32::try_from(done.len()).unwrap_or(u32::MAX), rows, bytes))
+    }
+}
+
+impl Ledger {
+    /// The next phase of the database: the base copy is there, and the stream begins at `from`.
+    pub(super) async fn begin_stream(
+        self,
+        client: &mut Client,
+        from: Option<Lsn>,
+    ) -> Result<(), Fault> {
+        let doing = "recording in the ledger that the base copy is complete";
+        let tx = client.transaction().await.doing(doing)?;
+        tx.execute(
+            "update whimbrel.ledger set phase = 'stream', applied = coalesce(applied, $1) where epoch = $2",
+            &[&from.map(|lsn| PgLsn::from(lsn.0)), &self.epoch()],
+        )
+        .await
+        .doing(doing)?;
+        self.commit(tx, doing).await
+    }
+}
+
+/// A count that PostgreSQL keeps as bigint.
+pub(super) fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or_default()
+}
+
+/// The ledger's state now.
+pub(crate) async fn current(client: &Client) -> Result<ledger::State, Fault> {
+    ledger::state(&**client).await
+}

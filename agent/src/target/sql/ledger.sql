@@ -1,0 +1,53 @@
+-- The ledger (DESIGN.md, law 1): what of the source is in this database, committed with the rows it speaks of.
+create schema whimbrel;
+
+-- One row. Every transaction of ours that writes to this database proves `epoch` by it.
+create table whimbrel.ledger (
+    one boolean primary key default true check (one),
+    format integer not null,
+    migration uuid not null,
+    direction text not null default 'forward',
+    epoch bigint not null,
+    -- copy: rows are being copied. stream: changes are applied. live: switched, the application's.
+    phase text not null check (phase in ('copy', 'stream', 'live')),
+    -- Which server the positions are of (IDENTIFY_SYSTEM); null before the first snapshot.
+    source_system numeric,
+    -- The slot's consistent point; null before the first snapshot, and in an offline migration.
+    slot_point pg_lsn,
+    -- End of the last commit of the source that is applied here.
+    applied pg_lsn,
+    -- The cutover attempt whose marker 2 ends at `applied`, when it does.
+    marker integer
+) with (fillfactor = 10);
+
+-- What the source looked like when its schema was dumped: documents in pieces, since a value is at most 1 GB.
+create table whimbrel.document (
+    kind text not null check (kind in ('catalog', 'shape', 'dump')),
+    piece integer not null,
+    body bytea not null,
+    primary key (kind, piece)
+);
+
+-- Tables to copy; `point`: the consistent point of the snapshot that its rows are of.
+create table whimbrel.relation (
+    source_oid oid primary key,
+    point pg_lsn,
+    copied boolean not null default false,
+    done boolean not null default false,
+    rows bigint not null default 0,
+    bytes bigint not null default 0
+);
+
+-- Parts of tables that are here.
+create table whimbrel.part (
+    source_oid oid not null references whimbrel.relation,
+    page_from bigint not null,
+    rows bigint not null,
+    bytes bigint not null,
+    primary key (source_oid, page_from)
+);
+
+-- Entries of the dump (keys, indexes, …) that were made.
+create table whimbrel.entry (
+    dump_id integer primary key
+);

@@ -1,0 +1,87 @@
+//! Questions on an operator's behalf: nothing is changed, nothing is kept.
+use std::time::Instant;
+
+use whimbrel_proto::{
+    agent::v1::{Query, QueryAnswer, query, query_answer::Kind},
+    v1::{self, ListSourceDatabasesResponse, ServerTest, SourceDatabase},
+};
+
+use crate::{
+    fault::{Doing, Fault},
+    postgres::{Client, connect},
+    secret::Secrets,
+    target::MAINTENANCE_DATABASE,
+};
+
+pub(super) async fn answer(secrets: &Secrets, query: Query) -> QueryAnswer {
+    let kind = match query.kind {
+        Some(query::Kind::TestServer(endpoint)) => {
+            Some(Kind::ServerTest(test(secrets, &endpoint).await.unwrap_or_else(failed)))
+        }
+        Some(query::Kind::ListDatabases(endpoint)) => {
+            Some(match databases(secrets, &endpoint).await {
+                Ok(databases) => Kind::Databases(ListSourceDatabasesResponse { databases }),
+                Err(fault) => Kind::Failure(failed(fault)),
+            })
+        }
+        None => None,
+    };
+    QueryAnswer { query_id: query.query_id, kind }
+}
+
+async fn open(secrets: &Secrets, endpoint: &v1::Endpoint) -> Result<Client, Fault> {
+    let endpoint = secrets.endpoint(endpoint, MAINTENANCE_DATABASE)?;
+    Ok(connect(&endpoint, MAINTENANCE_DATABASE, "test").await?)
+}
+
+async fn test(secrets: &Secrets, endpoint: &v1::Endpoint) -> Result<ServerTest, Fault> {
+    let client = open(secrets, endpoint).await?;
+    let sent = Instant::now();
+    client.execute("select 1", &[]).await.doing("asking for a round trip")?;
+    let latency_seconds = sent.elapsed().as_secs_f64();
+    let row = client
+        .query_one("select current_setting('wal_level')", &[])
+        .await
+        .doing("asking for wal_level")?;
+    Ok(ServerTest {
+        ok: true,
+        server_version: client.server_version().to_owned(),
+        server_version_num: client.server_version_num(),
+        tls: client.is_tls(),
+        latency_seconds,
+        wal_level: row.get(0),
+        ..ServerTest::default()
+    })
+}
+
+async fn databases(
+    secrets: &Secrets,
+    endpoint: &v1::Endpoint,
+) -> Result<Vec<SourceDatabase>, Fault> {
+    let client = open(secrets, endpoint).await?;
+    let rows = client
+        .query(include_str!("databases.sql"), &[])
+        .await
+        .doing("listing the server's databases")?;
+    Ok(rows
+        .iter()
+        .map(|row| SourceDatabase {
+            name: row.get(0),
+            size_bytes: u64::try_from(row.get::<_, Option<i64>>(1).unwrap_or_default())
+                .unwrap_or_default(),
+            encoding: row.get(2),
+            collate: row.get(3),
+            owner: row.get(4),
+        })
+        .collect())
+}
+
+fn failed(fault: Fault) -> ServerTest {
+    ServerTest {
+        ok: false,
+        code: fault.code.into_owned(),
+        message: fault.message,
+        remedy: fault.remedy,
+        ..ServerTest::default()
+    }
+}

@@ -1,0 +1,129 @@
+//! RECEIVE: the receiving end of a pipeline, from an empty target to a live one.
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+use whimbrel_proto::{agent::v1::Receive, v1::MigrationMode};
+
+use super::{progress, report::Reporter, supervisor::Kit};
+use crate::{
+    cutover::{
+        Order, StepResult,
+        target::{Steps, after_switch},
+    },
+    fault::Fault,
+    target::{Begun, Copied, Fact, Progress, Receiver, ReceiverSpec, StreamState, follow},
+    wire::PipeKey,
+};
+
+/// Facts and steps' results that wait to be told.
+const FACTS: usize = 16;
+
+/// "The attempt is over" that wait to be heard by the stream.
+const BACKS: usize = 4;
+
+/// Runs until it is stopped, or something stops it.
+pub(super) async fn run(
+    kit: Arc<Kit>,
+    reporter: &Reporter,
+    spec: Receive,
+    orders: mpsc::Receiver<Order>,
+) -> Result<(), Fault> {
+    let (facts_in, facts) = mpsc::channel(FACTS);
+    let (results_in, results) = mpsc::channel(FACTS);
+    let counts = Arc::new(Progress::default());
+    let work = work(kit, reporter, spec, orders, Arc::clone(&counts), facts_in, results_in);
+    let telling = async {
+        tokio::join!(tell_facts(reporter, facts), tell_results(reporter, results));
+    };
+    let both = async { tokio::join!(work, telling).0 };
+    let ended = tokio::select! {
+        ended = both => ended,
+        never = progress::tell(reporter, &counts) => match never {},
+    };
+    progress::tell_once(reporter, &counts);
+    ended
+}
+
+async fn tell_facts(reporter: &Reporter, mut facts: mpsc::Receiver<Fact>) {
+    while let Some(fact) = facts.recv().await {
+        reporter.fact(fact).await;
+    }
+}
+
+async fn tell_results(reporter: &Reporter, mut results: mpsc::Receiver<StepResult>) {
+    while let Some(result) = results.recv().await {
+        reporter.step(result).await;
+    }
+}
+
+async fn work(
+    kit: Arc<Kit>,
+    reporter: &Reporter,
+    spec: Receive,
+    mut orders: mpsc::Receiver<Order>,
+    counts: Arc<Progress>,
+    facts: mpsc::Sender<Fact>,
+    results: mpsc::Sender<StepResult>,
+) -> Result<(), Fault> {
+    let switched = spec.switched;
+    let spec = receiver_spec(&kit, reporter, spec)?;
+    let key = PipeKey {
+        migration: reporter.id().migration.clone(),
+        database: spec.database.clone(),
+        epoch: spec.epoch,
+    };
+    let caller = kit.exchange.caller(&key).await?;
+    let lease = reporter.outlet().lease();
+    let receiver = Receiver::new(spec, caller, counts, lease, facts);
+    if !switched
+        && let Begun::Copied(copied) = receiver.begin().await?
+        && !cut_over(&receiver, &copied, &mut orders, &results).await?
+    {
+        return Ok(());
+    }
+    after_switch(&receiver, &mut orders, &results).await;
+    Ok(())
+}
+
+/// Follows the source and carries out steps, until the switch is done (`true`) or no more orders come.
+async fn cut_over(
+    receiver: &Receiver,
+    copied: &Copied,
+    orders: &mut mpsc::Receiver<Order>,
+    results: &mpsc::Sender<StepResult>,
+) -> Result<bool, Fault> {
+    if !receiver.spec.online {
+        receiver.progress.operation("copied");
+        let steps = Steps { receiver, copied, stream: None, results: results.clone() };
+        return Ok(steps.run(orders, None).await);
+    }
+    let (state, watched) = watch::channel(StreamState::default());
+    let (back_in, back) = mpsc::channel(BACKS);
+    let steps = Steps { receiver, copied, stream: Some(watched), results: results.clone() };
+    tokio::select! {
+        switched = steps.run(orders, Some(back_in)) => Ok(switched),
+        ended = follow(receiver, copied, &state, back) => ended.map(|()| false),
+    }
+}
+
+fn receiver_spec(kit: &Kit, reporter: &Reporter, spec: Receive) -> Result<ReceiverSpec, Fault> {
+    let online = spec.mode() == MigrationMode::Online;
+    let database = reporter.id().database.clone();
+    let uid = &reporter.id().migration;
+    let migration = Uuid::parse_str(uid).map_err(|_| {
+        Fault::hold("CommandInvalid", format!("the migration's uid {uid:?} is not a UUID"))
+    })?;
+    Ok(ReceiverSpec {
+        endpoint: kit.secrets.endpoint(&spec.target.unwrap_or_default(), &database)?,
+        migration,
+        database,
+        epoch: reporter.epoch(),
+        online,
+        objects: spec.objects.unwrap_or_default(),
+        overwrite_oid: spec.overwrite_oid,
+        target_oid: spec.target_oid,
+        past_attempts: spec.past_attempts,
+        programs: Arc::clone(&kit.programs),
+    })
+}

@@ -1,0 +1,48 @@
+//! SEND: the sending end of a pipeline.
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use whimbrel_proto::agent::v1::Send;
+
+use super::{report::Reporter, supervisor::Kit};
+use crate::{
+    cutover::{self, Order},
+    fault::Fault,
+    source::{Sender, SenderSpec},
+    wire::PipeKey,
+};
+
+/// Steps' results that wait to be told.
+const RESULTS: usize = 4;
+
+/// Answers and carries out steps until the receiver ends.
+pub(super) async fn run(
+    kit: Arc<Kit>,
+    reporter: &Reporter,
+    spec: Send,
+    orders: mpsc::Receiver<Order>,
+) -> Result<(), Fault> {
+    let database = reporter.id().database.clone();
+    let endpoint = kit.secrets.endpoint(&spec.source.unwrap_or_default(), &database)?;
+    let sender = Sender::new(SenderSpec {
+        endpoint,
+        database: database.clone(),
+        objects: spec.objects.unwrap_or_default(),
+        programs: Arc::clone(&kit.programs),
+    });
+    let key =
+        PipeKey { migration: reporter.id().migration.clone(), database, epoch: reporter.epoch() };
+    let (results_in, mut results) = mpsc::channel(RESULTS);
+    let serve = async {
+        let listener = kit.exchange.listener(&key).await?;
+        // Ends with the receiver: what it held of the source ends with it.
+        Arc::clone(&sender).serve(listener, CancellationToken::new()).await;
+        Ok(())
+    };
+    tokio::select! {
+        ended = serve => ended,
+        () = cutover::source::run(&sender, orders, &results_in) => Ok(()),
+        () = async { while let Some(result) = results.recv().await { reporter.step(result).await } } => Ok(()),
+    }
+}

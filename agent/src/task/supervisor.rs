@@ -1,0 +1,274 @@
+//! Starts and stops tasks as commands say.
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use tokio::{sync::mpsc, task::JoinHandle};
+use whimbrel_proto::{
+    Lsn,
+    agent::v1::{
+        Command, CommandAck, CutoverStep, Query, QueryAnswer, RunningTask, Step, TaskKind,
+        command::Kind, report,
+    },
+};
+
+use super::{
+    check, clean, query, receive,
+    report::{Reporter, TaskId},
+    send,
+};
+use crate::{
+    cutover::{Order, StepOrder},
+    fault::Fault,
+    link::{Outlet, Tasks},
+    postgres::Programs,
+    secret::Secrets,
+    wire::Exchange,
+};
+
+/// Orders that wait for a task: the controller sends one step at a time.
+const ORDERS: usize = 8;
+
+/// What every task is given.
+#[derive(Debug)]
+pub(super) struct Kit {
+    pub(super) secrets: Secrets,
+    pub(super) programs: Arc<Programs>,
+    pub(super) exchange: Exchange,
+}
+
+/// The agent's tasks.
+pub struct Supervisor {
+    kit: Arc<Kit>,
+    outlet: Outlet,
+    tasks: Mutex<HashMap<TaskId, Task>>,
+}
+
+struct Task {
+    epoch: u64,
+    orders: mpsc::Sender<Order>,
+    handle: JoinHandle<()>,
+}
+
+/// Why a command is not taken up.
+#[derive(Debug, Clone, Copy)]
+enum Refusal {
+    StaleEpoch,
+    NotRunning,
+    Unknown,
+}
+
+impl Supervisor {
+    /// Runs nothing yet.
+    pub fn new(outlet: Outlet, secrets: Secrets, programs: Arc<Programs>) -> Arc<Self> {
+        let kit = Arc::new(Kit { secrets, programs, exchange: Exchange::default() });
+        Arc::new(Self { kit, outlet, tasks: Mutex::new(HashMap::new()) })
+    }
+
+    async fn take_up(&self, command: Command) -> Result<(), Refusal> {
+        let Command { migration_uid: migration, database, epoch, kind, .. } = command;
+        let id = |kind| TaskId { migration: migration.clone(), database: database.clone(), kind };
+        let kit = Arc::clone(&self.kit);
+        match kind.ok_or(Refusal::Unknown)? {
+            Kind::CheckSource(spec) => {
+                self.start(id(TaskKind::CheckSource), epoch, |reporter, _| async move {
+                    check::source(&kit, &reporter, spec).await
+                })
+                .await
+            }
+            Kind::CheckTarget(spec) => {
+                self.start(id(TaskKind::CheckTarget), epoch, |reporter, _| async move {
+                    check::target(&kit, &reporter, spec).await
+                })
+                .await
+            }
+            Kind::Send(spec) => {
+                self.start(id(TaskKind::Send), epoch, |reporter, orders| async move {
+                    send::run(kit, &reporter, spec, orders).await
+                })
+                .await
+            }
+            Kind::Receive(spec) => {
+                self.start(id(TaskKind::Receive), epoch, |reporter, orders| async move {
+                    receive::run(kit, &reporter, spec, orders).await
+                })
+                .await
+            }
+            Kind::CleanSource(spec) => {
+                self.start(id(TaskKind::CleanSource), epoch, |reporter, _| async move {
+                    clean::source(&kit, &reporter, spec).await?;
+                    done(&reporter).await;
+                    Ok(())
+                })
+                .await
+            }
+            Kind::CleanTarget(spec) => {
+                self.start(id(TaskKind::CleanTarget), epoch, |reporter, _| async move {
+                    clean::target(&kit, &reporter, spec).await?;
+                    done(&reporter).await;
+                    Ok(())
+                })
+                .await
+            }
+            Kind::CutoverStep(step) => {
+                let side = id(side_of(step.step()));
+                self.order(&side, epoch, Order::Step(step_order(step)))
+            }
+            Kind::CutoverBack(back) => {
+                self.order(&id(TaskKind::Receive), epoch, Order::Back { attempt: back.attempt })
+            }
+            Kind::Stop(_) => {
+                self.stop(&migration, &database, epoch).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts a task, after one of an older epoch has ended. One of this epoch is the same one.
+    async fn start<W, F>(&self, id: TaskId, epoch: u64, work: W) -> Result<(), Refusal>
+    where
+        W: FnOnce(Reporter, mpsc::Receiver<Order>) -> F,
+        F: Future<Output = Result<(), Fault>> + Send + 'static,
+    {
+        let older = {
+            let mut tasks = self.lock();
+            match tasks.get(&id) {
+                Some(task) if task.epoch > epoch => return Err(Refusal::StaleEpoch),
+                Some(task) if task.epoch == epoch => return Ok(()),
+                Some(_) | None => tasks.remove(&id),
+            }
+        };
+        if let Some(older) = older {
+            end(older).await;
+        }
+        let (orders_in, orders) = mpsc::channel(ORDERS);
+        let reporter = Reporter::new(self.outlet.clone(), id.clone(), epoch);
+        let work = work(reporter.clone(), orders);
+        let handle = tokio::spawn(async move {
+            if let Err(fault) = work.await {
+                reporter.failed(fault).await;
+            }
+        });
+        self.lock().insert(id, Task { epoch, orders: orders_in, handle });
+        Ok(())
+    }
+
+    fn order(&self, id: &TaskId, epoch: u64, order: Order) -> Result<(), Refusal> {
+        let tasks = self.lock();
+        let task = tasks.get(id).ok_or(Refusal::NotRunning)?;
+        if task.epoch > epoch {
+            return Err(Refusal::StaleEpoch);
+        }
+        if task.epoch < epoch || task.handle.is_finished() {
+            return Err(Refusal::NotRunning);
+        }
+        task.orders.try_send(order).map_err(|_| Refusal::NotRunning)
+    }
+
+    /// Stops tasks up to `epoch`, and waits until they have ended: what follows may count on it.
+    async fn stop(&self, migration: &str, database: &str, epoch: u64) {
+        let stopped: Vec<Task> = {
+            let mut tasks = self.lock();
+            let ids: Vec<TaskId> = tasks
+                .iter()
+                .filter(|(id, task)| {
+                    id.migration == migration
+                        && (database.is_empty() || id.database == database)
+                        && (database.is_empty() || task.epoch <= epoch)
+                })
+                .map(|(id, _)| id.clone())
+                .collect();
+            ids.iter().filter_map(|id| tasks.remove(id)).collect()
+        };
+        for task in stopped {
+            end(task).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, Task>> {
+        // Each change of the map is one call: a panic elsewhere leaves it whole.
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Tasks for Supervisor {
+    async fn command(&self, command: Command) -> CommandAck {
+        let command_id = command.command_id.clone();
+        let refusal = match self.take_up(command).await {
+            Ok(()) => String::new(),
+            Err(refusal) => format!("{refusal:?}"),
+        };
+        CommandAck { command_id, accepted: refusal.is_empty(), refusal }
+    }
+
+    fn running(&self) -> Vec<RunningTask> {
+        self.lock()
+            .iter()
+            .filter(|(_, task)| !task.handle.is_finished())
+            .map(|(id, task)| RunningTask {
+                migration_uid: id.migration.clone(),
+                database: id.database.clone(),
+                kind: id.kind.into(),
+                epoch: task.epoch,
+            })
+            .collect()
+    }
+
+    async fn query(&self, query: Query) -> QueryAnswer {
+        query::answer(&self.kit.secrets, query).await
+    }
+
+    async fn stop_all(&self) {
+        let all: Vec<Task> = self.lock().drain().map(|(_, task)| task).collect();
+        for task in all {
+            end(task).await;
+        }
+    }
+}
+
+/// Stops a task where it is: its sessions close, and what they had not committed is rolled back.
+async fn end(task: Task) {
+    task.handle.abort();
+    if let Err(error) = task.handle.await
+        && error.is_panic()
+    {
+        tracing::error!("a task that was stopped had panicked");
+    }
+}
+
+async fn done(reporter: &Reporter) {
+    reporter.tell(report::Kind::TaskDone(whimbrel_proto::agent::v1::TaskDone {})).await;
+}
+
+/// Which end carries a step out.
+fn side_of(step: Step) -> TaskKind {
+    match step {
+        Step::Unspecified
+        | Step::Fence
+        | Step::Mark
+        | Step::Settle
+        | Step::MarkEnd
+        | Step::RemoveSource => TaskKind::Send,
+        Step::Drain
+        | Step::Complete
+        | Step::Sequences
+        | Step::Verify
+        | Step::Switch
+        | Step::RemoveLedger => TaskKind::Receive,
+    }
+}
+
+fn step_order(step: CutoverStep) -> StepOrder {
+    StepOrder {
+        step: step.step(),
+        attempt: step.attempt,
+        end: Lsn(step.end_lsn),
+        allow_source_writes: step.allow_source_writes,
+        timeout: step.timeout.and_then(|timeout| timeout.try_into().ok()).unwrap_or_default(),
+        open: step.open,
+    }
+}

@@ -1,0 +1,80 @@
+//! The shape of a database: every object with a digest of its definition.
+use std::collections::BTreeMap;
+
+use crate::{
+    fault::{Doing, Fault},
+    postgres::Client,
+    wire::ShapeItem,
+};
+
+/// Every object, ordered.
+///
+/// # Errors
+/// The server's.
+pub async fn shape_of(client: &Client) -> Result<Vec<ShapeItem>, Fault> {
+    let rows = client
+        .query(include_str!("shape.sql"), &[])
+        .await
+        .doing("reading the definitions of the database's objects")?;
+    Ok(rows.iter().map(|row| ShapeItem { object: row.get(0), digest: row.get(1) }).collect())
+}
+
+/// Objects that are named in a difference; the rest is counted.
+const NAMED: usize = 5;
+
+/// How the shape has changed, in words; `None` when it has not.
+pub fn shape_difference(then: &[ShapeItem], now: &[ShapeItem]) -> Option<String> {
+    let index = |items: &[ShapeItem]| -> BTreeMap<String, String> {
+        items.iter().map(|item| (item.object.clone(), item.digest.clone())).collect()
+    };
+    let (then, now) = (index(then), index(now));
+    let mut found = Vec::new();
+    for (object, digest) in &now {
+        match then.get(object) {
+            None => found.push(format!("{object} is new")),
+            Some(before) if before != digest => found.push(format!("{object} was altered")),
+            Some(_) => {}
+        }
+    }
+    found.extend(
+        then.keys().filter(|object| !now.contains_key(*object)).map(|o| format!("{o} is gone")),
+    );
+    let rest = found.len().saturating_sub(NAMED);
+    found.truncate(NAMED);
+    match (found.is_empty(), rest) {
+        (true, _) => None,
+        (false, 0) => Some(found.join("; ")),
+        (false, rest) => Some(format!("{}; and {rest} more", found.join("; "))),
+    }
+}
+
+/// The source's schema is no longer what was dumped.
+pub fn schema_changed(difference: &str) -> Fault {
+    Fault::hold(
+        "SourceSchemaChanged",
+        format!("the source's schema was changed after it was dumped: {difference}"),
+    )
+    .remedy("undo the change on the source and try again, or cancel and start a new migration")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(object: &str, digest: &str) -> ShapeItem {
+        ShapeItem { object: object.into(), digest: digest.into() }
+    }
+
+    #[test]
+    fn what_changed_is_named() {
+        let then = [item("table a", "1"), item("table b", "1")];
+        assert_eq!(shape_difference(&then, &then), None);
+        let now = [item("table b", "2"), item("table c", "1")];
+        assert_eq!(
+            shape_difference(&then, &now).as_deref(),
+            Some("table b was altered; table c is new; table a is gone")
+        );
+        let many: Vec<ShapeItem> = (0..9).map(|n| item(&format!("table {n}"), "1")).collect();
+        assert!(shape_difference(&[], &many).is_some_and(|text| text.ends_with("and 4 more")));
+    }
+}

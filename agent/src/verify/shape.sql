@@ -1,0 +1,50 @@
+-- Every object whose definition the target must share, with a digest of it: what differs later was changed since.
+with ours as (
+    select n.oid, n.nspname
+    from pg_namespace n
+    where n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+)
+select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as object,
+       md5(concat_ws('|', c.relkind, c.relpersistence, c.relreplident, c.relispartition,
+           (select string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.attnotnull,
+                              a.attidentity, a.attgenerated, pg_get_expr(d.adbin, d.adrelid)), ',' order by a.attnum)
+            from pg_attribute a
+            left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))) as digest
+from pg_class c join ours n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'f') and c.relpersistence <> 't'
+union all
+select 'view ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), md5(pg_get_viewdef(c.oid))
+from pg_class c join ours n on n.oid = c.relnamespace
+where c.relkind in ('v', 'm') and c.relpersistence <> 't'
+union all
+select 'sequence ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+       md5(concat_ws('|', s.seqtypid, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle))
+from pg_class c join ours n on n.oid = c.relnamespace join pg_sequence s on s.seqrelid = c.oid
+where c.relpersistence <> 't'
+union all
+select 'index ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), md5(pg_get_indexdef(c.oid))
+from pg_class c join ours n on n.oid = c.relnamespace
+where c.relkind in ('i', 'I') and c.relpersistence <> 't'
+union all
+select 'constraint ' || quote_ident(k.conname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+       md5(pg_get_constraintdef(k.oid) || k.convalidated)
+from pg_constraint k join pg_class c on c.oid = k.conrelid join ours n on n.oid = c.relnamespace
+where c.relpersistence <> 't'
+union all
+select 'trigger ' || quote_ident(t.tgname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+       md5(pg_get_triggerdef(t.oid) || t.tgenabled)
+from pg_trigger t join pg_class c on c.oid = t.tgrelid join ours n on n.oid = c.relnamespace
+where not t.tgisinternal
+union all
+select 'function ' || quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '('
+           || pg_get_function_identity_arguments(p.oid) || ')',
+       md5(case when p.prokind = 'a' then '' else pg_get_functiondef(p.oid) end)
+from pg_proc p join ours n on n.oid = p.pronamespace
+union all
+select 'type ' || quote_ident(n.nspname) || '.' || quote_ident(t.typname),
+       md5(concat_ws('|', t.typtype, t.typbasetype, t.typtypmod, t.typnotnull, t.typdefault,
+           (select string_agg(e.enumlabel, ',' order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid)))
+from pg_type t join ours n on n.oid = t.typnamespace
+where t.typtype in ('d', 'e', 'r')
+order by 1;

@@ -1,0 +1,202 @@
+//! The asks, and the frames that answer them.
+use bytes::Bytes;
+use whimbrel_proto::Lsn;
+
+use super::{Catalog, DatabaseProperties};
+use crate::fault::Fault;
+
+/// What the receiver wants of the sender.
+#[derive(Debug, Clone)]
+pub enum Ask {
+    /// A consistent point and a snapshot of it, held until the next `Snapshot` or `Release`. One [`Answer::Snapshot`].
+    Snapshot(SnapshotKind),
+    /// Let go of the snapshot: the source's vacuum horizon moves on. One [`Answer::Done`].
+    Release,
+    /// How the database itself is made. One [`Answer::Database`].
+    Database,
+    /// What is in the database, as the snapshot sees it. One [`Answer::Catalog`].
+    Catalog,
+    /// What the shape of the database's objects is now, or as the snapshot sees it. One [`Answer::Shape`].
+    Shape {
+        /// Under the held snapshot, not now.
+        under_snapshot: bool,
+    },
+    /// pg_dump's archive without data, under the snapshot. Many [`Frame::Bytes`].
+    Dump {
+        /// Major version of the server that will receive it: pg_dump's own version is chosen by it.
+        target_major: u32,
+    },
+    /// Rows of a table, as COPY gives them, under the snapshot. Many [`Frame::Bytes`].
+    Copy {
+        /// The table's OID on the source.
+        table: u32,
+        /// Schema and name, not quoted.
+        name: (String, String),
+        /// Names of the columns, not quoted.
+        columns: Vec<String>,
+        /// All of it, or a range of pages.
+        pages: Option<PageRange>,
+        /// What both sides can read.
+        format: CopyFormat,
+    },
+    /// The change stream from a position, for ever. Many [`Frame::Changes`], [`Frame::Position`], [`Frame::SourceAt`].
+    Follow {
+        /// Where the ledger stands.
+        from: Lsn,
+        /// The server that the position is of: another one's WAL has other positions.
+        system: u64,
+    },
+    /// Every sequence's value now. One [`Answer::Sequences`].
+    Sequences,
+    /// Number of rows and a checksum of a table as it is now. One [`Answer::Checksum`].
+    Checksum {
+        /// Schema and name, not quoted.
+        name: (String, String),
+    },
+    /// Is anybody writing? Puts a probe into the change stream behind everything committed. One [`Answer::Quiet`].
+    Quiet {
+        /// The probe's content: comes back in the stream.
+        probe: String,
+    },
+}
+
+/// Where the consistent point comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotKind {
+    /// Make the migration's slot (dropping one that never served) and use its snapshot.
+    NewSlot,
+    /// The slot is there and has served: a temporary slot's snapshot.
+    Renewed,
+    /// No slot: an offline migration's plain exported snapshot.
+    Offline,
+}
+
+/// Pages `from..to` of a table's heap, 8 kB each; the last range is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PageRange {
+    /// First page.
+    pub from: u32,
+    /// The page after the last one; `None`: to the end, wherever that is.
+    pub to: Option<u32>,
+}
+
+/// COPY's format (PostgreSQL manual, COPY, "File Formats").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyFormat {
+    /// All columns have binary forms that mean the same on both servers.
+    Binary,
+    /// Always possible.
+    Text,
+}
+
+/// One element of an answer.
+#[derive(Debug)]
+pub enum Frame {
+    /// The whole answer of an ask that has one.
+    Answer(Box<Answer>),
+    /// A piece of a byte stream.
+    Bytes(Bytes),
+    /// Messages of the change stream, in order.
+    Changes(Vec<Change>),
+    /// Everything before this position was sent; nothing is pending at the sender.
+    Position(Lsn),
+    /// The source's WAL has come to here: for the lag in bytes only, it says nothing about what was sent.
+    SourceAt(Lsn),
+    /// The stream is complete. A stream that ends without it was cut.
+    End,
+    /// It can't be answered.
+    Failed(Fault),
+}
+
+impl Frame {
+    /// What the frame weighs against the credit, in bytes.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Changes(changes) => changes.iter().map(|change| change.data.len() + 32).sum(),
+            Self::Answer(_)
+            | Self::Position(_)
+            | Self::SourceAt(_)
+            | Self::End
+            | Self::Failed(_) => 32,
+        }
+    }
+}
+
+/// One message of the change stream: pgoutput's bytes, undecoded.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// When the source sent it, by the source's clock, in microseconds since 2000-01-01: less a commit's own time, the
+    /// age it had then, whatever our clocks say.
+    pub sent_us: i64,
+    /// A pgoutput message.
+    pub data: Bytes,
+}
+
+/// The answers that fit in one frame.
+#[derive(Debug)]
+pub enum Answer {
+    /// Nothing more to say.
+    Done,
+    /// To [`Ask::Snapshot`].
+    Snapshot(SnapshotTaken),
+    /// To [`Ask::Database`].
+    Database(DatabaseProperties),
+    /// To [`Ask::Catalog`].
+    Catalog(Catalog),
+    /// To [`Ask::Shape`], ordered by object.
+    Shape(Vec<ShapeItem>),
+    /// To [`Ask::Sequences`].
+    Sequences(Vec<SequenceValue>),
+    /// To [`Ask::Checksum`].
+    Checksum(TableChecksum),
+    /// To [`Ask::Quiet`].
+    Quiet(Quiet),
+}
+
+/// A snapshot that the sender holds.
+#[derive(Debug, Clone, Copy)]
+pub struct SnapshotTaken {
+    /// Its consistent point; for an offline one the WAL position when it was taken.
+    pub point: Lsn,
+    /// `IDENTIFY_SYSTEM`'s system identifier: which server this is.
+    pub system: u64,
+}
+
+/// An object, and a digest of everything about it that the target must have too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct ShapeItem {
+    /// "table public.orders".
+    pub object: String,
+    /// Changes when its definition does.
+    pub digest: String,
+}
+
+/// A sequence's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SequenceValue {
+    /// Schema and name, not quoted.
+    pub name: (String, String),
+    /// As the sequence's own column.
+    pub last_value: i64,
+    /// As the sequence's own column.
+    pub is_called: bool,
+}
+
+/// What a table holds: equal when the rows are, whatever their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableChecksum {
+    /// Number of rows.
+    pub rows: i64,
+    /// Sum of the rows' 64-bit hashes, as a decimal number.
+    pub sum: String,
+}
+
+/// Who can still write.
+#[derive(Debug, Clone)]
+pub struct Quiet {
+    /// Transactions of this database that have written and are open: "pid 4711 (app, user alice)".
+    pub writers: Vec<String>,
+    /// Behind everything that was committed when it was asked.
+    pub probe: Lsn,
+}

@@ -1,0 +1,109 @@
+//! What a database holds, as far as copying and applying need to know. Everything else is pg_dump's.
+use serde::{Deserialize, Serialize};
+use whimbrel_proto::Lsn;
+
+/// The catalog of one database under one snapshot. Kept in the ledger, so that any agent can go on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Catalog {
+    /// `server_version_num`.
+    pub server_version: u32,
+    /// Tables with rows of their own (`relkind` r), the largest first.
+    pub relations: Vec<Relation>,
+    /// OID of an index or a constraint to the OID of its table.
+    pub owners: Vec<(u32, u32)>,
+}
+
+/// `pg_database`, as far as CREATE DATABASE takes it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DatabaseProperties {
+    /// "UTF8".
+    pub encoding: String,
+    /// LC_COLLATE.
+    pub collate: String,
+    /// LC_CTYPE.
+    pub ctype: String,
+    /// `datlocprovider`: c, i or b.
+    pub provider: String,
+    /// ICU locale; none for libc.
+    pub icu_locale: Option<String>,
+    /// Role that owns the database.
+    pub owner: String,
+    /// `datconnlimit`.
+    pub connection_limit: i32,
+}
+
+/// A table whose rows are to be moved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Relation {
+    /// On the source.
+    pub oid: u32,
+    /// Schema, not quoted.
+    pub schema: String,
+    /// Name, not quoted.
+    pub name: String,
+    /// Heap pages of 8 kB when the catalog was read.
+    pub pages: u32,
+    /// Heap and TOAST, bytes.
+    pub bytes: u64,
+    /// Columns that are copied: generated ones are not among them.
+    pub columns: Vec<Column>,
+    /// How a row is known in the stream.
+    pub identity: TableIdentity,
+    /// Where its changes come from.
+    pub publish: Publish,
+    /// All columns have binary forms that both servers read alike.
+    pub binary: bool,
+}
+
+impl Relation {
+    /// "public.orders", for people.
+    pub fn label(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+}
+
+/// A column that is copied.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Column {
+    /// Not quoted.
+    pub name: String,
+    /// `pg_type.oid` on the source.
+    pub type_oid: u32,
+    /// `pg_attribute.atttypmod`.
+    pub typmod: i32,
+    /// `=` of its type tells apart whatever its text tells apart (1.0 and 1.00 are equal numerics, and are not the
+    /// same): it can find a row by the old value. Otherwise texts are compared.
+    pub exact_equality: bool,
+    /// GENERATED ALWAYS AS IDENTITY: an UPDATE may not set it, so it is BY DEFAULT until the switch.
+    pub identity_always: bool,
+}
+
+/// `relreplident`, resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TableIdentity {
+    /// A primary key, or the index that REPLICA IDENTITY USING INDEX names.
+    Key,
+    /// REPLICA IDENTITY FULL.
+    Full,
+    /// Neither: updates and deletes are not in the stream.
+    Missing,
+}
+
+/// Which publication a table is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Publish {
+    /// All changes.
+    All,
+    /// Inserts and truncates: no identity. Compared at the cutover.
+    InsertTruncate,
+    /// None: unlogged. Compared at the cutover.
+    Nothing,
+}
+
+/// The position rule: a table's rows are those of its point; a commit counts when it starts at the point or later.
+impl Relation {
+    /// Whether a commit whose record starts at `commit` is newer than rows copied at `point`.
+    pub fn is_newer(point: Lsn, commit: Lsn) -> bool {
+        commit >= point
+    }
+}

@@ -1,0 +1,26 @@
+//! What passes between the two ends of a pipeline: asks one way, bounded frames the other.
+//!
+//! Dump, catalog, rows, changes and positions all cross here, even inside one agent; so the two ends can be moved into
+//! two agents without either noticing. Everything that crosses is plain data. This room knows no SQL and no gRPC, and
+//! neither end knows the other's rooms.
+//!
+//! - [`Caller`] is the receiver's end: it asks. [`Listener`] is the sender's: it answers with frames.
+//! - Frames have credit in bytes ([`credit`]): a slow receiver stops the sender, never fills memory.
+//! - [`Exchange`] joins the two ends of one (migration, database, epoch) when both run in this agent.
+mod ask;
+mod catalog;
+mod credit;
+mod exchange;
+mod marker;
+mod pipe;
+
+pub use ask::{
+    Answer, Ask, Change, CopyFormat, Frame, PageRange, Quiet, SequenceValue, ShapeItem,
+    SnapshotKind, SnapshotTaken, TableChecksum,
+};
+pub use catalog::{Catalog, Column, DatabaseProperties, Publish, Relation, TableIdentity};
+pub use credit::{FrameReceiver, FrameSender};
+pub use exchange::{Exchange, PipeKey};
+pub use marker::{MARKER_PREFIX, Marker};
+pub use pipe::{Call, Caller, Listener, pipe};
+pub(crate) use pipe::{unexpected, unexpected_answer};
