@@ -160,3 +160,30 @@ async fn a_server_that_goes_away_ends_the_stream_with_a_transient_error() {
     assert!(error.is_transient(), "{error}");
     assert_eq!(error.sqlstate(), Some("57P01"), "{error}");
 }
+
+#[tokio::test]
+async fn making_a_slot_can_be_cancelled() {
+    let cluster = Cluster::start(HBA, "");
+    let endpoint = cluster.endpoint(SslMode::Prefer);
+    let sql = connect(&endpoint, "postgres", "test").await.unwrap();
+    // A transaction that writes: making a slot waits for it.
+    sql.batch_execute("begin; create table public.t ()").await.unwrap();
+    let mut replication =
+        ReplicationConnection::connect(&endpoint, "postgres", "slot").await.unwrap();
+    let canceller = replication.canceller();
+    let making = replication.create_slot("s1", SlotLife::Permanent, Snapshot::Export);
+    let watch = connect(&endpoint, "postgres", "watch").await.unwrap();
+    let cancelling = async {
+        let waiting = "select count(*) from pg_stat_activity \
+                       where backend_type = 'walsender' and wait_event_type = 'Lock'";
+        while watch.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::task::yield_now().await;
+        }
+        canceller.cancel().await.unwrap();
+    };
+    let (made, ()) = timeout(PATIENCE, async { tokio::join!(making, cancelling) }).await.unwrap();
+    assert_eq!(made.unwrap_err().sqlstate(), Some("57014"));
+    let row = watch.query_one("select count(*) from pg_replication_slots", &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 0);
+    replication.identify_system().await.unwrap();
+}

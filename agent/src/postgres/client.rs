@@ -12,6 +12,7 @@ use tokio::{sync::oneshot, time::timeout};
 use tokio_postgres::{
     Config, Connection,
     config::{SslMode as ConfigSslMode, SslNegotiation},
+    error::SqlState,
     tls::{ChannelBinding, TlsConnect, TlsStream},
 };
 
@@ -34,6 +35,11 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Timeouts that only later servers have: 14 and 17.
 pub(crate) const LATER_SETTINGS: &str = include_str!("later_settings.sql");
+
+/// From 14 on: a backend looks this often whether its client is still there, so that what a killed agent had begun
+/// (an index of hours, its locks) ends soon after it. Servers on systems that can't look refuse it.
+const CLIENT_CHECK: &str = "select pg_catalog.set_config(name, '5s', false) \
+    from pg_catalog.pg_settings where name = 'client_connection_check_interval'";
 
 pub(crate) const fn session_options() -> &'static str {
     OPTIONS
@@ -164,7 +170,11 @@ impl Client {
             let problem = ConnectProblem::ServerTooOld;
             return Err(ConnectError::new(problem, &self.endpoint, &self.database, cause));
         }
-        self.inner.batch_execute(LATER_SETTINGS).await.map_err(login)
+        self.inner.batch_execute(LATER_SETTINGS).await.map_err(login)?;
+        match self.inner.batch_execute(CLIENT_CHECK).await {
+            Err(error) if error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) => Ok(()),
+            done => done.map_err(login),
+        }
     }
 
     /// `server_version_num`: 150018.

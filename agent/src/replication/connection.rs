@@ -1,12 +1,13 @@
 //! A connection with `replication=database`: commands first, then the stream.
 use std::{collections::HashMap, fmt};
 
+use postgres_protocol::message::frontend;
 use whimbrel_proto::Lsn;
 
 use super::{
     error::ReplicationError,
     frames::Frames,
-    login::login,
+    login::{LoggedIn, login},
     options::StreamOptions,
     query::{self, Rows},
     stream::ReplicationStream,
@@ -21,7 +22,7 @@ pub struct ReplicationConnection {
     pub(super) frames: Frames,
     parameters: HashMap<String, String>,
     server_version_num: u32,
-    address: String,
+    canceller: ReplicationCanceller,
 }
 
 impl ReplicationConnection {
@@ -74,6 +75,13 @@ impl ReplicationConnection {
         query::run(&mut self.frames, sql, doing).await
     }
 
+    /// A handle that cancels the command under way. A walsender that waits while it makes a slot does not see that its
+    /// client is gone: cancel it, or it goes on, and the slot may come to be.
+    #[must_use]
+    pub fn canceller(&self) -> ReplicationCanceller {
+        self.canceller.clone()
+    }
+
     /// Starts streaming from `slot`, after `from` or the slot's confirmed position, whichever is *later*: a slot that is
     /// ahead of the reader must be refused by the reader before.
     ///
@@ -89,19 +97,41 @@ impl ReplicationConnection {
     }
 }
 
+/// Cancels a replication connection's command.
+#[derive(Debug, Clone)]
+pub struct ReplicationCanceller {
+    endpoint: Endpoint,
+    database: String,
+    key: (i32, i32),
+}
+
+impl ReplicationCanceller {
+    /// Asks the server to cancel, over a connection of its own. The command fails with SQLSTATE 57014 then.
+    ///
+    /// # Errors
+    /// [`ReplicationError`] when the server can't be asked.
+    pub async fn cancel(&self) -> Result<(), ReplicationError> {
+        let (endpoint, database) = (&self.endpoint, self.database.as_str());
+        let work = async {
+            let mut frames = Frames::new(dial(endpoint, database).await?);
+            frontend::cancel_request(self.key.0, self.key.1, frames.outbox());
+            frames.flush("cancelling a replication command").await
+        };
+        in_time(endpoint, database, work).await
+    }
+}
+
 async fn open(
     endpoint: &Endpoint,
     database: &str,
     purpose: &str,
 ) -> Result<ReplicationConnection, ReplicationError> {
     let mut frames = Frames::new(dial(endpoint, database).await?);
-    let parameters = login(&mut frames, endpoint, database, purpose).await?;
-    let mut connection = ReplicationConnection {
-        frames,
-        parameters,
-        server_version_num: 0,
-        address: endpoint.address(),
-    };
+    let LoggedIn { parameters, key } = login(&mut frames, endpoint, database, purpose).await?;
+    let canceller =
+        ReplicationCanceller { endpoint: endpoint.clone(), database: database.to_owned(), key };
+    let mut connection =
+        ReplicationConnection { frames, parameters, server_version_num: 0, canceller };
     let sql = "select pg_catalog.current_setting('server_version_num')";
     let rows = connection.query(sql, "asking for the server's version").await?;
     let version = rows.first().and_then(|row| row.first()).cloned().flatten();
@@ -118,7 +148,7 @@ async fn open(
 impl fmt::Debug for ReplicationConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReplicationConnection")
-            .field("address", &self.address)
+            .field("address", &self.canceller.endpoint.address())
             .finish_non_exhaustive()
     }
 }

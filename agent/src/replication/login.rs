@@ -20,13 +20,21 @@ use crate::postgres::{ConnectError, ConnectProblem, Endpoint, Password, session_
 
 const DOING: &str = "logging in for replication";
 
-/// Logs in; gives the parameters that the server told.
+/// What the server tells at login.
+#[derive(Debug, Default)]
+pub(super) struct LoggedIn {
+    pub(super) parameters: HashMap<String, String>,
+    /// Process and secret key, for cancelling.
+    pub(super) key: (i32, i32),
+}
+
+/// Logs in.
 pub(super) async fn login(
     frames: &mut Frames,
     endpoint: &Endpoint,
     database: &str,
     purpose: &str,
-) -> Result<HashMap<String, String>, ReplicationError> {
+) -> Result<LoggedIn, ReplicationError> {
     let application = format!("whimbrel/{purpose}");
     let parameters = [
         ("user", endpoint.user.as_str()),
@@ -187,8 +195,8 @@ impl Login<'_> {
         }
     }
 
-    async fn until_ready(&mut self) -> Result<HashMap<String, String>, ReplicationError> {
-        let mut parameters = HashMap::new();
+    async fn until_ready(&mut self) -> Result<LoggedIn, ReplicationError> {
+        let mut told = LoggedIn::default();
         loop {
             let frame = self.frames.next(DOING).await?;
             match frame.tag {
@@ -196,11 +204,15 @@ impl Login<'_> {
                     let mut reader = Reader::new(frame.body);
                     let name = reader.name("parameter").map_err(Self::malformed)?;
                     let value = reader.name("parameter").map_err(Self::malformed)?;
-                    parameters.insert(name, value);
+                    told.parameters.insert(name, value);
                 }
-                // The key for cancelling, and notices: not needed.
-                b'K' | b'N' => {}
-                b'Z' => return Ok(parameters),
+                b'K' => {
+                    let mut reader = Reader::new(frame.body);
+                    let process = reader.i32("process").map_err(Self::malformed)?;
+                    told.key = (process, reader.i32("secret key").map_err(Self::malformed)?);
+                }
+                b'N' => {}
+                b'Z' => return Ok(told),
                 _ => return Err(self.refuse(frame)),
             }
         }

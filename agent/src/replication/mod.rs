@@ -15,7 +15,7 @@ mod server_error;
 mod slot;
 mod stream;
 
-pub use connection::ReplicationConnection;
+pub use connection::{ReplicationCanceller, ReplicationConnection};
 pub use error::ReplicationError;
 pub use options::{StreamOptions, Streaming};
 pub use reader::ReadError;

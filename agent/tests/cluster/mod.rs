@@ -1,4 +1,5 @@
 //! A throw-away PostgreSQL for these tests: made with initdb, gone with the value.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 use std::{
     env, fs,
     net::TcpListener,
@@ -53,6 +54,11 @@ impl Cluster {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let (uid, gid) = owner();
         chown(&path, Some(uid), Some(gid)).unwrap();
+    }
+
+    pub(crate) fn append(&self, name: &str, text: &str) {
+        let before = fs::read_to_string(self.data().join(name)).unwrap();
+        self.write(name, &(before + text));
     }
 
     pub(crate) fn restart(&self) {
