@@ -75,10 +75,11 @@ fn source(args: &Create, file: &Properties) -> Result<Endpoint, Failure> {
             .map_err(|error| Failure::Usage(format!("{from}: {error}"))),
     };
     let option = parse(&args.source, "--source")?;
-    // A file's source that the option replaces is not looked at: it may be another product's form.
-    let in_file = match option {
-        Some(_) => None,
-        None => parse(&file.source, "sourceDbServerResourceId")?,
+    let in_file = parse(&file.source, "sourceDbServerResourceId");
+    let in_file = match &option {
+        // Only its user can still count; it may be a cloud's resource id, which the option is there to replace.
+        Some(_) => in_file.unwrap_or_default(),
+        None => in_file?,
     };
     let file_host = if option.is_some() { None } else { file.source_host.clone() };
     let option_user = option.as_ref().and_then(|source| source.user.clone());
@@ -180,6 +181,10 @@ mod tests {
         assert!(matches!(draft.source_password, Some(Given::Option(_))));
         let without_user = drafted("--source new:1", file()).unwrap().spec.source.unwrap();
         assert_eq!(without_user.user, "app");
+        let file = Properties { source_user: None, ..file() };
+        assert_eq!(drafted("--source new:1", file).unwrap().spec.source.unwrap().user, "me");
+        let cloud = Properties { source: Some("/subscriptions/x".into()), ..Properties::default() };
+        assert_eq!(drafted("--source h@u", cloud).unwrap().spec.source.unwrap().host, "h");
     }
 
     #[test]
