@@ -61,6 +61,7 @@ fn with_tls(cluster: &Cluster, names: Vec<SanType>) -> String {
 fn trust(path: &Path) {
     #[allow(
         unsafe_code,
+        clippy::disallowed_methods,
         reason = "nothing else runs in this program, so nothing reads the environment meanwhile"
     )]
     unsafe {

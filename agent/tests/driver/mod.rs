@@ -1,0 +1,246 @@
+//! Does what a controller does, by hand.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+use whimbrel_agent::{
+    link::{Outlet, Tasks as _},
+    postgres::{Client, Programs, SslMode, connect},
+    secret::Secrets,
+    task::Supervisor,
+};
+use whimbrel_proto::{
+    agent::v1::{
+        Command, CutoverBack, CutoverStep, Failure, OpenTransaction, Receive, Report, Send,
+        SourceObjects, Step, StepDone, command, report::Kind,
+    },
+    v1::{Endpoint, MigrationMode, Secret, secret},
+};
+
+use crate::cluster::{Cluster, PASSWORD};
+
+pub(crate) const HBA: &str =
+    "local all all scram-sha-256\nhost all,replication all 127.0.0.1/32 scram-sha-256\n";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Driver {
+    source: Arc<Cluster>,
+    target: Arc<Cluster>,
+    database: String,
+    migration: String,
+    epoch: u64,
+    outlet: Outlet,
+    tasks: Arc<Supervisor>,
+    seen: u64,
+    oid: u32,
+    _password: tempfile::NamedTempFile,
+}
+
+impl Driver {
+    pub(crate) async fn new(source: &Arc<Cluster>, target: &Arc<Cluster>, database: &str) -> Self {
+        Self::of(source, target, database, Uuid::new_v4().to_string()).await
+    }
+
+    pub(crate) async fn another(other: &Self) -> Self {
+        Self::of(&other.source, &other.target, &other.database, other.migration.clone()).await
+    }
+
+    async fn of(
+        source: &Arc<Cluster>,
+        target: &Arc<Cluster>,
+        database: &str,
+        migration: String,
+    ) -> Self {
+        let password = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(password.path(), PASSWORD).unwrap();
+        let outlet = Outlet::new();
+        outlet.lease().grant(std::time::Instant::now(), Duration::from_secs(3600));
+        let key = crypto_box::SecretKey::generate(&mut crypto_box::aead::OsRng);
+        let programs = Arc::new(Programs::discover(&[]).await);
+        let tasks = Supervisor::new(outlet.clone(), Secrets::new("a", key), programs);
+        Self {
+            source: Arc::clone(source),
+            target: Arc::clone(target),
+            database: database.into(),
+            migration,
+            epoch: 0,
+            outlet,
+            tasks,
+            seen: 0,
+            oid: 0,
+            _password: password,
+        }
+    }
+
+    fn endpoint(&self, cluster: &Cluster) -> Endpoint {
+        let path = self._password.path().display().to_string();
+        Endpoint {
+            host: "127.0.0.1".into(),
+            port: cluster.port.into(),
+            user: "postgres".into(),
+            password: Some(Secret { kind: Some(secret::Kind::File(path)) }),
+            ssl_mode: 0,
+        }
+    }
+
+    fn objects() -> SourceObjects {
+        SourceObjects {
+            slot: "whimbrel_test_0".into(),
+            publication: "whimbrel_test_0".into(),
+            keyless_publication: "whimbrel_test_0_keyless".into(),
+        }
+    }
+
+    async fn command(&self, kind: command::Kind) {
+        let ack = self
+            .tasks
+            .command(Command {
+                command_id: Uuid::new_v4().to_string(),
+                term: 1,
+                migration_uid: self.migration.clone(),
+                database: self.database.clone(),
+                epoch: self.epoch,
+                kind: Some(kind),
+            })
+            .await;
+        assert!(ack.accepted, "{}", ack.refusal);
+    }
+
+    pub(crate) async fn begin(&mut self, epoch: u64, target_oid: u32) {
+        self.epoch = epoch;
+        let mode = MigrationMode::Online.into();
+        self.command(command::Kind::Send(Send {
+            source: Some(self.endpoint(&self.source)),
+            mode,
+            objects: Some(Self::objects()),
+        }))
+        .await;
+        self.command(command::Kind::Receive(Receive {
+            target: Some(self.endpoint(&self.target)),
+            mode,
+            objects: Some(Self::objects()),
+            target_oid,
+            ..Receive::default()
+        }))
+        .await;
+    }
+
+    pub(crate) async fn order(&mut self, step: Step, attempt: u32, open: &[OpenTransaction], end: u64) {
+        self.command(command::Kind::CutoverStep(CutoverStep {
+            step: step.into(),
+            attempt,
+            open: open.to_vec(),
+            end_lsn: end,
+            ..CutoverStep::default()
+        }))
+        .await;
+    }
+
+    pub(crate) async fn result(&mut self, step: Step) -> Result<StepDone, Failure> {
+        let report = self
+            .wait(|kind| match kind {
+                Kind::StepDone(done) => done.step() == step,
+                Kind::StepFailed(failed) => failed.step() == step,
+                _ => false,
+            })
+            .await;
+        match report.kind.unwrap() {
+            Kind::StepDone(done) => Ok(done),
+            Kind::StepFailed(failed) => Err(failed.failure.unwrap()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn step(
+        &mut self,
+        step: Step,
+        attempt: u32,
+        open: &[OpenTransaction],
+        end: u64,
+    ) -> Result<StepDone, Failure> {
+        self.order(step, attempt, open, end).await;
+        self.result(step).await
+    }
+
+    pub(crate) async fn back(&mut self, attempt: u32) {
+        self.command(command::Kind::CutoverBack(CutoverBack { attempt })).await;
+    }
+
+    /// The next report that is wanted. A task that fails fails the test.
+    pub(crate) async fn wait(&mut self, wanted: impl Fn(&Kind) -> bool) -> Report {
+        let waiting = async {
+            loop {
+                for report in self.outlet.unacknowledged() {
+                    if report.sequence <= self.seen {
+                        continue;
+                    }
+                    self.seen = report.sequence;
+                    let kind = report.kind.as_ref().unwrap();
+                    if let Kind::Prepared(prepared) = kind {
+                        self.oid = prepared.target_oid;
+                    }
+                    if wanted(kind) {
+                        return report;
+                    }
+                    assert!(!matches!(kind, Kind::TaskFailed(_)), "{kind:?}");
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, waiting).await.expect("the report did not come")
+    }
+
+    pub(crate) fn target_oid(&self) -> u32 {
+        self.oid
+    }
+}
+
+pub(crate) async fn session(cluster: &Cluster, database: &str) -> Client {
+    let client = connect(&cluster.endpoint(SslMode::Prefer), database, "x").await.unwrap();
+    // Not one of ours, as far as the cutover is concerned.
+    client
+        .batch_execute("set application_name = 'app'; set search_path = public; set row_security = on")
+        .await
+        .unwrap();
+    client
+}
+
+pub(crate) async fn database(cluster: &Cluster, statement: &str) {
+    session(cluster, "postgres").await.batch_execute(statement).await.unwrap();
+}
+
+pub(crate) async fn sql(cluster: &Cluster, database: &str, script: &str) {
+    let client = session(cluster, database).await;
+    for statement in script.split(";\n").filter(|text| !text.trim().is_empty()) {
+        client.batch_execute(statement).await.unwrap_or_else(|e| panic!("{statement}: {e:?}"));
+    }
+}
+
+pub(crate) async fn value(cluster: &Cluster, database: &str, query: &str) -> String {
+    let client = session(cluster, database).await;
+    let text = format!("select ({query})::text");
+    client.query_one(&text, &[]).await.unwrap().get(0)
+}
+
+/// Every table and sequence has the same on both sides.
+pub(crate) async fn moved_alike(source: &Cluster, target: &Cluster, database: &str) {
+    let (source, target) = (session(source, database).await, session(target, database).await);
+    let names = "select format('%I.%I', n.nspname, c.relname), c.relkind::text from pg_class c \
+                 join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'S') \
+                 and n.nspname not in ('pg_catalog', 'information_schema', 'whimbrel') and n.nspname not like 'pg_toast%' order by 1";
+    let tables = source.query(names, &[]).await.unwrap();
+    let theirs = target.query(names, &[]).await.unwrap();
+    assert_eq!(tables.len(), theirs.len());
+    for row in tables {
+        let (name, kind): (String, String) = (row.get(0), row.get(1));
+        let query = if kind == "S" {
+            format!("select format('%s %s', last_value, is_called) from {name}")
+        } else {
+            format!("select coalesce(string_agg(t::text, e'\\n' order by t::text), '') from {name} t")
+        };
+        let ours: String = source.query_one(&query, &[]).await.unwrap().get(0);
+        let theirs: String = target.query_one(&query, &[]).await.unwrap().get(0);
+        assert!(ours == theirs, "{name} differs");
+    }
+}

@@ -1,0 +1,138 @@
+//! The engine without a controller: a supervisor, driven by commands, moves a database that is written to.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+mod cluster;
+mod driver;
+
+use std::sync::Arc;
+
+use cluster::Cluster;
+use driver::{Driver, HBA, database, moved_alike, sql, value};
+use whimbrel_proto::agent::v1::{Step, report::Kind};
+
+const SCHEMA: &str = "
+create table account (id int primary key, branch int not null, balance numeric(12,2) not null, note text);
+create table branch (id int generated always as identity primary key, name text unique);
+alter table account add foreign key (branch) references branch;
+create table ledger (id bigserial primary key, account int references account, delta numeric(12,2), at timestamptz default now());
+create table history (who int, what text);
+create table history_full (who int, what text, amount numeric); alter table history_full replica identity full;
+create table empty_columns ();
+create table \"Odd \"\"name\" (\"Key col\" int primary key, v jsonb, a int[], x xml);
+create table seen (n int);
+create function see() returns trigger language plpgsql as 'begin insert into seen values (1); return new; end';
+create trigger see after insert or update on account for each row execute function see();
+create sequence loose start 7 increment 3;
+create view rich as select * from account where balance > 100;
+create index account_branch on account (branch);
+insert into branch (name) select 'b' || g from generate_series(1, 10) g;
+insert into account select g, 1 + g % 10, 100, repeat('x', 3000) from generate_series(1, 5000) g;
+insert into ledger (account, delta) select 1 + g % 5000, 1 from generate_series(1, 20000) g;
+insert into history select g, 'h' from generate_series(1, 1000) g;
+insert into history_full select g % 10, 'same', 1.0 from generate_series(1, 100) g;
+insert into empty_columns default values;
+insert into \"Odd \"\"name\" values (1, '{\"a\":1.0}', '[0:1]={1,2}', '<a/>');
+select nextval('loose');
+";
+
+const WRITES: &str = "
+update account set balance = balance - 1 where id = 1;
+update account set id = 9001 where id = 2 and not exists (select from ledger where account = 2);
+insert into account values (6000, 1, 5, null);
+delete from account where id = 6000;
+begin; insert into ledger (account, delta) values (1, -1); savepoint s; insert into ledger (account, delta) values (2, 5); rollback to s; commit;
+insert into history values (1, 'late');
+delete from history_full where ctid in (select ctid from history_full where who = 3 limit 2);
+update history_full set amount = null where who = 4;
+update history_full set amount = 1.00 where who = 5;
+update \"Odd \"\"name\" set v = null, x = '<b/>';
+insert into branch (name) values ('late');
+truncate seen;
+select nextval('loose');
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_is_moved_while_it_is_written_to() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(&source, "shop", SCHEMA).await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::CopyFinished(_))).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(&source, "shop", WRITES).await;
+
+    // Open when the cutover begins, without a transaction id; it writes and commits while the cutover waits for it.
+    let open = driver::session(&source, "shop").await;
+    open.batch_execute("begin; select 1").await.unwrap();
+    let mark = driver.step(Step::Mark, 1, &[], 0).await.unwrap();
+    assert_eq!(mark.open.len(), 1);
+    driver.order(Step::Settle, 1, &mark.open, 0).await;
+    open.batch_execute("insert into history values (2, 'straddles'); commit").await.unwrap();
+    driver.result(Step::Settle).await.unwrap();
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    for step in [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch] {
+        driver.step(step, 1, &[], end).await.unwrap();
+    }
+    driver.step(Step::RemoveSource, 1, &[], end).await.unwrap();
+    driver.step(Step::RemoveLedger, 1, &[], end).await.unwrap();
+
+    moved_alike(&source, &target, "shop").await;
+    assert_eq!(value(&target, "shop", "select count(*) from history where what = 'straddles'").await, "1");
+    assert_eq!(value(&source, "shop", "select count(*) from pg_replication_slots").await, "0");
+    assert_eq!(value(&source, "shop", "select count(*) from pg_publication").await, "0");
+    assert_eq!(value(&target, "shop", "select to_regnamespace('whimbrel') is null").await, "true");
+    // The trigger did not fire while rows were applied, and does now.
+    assert_eq!(value(&target, "shop", "select count(*) from seen").await, "0");
+    sql(&target, "shop", "update account set balance = 0 where id = 1").await;
+    assert_eq!(value(&target, "shop", "select count(*) from seen").await, "1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_is_still_written_to_steps_the_cutover_back_and_loses_nothing() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(&source, "shop", "create table t (id int primary key); create table k (v int); insert into k values (1)").await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    sql(&source, "shop", "insert into t values (1)").await;
+    driver.step(Step::Complete, 1, &[], end).await.unwrap();
+    driver.step(Step::Sequences, 1, &[], end).await.unwrap();
+    let failure = driver.step(Step::Verify, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "SourceStillWritten");
+    assert!(failure.message.contains("public.t"), "{}", failure.message);
+    driver.back(1).await;
+    // What came after the marker is applied now; a keyless table that was updated is found and copied again.
+    sql(&source, "shop", "insert into t values (2); update k set v = 2").await;
+    let end = driver.step(Step::MarkEnd, 2, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 2, &[], end).await.unwrap();
+    let complete = driver.step(Step::Complete, 2, &[], end).await.unwrap();
+    assert!(complete.note.contains("public.k"), "{}", complete.note);
+    for step in [Step::Sequences, Step::Verify, Step::Switch] {
+        driver.step(step, 2, &[], end).await.unwrap();
+    }
+    moved_alike(&source, &target, "shop").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_epoch_goes_on_from_the_ledger_and_fences_the_older_one() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(&source, "shop", "create table t (id int primary key, v text); insert into t select g, 'a' from generate_series(1, 1000) g").await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    let oid = driver.target_oid();
+    // Another agent, without any state, takes the work over.
+    let mut next = Driver::another(&driver).await;
+    next.begin(2, oid).await;
+    next.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(&source, "shop", "update t set v = 'b' where id <= 10; insert into t values (2000, 'c')").await;
+    let end = next.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    for step in [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch] {
+        next.step(step, 1, &[], end).await.unwrap();
+    }
+    moved_alike(&source, &target, "shop").await;
+}
