@@ -1,0 +1,154 @@
+//! An event for one migration, from wherever it comes, to its commit and its commands.
+use std::{collections::BTreeSet, sync::Arc};
+
+use uuid::Uuid;
+
+use super::{Driver, DriverError, Live};
+use crate::{
+    migration::{Command, Event, Outcome, step},
+    store::{Change, Memo, NewCommand, Record, StoreError},
+};
+
+/// What an operator does to a migration.
+pub struct Act {
+    /// What.
+    pub event: Event,
+    /// Only if this is the migration's etag; empty: whatever it is.
+    pub etag: String,
+    /// So that it is done once only.
+    pub memo: Option<Memo>,
+}
+
+impl Driver {
+    /// Does it, durably, or refuses.
+    ///
+    /// # Errors
+    /// [`DriverError`]; then nothing has changed.
+    pub async fn act(&self, target_id: &str, name: &str, act: Act) -> Result<Record, DriverError> {
+        let found = self.find(target_id, name).await?;
+        let live = self.live(&found.migration.uid).unwrap_or_else(|| Arc::new(Live::new(found)));
+        let _gate = live.gate.lock().await;
+        check_etag(&live.record(), &act.etag)?;
+        let event = match act.event {
+            Event::Cutover(mut request) => {
+                request.latencies = live.latencies();
+                Event::Cutover(request)
+            }
+            event => event,
+        };
+        self.advance(&live, &event, act.memo).await
+    }
+
+    /// An event that nobody waits for; its refusal is a defect, and is only logged.
+    pub(super) async fn happen(&self, live: &Live, event: &Event) -> Result<(), StoreError> {
+        let _gate = live.gate.lock().await;
+        match self.advance(live, event, None).await {
+            Ok(_) => Ok(()),
+            Err(DriverError::Store(error)) => Err(error),
+            Err(error) => {
+                let uid = &live.record().migration.uid;
+                tracing::error!(migration = uid, %error, "an event was refused");
+                Ok(())
+            }
+        }
+    }
+
+    /// Under the gate: step, commit, then memory, then the agents.
+    async fn advance(
+        &self,
+        live: &Live,
+        event: &Event,
+        memo: Option<Memo>,
+    ) -> Result<Record, DriverError> {
+        let before = live.record();
+        let now = Self::now();
+        let outcome = step(&before.migration, event, now)?;
+        let uid = &before.migration.uid;
+        if let Some(why) = outcome.ignored {
+            tracing::debug!(migration = uid, ?event, why, "ignored");
+        }
+        let changed = outcome.migration != before.migration || !outcome.commands.is_empty();
+        if !changed && outcome.notes.is_empty() && memo.is_none() {
+            return Ok(Record::clone(&before));
+        }
+        let Outcome { migration, commands, notes, .. } = outcome;
+        for note in &notes {
+            let (database, kind, code) = (&note.database, &note.kind, &note.code);
+            tracing::info!(migration = uid, database, kind, code, "{}", note.message);
+        }
+        let dropped = self.superseded(uid, &commands).await?;
+        let agents: BTreeSet<_> = commands.iter().map(|c| c.agent.clone()).collect();
+        let change = Change {
+            expected_version: before.version,
+            term: self.term,
+            at: now,
+            migration: migration.clone(),
+            notes,
+            commands: commands.into_iter().map(new_command).collect(),
+            dropped,
+        };
+        self.store.commit(change, memo).await?;
+        let record = Record { version: before.version + 1, migration };
+        let over = record.migration.is_over();
+        live.set(record.clone());
+        if over {
+            self.forget_over();
+        }
+        for agent in agents {
+            self.fleet.wake(&agent);
+        }
+        Ok(record)
+    }
+
+    /// Commands in the outbox that the new ones make pointless.
+    async fn superseded(&self, uid: &str, new: &[Command]) -> Result<Vec<String>, StoreError> {
+        if new.is_empty() {
+            return Ok(Vec::new());
+        }
+        let waiting = self.store.outbox_of(uid).await?;
+        let pointless = waiting
+            .into_iter()
+            .filter(|old| new.iter().any(|command| command.supersedes(&old.command)));
+        Ok(pointless.map(|old| old.id).collect())
+    }
+
+    /// Deletes a migration that is over.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub async fn delete(
+        &self,
+        target_id: &str,
+        name: &str,
+        etag: &str,
+        memo: Option<Memo>,
+    ) -> Result<(), DriverError> {
+        let record = self.find(target_id, name).await?;
+        check_etag(&record, etag)?;
+        if !record.migration.is_over() {
+            let (state, _) = crate::migration::state(&record.migration);
+            let name = whimbrel_proto::name::migration(target_id, name);
+            return Err(DriverError::NotOver { name, state: state.name().to_owned() });
+        }
+        self.store.delete_migration(&record.migration.uid, record.version, memo).await?;
+        let live = self.lock_live().remove(&record.migration.uid);
+        if let Some(live) = live {
+            live.touch();
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn new_command(command: Command) -> NewCommand {
+    NewCommand { id: Uuid::new_v4().to_string(), command }
+}
+
+fn check_etag(record: &Record, etag: &str) -> Result<(), DriverError> {
+    let now = crate::translate::etag(record.version);
+    if etag.is_empty() || etag == now {
+        return Ok(());
+    }
+    let migration = &record.migration;
+    let what = whimbrel_proto::name::migration(&migration.target_id, &migration.name);
+    Err(DriverError::EtagMismatch { what, now })
+}

@@ -1,0 +1,107 @@
+//! A new migration.
+use std::{collections::BTreeMap, sync::Arc};
+
+use uuid::Uuid;
+use whimbrel_proto::name;
+
+use super::{Driver, DriverError, Live, act::new_command};
+use crate::{
+    fleet::FleetError,
+    migration::{NewMigration, Spec, create},
+    store::{Change, Memo, Record, StoreError},
+};
+
+/// What an operator orders.
+pub struct Order {
+    /// The target's id.
+    pub target_id: String,
+    /// The migration's id.
+    pub name: String,
+    /// Complete.
+    pub spec: Spec,
+    /// Record nothing.
+    pub validate_only: bool,
+    /// So that it is recorded once only.
+    pub memo: Option<Memo>,
+}
+
+impl Driver {
+    /// Records it, and its first command.
+    ///
+    /// # Errors
+    /// [`DriverError`]; then nothing was recorded.
+    pub async fn create(&self, order: Order) -> Result<Record, DriverError> {
+        let _planning = self.planning.lock().await;
+        let Order { target_id, name, spec, validate_only, memo } = order;
+        let resource = name::migration(&target_id, &name);
+        if self.store.migration_named(&target_id, &name).await?.is_some() {
+            return Err(DriverError::MigrationNameTaken { name: resource });
+        }
+        let agents = [&spec.source_agent, &spec.target_agent];
+        for agent in agents {
+            self.takes_work(agent).await?;
+        }
+        self.refuse_busy(&target_id, &spec.databases).await?;
+        let incarnations: BTreeMap<_, _> = agents
+            .into_iter()
+            .filter_map(|agent| Some((agent.clone(), self.fleet.incarnation(agent)?)))
+            .collect();
+        let woken: Vec<_> = agents.into_iter().cloned().collect();
+        let uid = Uuid::new_v4().to_string();
+        let now = Self::now();
+        let new = NewMigration { uid: uid.clone(), target_id, name, spec, incarnations };
+        let outcome = create(new, now);
+        let record = Record { version: 1, migration: outcome.migration.clone() };
+        if validate_only {
+            return Ok(record);
+        }
+        let change = Change {
+            expected_version: 0,
+            term: self.term,
+            at: now,
+            migration: outcome.migration,
+            notes: outcome.notes,
+            commands: outcome.commands.into_iter().map(new_command).collect(),
+            dropped: Vec::new(),
+        };
+        self.store.create_migration(change, memo).await.map_err(|e| match e {
+            StoreError::NameTaken { .. } => DriverError::MigrationNameTaken { name: resource },
+            e => e.into(),
+        })?;
+        tracing::info!(migration = uid, name = record.migration.name, "recorded a migration");
+        self.lock_live().insert(uid, Arc::new(Live::new(record.clone())));
+        for agent in woken {
+            self.fleet.wake(&agent);
+        }
+        Ok(record)
+    }
+
+    async fn takes_work(&self, id: &str) -> Result<(), DriverError> {
+        let agent = self.fleet.agent(id).await?;
+        if agent.revoked {
+            return Err(FleetError::Revoked { agent: agent.id }.into());
+        }
+        if agent.draining {
+            return Err(DriverError::AgentDraining { agent: agent.id });
+        }
+        Ok(())
+    }
+
+    /// Two migrations must not write one database.
+    async fn refuse_busy(&self, target_id: &str, databases: &[String]) -> Result<(), DriverError> {
+        for other in self.load_active(Some(target_id)).await? {
+            let migration = other.migration;
+            let busy = migration
+                .databases
+                .iter()
+                .find(|d| !d.phase().is_final() && databases.contains(&d.name));
+            if let Some(busy) = busy {
+                return Err(DriverError::DatabaseBusy {
+                    database: busy.name.clone(),
+                    by: name::migration(target_id, &migration.name),
+                });
+            }
+        }
+        Ok(())
+    }
+}

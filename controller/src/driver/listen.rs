@@ -1,0 +1,71 @@
+//! What agents say, made into events.
+use async_trait::async_trait;
+use whimbrel_proto::agent::v1 as link;
+
+use super::Driver;
+use crate::{
+    fleet::Listener,
+    migration::{Event, Side},
+    store::{OutboxEntry, StoreError},
+    translate::link_report,
+};
+
+#[async_trait]
+impl Listener for Driver {
+    async fn arrived(&self, agent: &str, incarnation: &str) -> Result<(), StoreError> {
+        let event = Event::AgentIncarnation {
+            agent: agent.to_owned(),
+            incarnation: incarnation.to_owned(),
+        };
+        for live in self.all_live() {
+            let record = live.record();
+            let migration = &record.migration;
+            let ours = [Side::Source, Side::Target].iter().any(|s| migration.agent(*s) == agent);
+            if ours && !migration.is_over() {
+                self.happen(&live, &event).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn report(
+        &self,
+        agent: &str,
+        incarnation: &str,
+        report: link::Report,
+    ) -> Result<(), StoreError> {
+        let uid = report.migration_uid.clone();
+        let Some(live) = self.live(&uid) else {
+            tracing::debug!(agent, migration = uid, "a report of a migration that is not active");
+            return Ok(());
+        };
+        let report = match link_report(agent, incarnation, report) {
+            Ok(report) => report,
+            Err(error) => {
+                // Said again for ever if it were not acknowledged.
+                tracing::error!(agent, migration = uid, %error, "a report is left out");
+                return Ok(());
+            }
+        };
+        self.happen(&live, &Event::Report(report)).await
+    }
+
+    fn progress(&self, agent: &str, progress: link::TaskProgress) {
+        self.observe(agent, progress);
+    }
+
+    async fn refused(&self, entry: OutboxEntry, refusal: String) -> Result<(), StoreError> {
+        // An epoch or a term that is over: what replaces it is on its way already.
+        if refusal.starts_with("Stale") {
+            return Ok(());
+        }
+        let Some(live) = self.live(&entry.migration_uid) else { return Ok(()) };
+        let event = Event::CommandRefused {
+            agent: entry.command.agent,
+            database: entry.command.database,
+            epoch: entry.command.epoch,
+            refusal,
+        };
+        self.happen(&live, &event).await
+    }
+}

@@ -1,0 +1,95 @@
+//! A migration in memory: what was committed last, what was observed since, and who watches.
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use tokio::sync::watch;
+use whimbrel_proto::v1;
+
+use crate::{store::Record, translate::Observed};
+
+/// A database's tables, by schema and name.
+pub type Tables = BTreeMap<(String, String), v1::TableProgress>;
+
+/// A migration in memory.
+pub struct Live {
+    /// Held through a step and its commit.
+    pub(super) gate: tokio::sync::Mutex<()>,
+    committed: RwLock<Arc<Record>>,
+    progress: Mutex<HashMap<String, DatabaseProgress>>,
+    changed: watch::Sender<u64>,
+}
+
+/// What was observed of one database.
+#[derive(Default)]
+pub(super) struct DatabaseProgress {
+    pub(super) epoch: u64,
+    pub(super) progress: v1::Progress,
+    pub(super) operation: String,
+    pub(super) tables: Tables,
+    /// Copied bytes and applied position when it last failed: beyond them is progress.
+    pub(super) mark: (u64, u64),
+}
+
+impl Live {
+    pub(super) fn new(record: Record) -> Self {
+        Self {
+            gate: tokio::sync::Mutex::default(),
+            committed: RwLock::new(Arc::new(record)),
+            progress: Mutex::default(),
+            changed: watch::Sender::new(0),
+        }
+    }
+
+    /// As it was committed last.
+    #[must_use]
+    pub fn record(&self) -> Arc<Record> {
+        Arc::clone(&self.committed.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set(&self, record: Record) {
+        *self.committed.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(record);
+        self.touch();
+    }
+
+    pub(super) fn touch(&self) {
+        self.changed.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    /// Changes whenever there is something new to see.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    pub(super) fn progress(&self) -> MutexGuard<'_, HashMap<String, DatabaseProgress>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was observed last, by database.
+    #[must_use]
+    pub fn observed(&self) -> Observed {
+        self.progress()
+            .iter()
+            .map(|(name, seen)| (name.clone(), (seen.progress, seen.operation.clone())))
+            .collect()
+    }
+
+    /// Every table that was told of, by database, schema, name.
+    #[must_use]
+    pub fn tables(&self) -> Vec<v1::TableProgress> {
+        let progress = self.progress();
+        let mut databases: Vec<_> = progress.iter().collect();
+        databases.sort_by_key(|(name, _)| *name);
+        databases.into_iter().flat_map(|(_, seen)| seen.tables.values().cloned()).collect()
+    }
+
+    /// Seconds behind, by database, where it is known.
+    pub(super) fn latencies(&self) -> BTreeMap<String, f64> {
+        self.progress()
+            .iter()
+            .filter_map(|(name, seen)| Some((name.clone(), seen.progress.latency_seconds?)))
+            .collect()
+    }
+}

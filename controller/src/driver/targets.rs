@@ -1,0 +1,184 @@
+//! Targets: recorded, changed, deleted. A change reaches the migrations that are not over.
+use uuid::Uuid;
+use whimbrel_proto::name;
+
+use super::{Driver, DriverError};
+use crate::{
+    migration::{Endpoint, Event, Secret, SslMode},
+    store::{Memo, StoreError, Target},
+};
+
+/// What changes of a target. What is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct TargetChange {
+    /// Host.
+    pub host: Option<String>,
+    /// Port.
+    pub port: Option<u16>,
+    /// Role.
+    pub user: Option<String>,
+    /// Password.
+    pub password: Option<Secret>,
+    /// TLS.
+    pub ssl_mode: Option<SslMode>,
+    /// Agent (id). For migrations that are made later.
+    pub agent: Option<String>,
+}
+
+impl Driver {
+    /// Records a target.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub async fn create_target(
+        &self,
+        id: &str,
+        endpoint: Endpoint,
+        agent: &str,
+        memo: Option<Memo>,
+    ) -> Result<Target, DriverError> {
+        self.usable_agent(agent).await?;
+        let now = Self::now();
+        let target = Target {
+            id: id.to_owned(),
+            uid: Uuid::new_v4().to_string(),
+            version: 1,
+            endpoint,
+            agent: agent.to_owned(),
+            created_at: now,
+            updated_at: now,
+        };
+        self.store.create_target(target.clone(), memo).await.map_err(|e| match e {
+            StoreError::NameTaken { what } => DriverError::TargetNameTaken { name: what },
+            e => e.into(),
+        })?;
+        Ok(target)
+    }
+
+    async fn usable_agent(&self, id: &str) -> Result<(), DriverError> {
+        let agent = self.fleet.agent(id).await?;
+        if agent.revoked {
+            return Err(crate::fleet::FleetError::Revoked { agent: agent.id }.into());
+        }
+        Ok(())
+    }
+
+    /// By id.
+    ///
+    /// # Errors
+    /// [`DriverError::TargetNotFound`].
+    pub async fn target(&self, id: &str) -> Result<Target, DriverError> {
+        let found = self.store.target(id).await?;
+        found.ok_or_else(|| DriverError::TargetNotFound { name: name::target(id) })
+    }
+
+    /// By id, after one.
+    ///
+    /// # Errors
+    /// [`DriverError::Store`].
+    pub async fn targets(&self, after: &str, limit: usize) -> Result<Vec<Target>, DriverError> {
+        Ok(self.store.targets(after, limit).await?)
+    }
+
+    /// Changes it, and the order of its migrations that are not over, where they have what the target had.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub async fn update_target(
+        &self,
+        id: &str,
+        change: TargetChange,
+        etag: &str,
+        memo: Option<Memo>,
+    ) -> Result<Target, DriverError> {
+        let _planning = self.planning.lock().await;
+        let before = self.target(id).await?;
+        check_etag(&before, etag)?;
+        if let Some(agent) = &change.agent {
+            self.usable_agent(agent).await?;
+        }
+        let mut target = before.clone();
+        apply(&mut target.endpoint, &change);
+        if let Some(agent) = change.agent {
+            target.agent = agent;
+        }
+        target.version += 1;
+        target.updated_at = Self::now();
+        self.store.update_target(target.clone(), memo).await?;
+        for live in self.all_live() {
+            let migration = &live.record().migration;
+            if migration.target_id != id || migration.is_over() {
+                continue;
+            }
+            let now = merged(&migration.spec.target, &before.endpoint, &target.endpoint);
+            if now != migration.spec.target {
+                self.happen(&live, &Event::TargetChanged { target: now }).await?;
+            }
+        }
+        Ok(target)
+    }
+
+    /// Deletes it, with its migrations, which must be over.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub async fn delete_target(
+        &self,
+        id: &str,
+        etag: &str,
+        memo: Option<Memo>,
+    ) -> Result<(), DriverError> {
+        let _planning = self.planning.lock().await;
+        let target = self.target(id).await?;
+        check_etag(&target, etag)?;
+        if let Some(active) = self.load_active(Some(id)).await?.first() {
+            return Err(DriverError::TargetBusy {
+                target: name::target(id),
+                by: name::migration(id, &active.migration.name),
+            });
+        }
+        self.store.delete_target(id, target.version, memo).await?;
+        self.lock_live().retain(|_, live| live.record().migration.target_id != id);
+        Ok(())
+    }
+}
+
+fn check_etag(target: &Target, etag: &str) -> Result<(), DriverError> {
+    let now = crate::translate::etag(target.version);
+    if etag.is_empty() || etag == now {
+        return Ok(());
+    }
+    Err(DriverError::EtagMismatch { what: name::target(&target.id), now })
+}
+
+fn apply(endpoint: &mut Endpoint, change: &TargetChange) {
+    if let Some(host) = &change.host {
+        endpoint.host.clone_from(host);
+    }
+    if let Some(port) = change.port {
+        endpoint.port = port;
+    }
+    if let Some(user) = &change.user {
+        endpoint.user.clone_from(user);
+    }
+    if let Some(password) = &change.password {
+        endpoint.password = password.clone();
+    }
+    if let Some(mode) = change.ssl_mode {
+        endpoint.ssl_mode = mode;
+    }
+}
+
+/// What the migration has, with the target's changes where the migration had said nothing else.
+fn merged(ours: &Endpoint, before: &Endpoint, now: &Endpoint) -> Endpoint {
+    fn pick<T: PartialEq + Clone>(ours: &T, before: &T, now: &T) -> T {
+        if ours == before { now.clone() } else { ours.clone() }
+    }
+    Endpoint {
+        host: pick(&ours.host, &before.host, &now.host),
+        port: pick(&ours.port, &before.port, &now.port),
+        user: pick(&ours.user, &before.user, &now.user),
+        password: pick(&ours.password, &before.password, &now.password),
+        ssl_mode: pick(&ours.ssl_mode, &before.ssl_mode, &now.ssl_mode),
+    }
+}

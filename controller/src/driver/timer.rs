@@ -1,0 +1,49 @@
+//! Time, and what was observed: the driver's own task.
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::{Driver, Observation, Observations};
+use crate::migration::Event;
+
+/// How often it is looked for what is due. The shortest pause is a second, and looking costs a microsecond a migration.
+const TICK: Duration = Duration::from_millis(250);
+
+impl Driver {
+    /// Runs until `stop`.
+    pub async fn run(self: Arc<Self>, observations: Observations, stop: CancellationToken) {
+        let Observations(mut observations) = observations;
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                Some(observation) = observations.recv() => self.observed(observation).await,
+                _ = ticks.tick() => self.tick().await,
+            }
+        }
+    }
+
+    async fn observed(&self, observation: Observation) {
+        let Some(live) = self.live(&observation.uid) else { return };
+        if let Err(error) = self.happen(&live, &observation.event).await {
+            // Progress comes again, and is observed again.
+            tracing::error!(migration = observation.uid, %error, "an observation is not noted");
+        }
+    }
+
+    async fn tick(&self) {
+        let now = Self::now();
+        for live in self.all_live() {
+            let record = live.record();
+            if record.migration.next_due().is_none_or(|due| due > now) {
+                continue;
+            }
+            if let Err(error) = self.happen(&live, &Event::Tick).await {
+                // It stays due: the next tick tries again.
+                tracing::error!(migration = record.migration.uid, %error, "a retry waits for the store");
+            }
+        }
+    }
+}

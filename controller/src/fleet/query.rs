@@ -1,0 +1,79 @@
+//! Questions that an agent answers at once: asked on an operator's behalf, never stored.
+use std::{sync::PoisonError, time::Duration};
+
+use tokio::sync::oneshot;
+use uuid::Uuid;
+use whimbrel_proto::agent::v1 as link;
+
+use super::{Fleet, FleetError, registry::Session};
+
+/// A connection to a server takes ten seconds at most; twice that, for the agent that is busy.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Questions that wait for one agent's answer: more are refused, for an agent asks servers one by one.
+const QUESTIONS_MAX: usize = 32;
+
+impl Fleet {
+    /// Asks an agent, and waits for its answer.
+    ///
+    /// # Errors
+    /// [`FleetError::NotConnected`], [`FleetError::Silent`], and those of an agent that may not be asked.
+    pub async fn ask(
+        &self,
+        agent: &str,
+        kind: link::query::Kind,
+    ) -> Result<link::query_answer::Kind, FleetError> {
+        let record = self.agent(agent).await?;
+        if record.revoked {
+            return Err(FleetError::Revoked { agent: agent.to_owned() });
+        }
+        let absent = || FleetError::NotConnected { agent: agent.to_owned() };
+        let session = self.session(agent).ok_or_else(absent)?;
+        let query_id = Uuid::new_v4().to_string();
+        let answer = await_answer(&session, &query_id).ok_or_else(|| silent(agent))?;
+        let query = link::Query { query_id: query_id.clone(), kind: Some(kind) };
+        let exchange = async {
+            if !session.send(link::controller_message::Kind::Query(query)).await {
+                return None;
+            }
+            answer.await.ok()
+        };
+        let answered = tokio::time::timeout(ANSWER_TIMEOUT, exchange).await;
+        forget(&session, &query_id);
+        match answered {
+            Err(_) => Err(silent(agent)),
+            Ok(None) => Err(absent()),
+            Ok(Some(answer)) => answer.kind.ok_or_else(|| silent(agent)),
+        }
+    }
+}
+
+fn silent(agent: &str) -> FleetError {
+    FleetError::Silent { agent: agent.to_owned(), seconds: ANSWER_TIMEOUT.as_secs() }
+}
+
+fn await_answer(session: &Session, id: &str) -> Option<oneshot::Receiver<link::QueryAnswer>> {
+    let mut queries = session.queries.lock().unwrap_or_else(PoisonError::into_inner);
+    if queries.len() >= QUESTIONS_MAX {
+        return None;
+    }
+    let (answer, answered) = oneshot::channel();
+    queries.insert(id.to_owned(), answer);
+    Some(answered)
+}
+
+fn forget(session: &Session, id: &str) {
+    session.queries.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+}
+
+/// An answer came.
+pub(super) fn answered(session: &Session, answer: link::QueryAnswer) {
+    let waiting =
+        session.queries.lock().unwrap_or_else(PoisonError::into_inner).remove(&answer.query_id);
+    // Nobody waits any more: the answer came too late.
+    if let Some(waiting) = waiting
+        && waiting.send(answer).is_err()
+    {
+        tracing::debug!(agent = session.agent, "an answer came too late");
+    }
+}

@@ -1,0 +1,42 @@
+//! What is known of an agent now, beside its record.
+use jiff::Timestamp;
+use tokio::time::Instant;
+use whimbrel_proto::v1;
+
+use super::{Fleet, PoisonError, session::LEASE_TTL};
+use crate::store::Agent;
+
+/// What is known of an agent now.
+#[derive(Clone, Debug)]
+pub struct AgentState {
+    /// For operators.
+    pub state: v1::agent::State,
+    /// When it was last heard.
+    pub last_seen: Option<Timestamp>,
+    /// As it told last.
+    pub running_tasks: u32,
+}
+
+impl Fleet {
+    /// What is known of an agent now. One whose session has just been lost counts as connected until its lease is over:
+    /// it dials again within a second or two, mostly.
+    #[must_use]
+    pub fn state(&self, agent: &Agent) -> AgentState {
+        use v1::agent::State;
+        let session = self.session(&agent.id);
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).get(&agent.id).copied();
+        let here = session.is_some()
+            || lost.is_some_and(|at| Instant::now().duration_since(at) < LEASE_TTL);
+        let state = match (agent.revoked, here, agent.draining) {
+            (true, _, _) => State::Revoked,
+            (false, false, _) => State::Disconnected,
+            (false, true, true) => State::Draining,
+            (false, true, false) => State::Connected,
+        };
+        AgentState {
+            state,
+            last_seen: session.as_ref().map(|s| s.last_heard()).or(agent.last_seen_at),
+            running_tasks: session.map_or(0, |s| s.running_tasks()),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Everything that can happen to a migration.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    cutover::{OpenTransaction, Step},
+    spec::{Endpoint, Secret},
+    validation::ValidationDetails,
+};
+
+/// What happened. Acts name databases; none stands for all that the act can be done to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The operator: yes, overwrite.
+    ConfirmOverwrite,
+    /// The operator: cut over.
+    Cutover(Cutover),
+    /// The operator: give up.
+    Cancel {
+        /// Which.
+        databases: Vec<String>,
+    },
+    /// The operator: stand still.
+    Pause {
+        /// Which.
+        databases: Vec<String>,
+    },
+    /// The operator: go on.
+    Resume {
+        /// Which.
+        databases: Vec<String>,
+    },
+    /// The operator: what held it is mended.
+    Retry {
+        /// Which.
+        databases: Vec<String>,
+    },
+    /// The operator: other passwords.
+    UpdateSecrets {
+        /// The source's, if it changes.
+        source: Option<Secret>,
+        /// The target's, if it changes.
+        target: Option<Secret>,
+    },
+    /// The operator changed the target itself: its endpoint, for migrations that did not override it.
+    TargetChanged {
+        /// The target's endpoint with this migration's overrides in it.
+        target: Endpoint,
+    },
+    /// An agent reported something.
+    Report(Report),
+    /// An agent has a session in this life of its process.
+    AgentIncarnation {
+        /// Its id.
+        agent: String,
+        /// That life.
+        incarnation: String,
+    },
+    /// An agent will not do what it was told.
+    CommandRefused {
+        /// Its id.
+        agent: String,
+        /// Empty for the checks.
+        database: String,
+        /// The command's epoch.
+        epoch: u64,
+        /// Stable code.
+        refusal: String,
+    },
+    /// Observed: the stream of this database is close behind.
+    LagSmall {
+        /// Which.
+        database: String,
+        /// Under which epoch.
+        epoch: u64,
+    },
+    /// Observed: this database got further since it last failed.
+    Progressed {
+        /// Which.
+        database: String,
+        /// Under which epoch.
+        epoch: u64,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// The operator's cutover.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cutover {
+    /// Which; none: all that wait.
+    pub databases: Vec<String>,
+    /// Refuse when the latency is more than this, in seconds.
+    pub max_latency: Option<f64>,
+    /// The latencies observed last, in seconds.
+    pub latencies: BTreeMap<String, f64>,
+    /// Stop the source's writes ourselves.
+    pub fence: bool,
+    /// What is written after marker 2 may stay behind.
+    pub allow_source_writes: bool,
+}
+
+/// A report of an agent, as it numbers them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Its id.
+    pub agent: String,
+    /// The life of its process.
+    pub incarnation: String,
+    /// From 1, an incarnation.
+    pub sequence: u64,
+    /// Empty for the checks.
+    pub database: String,
+    /// Of the task.
+    pub epoch: u64,
+    /// Which task.
+    pub task: Task,
+    /// What happened.
+    pub kind: ReportKind,
+}
+
+/// The kinds of tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Checks of the source.
+    CheckSource,
+    /// Checks of the target.
+    CheckTarget,
+    /// The sending end.
+    Send,
+    /// The receiving end.
+    Receive,
+    /// Taking our things off the source.
+    CleanSource,
+}
+
+/// What a task reports.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ReportKind {
+    /// A check ended.
+    Checked {
+        /// What it found.
+        findings: ValidationDetails,
+        /// For the other side's check.
+        facts: Vec<u8>,
+        /// Databases that are on the target.
+        existing: Vec<ExistingDatabase>,
+    },
+    /// The target's database was made.
+    Prepared {
+        /// Its OID.
+        target_oid: u32,
+    },
+    /// Worth an event.
+    Milestone {
+        /// Stable.
+        kind: String,
+        /// In words.
+        message: String,
+    },
+    /// The base copy is complete.
+    CopyFinished {
+        /// Tables.
+        tables: u32,
+        /// Rows.
+        rows: u64,
+        /// Bytes.
+        bytes: u64,
+    },
+    /// The change stream flows.
+    StreamStarted {
+        /// From where.
+        from_lsn: u64,
+    },
+    /// A cutover step is done.
+    StepDone(StepDone),
+    /// A cutover step failed.
+    StepFailed(StepFailed),
+    /// The task ended well.
+    TaskDone,
+    /// The task ended badly.
+    TaskFailed(Failure),
+}
+
+/// A database that is on the target already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExistingDatabase {
+    /// Name.
+    pub database: String,
+    /// OID.
+    pub oid: u32,
+}
+
+/// A cutover step is done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepDone {
+    /// Which.
+    pub step: Step,
+    /// Of which attempt.
+    pub attempt: u32,
+    /// MARK.
+    pub open: Vec<OpenTransaction>,
+    /// MARK, MARK_END, DRAIN.
+    pub lsn: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// For the operator.
+    pub note: String,
+}
+
+/// A cutover step failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepFailed {
+    /// Which.
+    pub step: Step,
+    /// Of which attempt.
+    pub attempt: u32,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// What is to be done about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// Again, after a pause.
+    Retry,
+    /// A person must mend it.
+    Hold,
+    /// As hold: the slot no longer has what is needed.
+    Resync,
+    /// As hold: the password is missing.
+    Credentials,
+    /// Final.
+    Fail,
+    /// Someone newer owns the work.
+    Fenced,
+}
+
+/// A failure, as an agent tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What to do about it.
+    pub policy: Policy,
+    /// Stable.
+    pub code: String,
+    /// What was being done to what, and the cause.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Failure {
+    /// "Code: message. Remedy".
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self { code, message, remedy, .. } = self;
+        if remedy.is_empty() {
+            return format!("{code}: {message}");
+        }
+        let stop = if message.ends_with(['.', '!', '?']) { "" } else { "." };
+        format!("{code}: {message}{stop} {remedy}")
+    }
+}

@@ -1,0 +1,248 @@
+//! The cutover of one database: one step at a time; back until the switch, forward only from it.
+use super::{
+    super::{
+        command::{CommandKind, StepOrder},
+        cutover::{Cutover, Step, StepRecord},
+        event::{Cutover as Request, Failure, Policy, StepDone, StepFailed},
+        phase::{DatabasePhase, Ending},
+        refusal::Refusal,
+        spec::Mode,
+        view,
+    },
+    Actor, Work,
+};
+
+impl Work {
+    /// The operator's word.
+    pub(super) fn begin_cutovers(&mut self, request: &Request) -> Result<(), Refusal> {
+        self.refuse_if_over()?;
+        if request.fence {
+            return Err(self.refuse(
+                "FenceNotBuilt",
+                "stopping the source's writes (--fence) is not built yet: stop the application, then cut over without it",
+            ));
+        }
+        if self.migration.spec.mode == Mode::Offline {
+            return Err(self.refuse(
+                "OfflineCutsOverItself",
+                "an offline migration cuts over by itself, once its copy is complete",
+            ));
+        }
+        let mut chosen = self.select(&request.databases)?;
+        if request.databases.is_empty() {
+            chosen.retain(|i| self.is_ready(*i));
+        }
+        if chosen.is_empty() {
+            return Err(self.refuse("NothingWaitsForCutover", self.not_ready_message()));
+        }
+        for index in &chosen {
+            self.may_cut_over(*index, request)?;
+        }
+        for index in chosen {
+            self.begin_cutover(index, request.allow_source_writes)?;
+        }
+        Ok(())
+    }
+
+    fn is_ready(&self, index: usize) -> bool {
+        matches!(self.migration.databases[index].phase(), DatabasePhase::Ready)
+    }
+
+    fn not_ready_message(&self) -> String {
+        let (state, sub_state) = view::state(&self.migration);
+        format!(
+            "no database waits for a cutover: the migration is {}/{}",
+            state.name(),
+            sub_state.name()
+        )
+    }
+
+    fn may_cut_over(&self, index: usize, request: &Request) -> Result<(), Refusal> {
+        let database = &self.migration.databases[index];
+        let name = &database.name;
+        if !self.is_ready(index) {
+            let state = view::database_state(database).name();
+            let operation = view::operation(&self.migration, database);
+            let message =
+                format!("database {name} does not wait for a cutover: it is {state} ({operation})");
+            return Err(self.refuse("DatabaseNotReady", message));
+        }
+        if let Some(hold) = &database.hold {
+            let message =
+                format!("database {name} is held ({}): {}", hold.kind.name(), hold.message);
+            return Err(self.refuse("DatabaseHeld", message));
+        }
+        let Some(max) = request.max_latency else { return Ok(()) };
+        let message = match request.latencies.get(name) {
+            Some(latency) if *latency <= max => return Ok(()),
+            Some(latency) => {
+                format!("the latency of database {name} is {latency:.1} s, more than {max:.1} s")
+            }
+            None => format!("the latency of database {name} is not known yet"),
+        };
+        Err(self.refuse("LatencyTooHigh", message))
+    }
+
+    pub(super) fn begin_cutover(
+        &mut self,
+        index: usize,
+        allow_source_writes: bool,
+    ) -> Result<(), Refusal> {
+        let (mode, now, name) = (self.migration.spec.mode, self.now, self.name(index));
+        let database = self.database(index);
+        database.attempts += 1;
+        database.message = None;
+        database.tries = 0;
+        let attempt = database.attempts;
+        let cutover = Cutover::new(attempt, mode, allow_source_writes, now);
+        self.enter_database(index, DatabasePhase::CuttingOver(cutover))?;
+        self.note(&name, "CutoverStarted", format!("attempt {attempt}"));
+        // With a restart of the tasks due, the step comes with it.
+        if self.migration.databases[index].retry_at.is_none() {
+            self.issue_step(index);
+        }
+        Ok(())
+    }
+
+    /// Gives out the outstanding step, if a cutover runs.
+    pub(super) fn issue_step(&mut self, index: usize) {
+        let Some(cutover) = self.migration.databases[index].phase().cutover() else { return };
+        let order = StepOrder {
+            step: cutover.step,
+            attempt: cutover.attempt,
+            open: if cutover.step == Step::Settle { cutover.open.clone() } else { Vec::new() },
+            end_lsn: cutover.end_lsn,
+            allow_source_writes: cutover.allow_source_writes,
+        };
+        self.command(index, order.step.side(), CommandKind::CutoverStep(order));
+    }
+
+    pub(super) fn step_done(&mut self, index: usize, done: &StepDone) -> Result<(), Refusal> {
+        let (mode, name) = (self.migration.spec.mode, self.name(index));
+        let Some(cutover) = self.database(index).cutover_mut() else {
+            self.ignore("no cutover runs");
+            return Ok(());
+        };
+        if cutover.step != done.step || cutover.attempt != done.attempt {
+            self.ignore("a step that is not outstanding");
+            return Ok(());
+        }
+        match done.step {
+            Step::Mark => cutover.open.clone_from(&done.open),
+            Step::MarkEnd => cutover.end_lsn = done.lsn,
+            _ => {}
+        }
+        cutover.done.push(StepRecord { step: done.step, seconds: done.seconds });
+        let next = done.step.next(mode);
+        if let Some(next) = next {
+            cutover.step = next;
+        }
+        self.mended(index);
+        self.note_step(index, &name, done);
+        let database = self.database(index);
+        match next {
+            None => self.succeed(index),
+            // A person must mend something first, or a restart is due: it brings the step.
+            Some(_) if database.hold.is_some() || database.retry_at.is_some() => Ok(()),
+            Some(_) => {
+                self.issue_step(index);
+                Ok(())
+            }
+        }
+    }
+
+    fn note_step(&mut self, index: usize, name: &str, done: &StepDone) {
+        let mode = self.migration.spec.mode;
+        let number = done.step.number(mode).unwrap_or_default();
+        let of = Step::of(mode).len();
+        let mut message =
+            format!("{number}/{of} {}: done in {:.3} s", done.step.name(), done.seconds);
+        if !done.note.is_empty() {
+            message = format!("{message}; {}", done.note);
+        }
+        self.note(name, "CutoverStepDone", message);
+        if done.step == Step::Switch {
+            let oid = self.migration.databases[index].target_oid;
+            self.note(
+                name,
+                "Switched",
+                format!("the target is the master now (database OID {oid})"),
+            );
+        }
+    }
+
+    fn succeed(&mut self, index: usize) -> Result<(), Refusal> {
+        let (now, name) = (self.now, self.name(index));
+        let database = self.database(index);
+        database.last_cutover = database.phase().cutover().map(|c| c.report(now));
+        database.message = None;
+        self.stop_tasks(index);
+        self.enter_database(index, DatabasePhase::Succeeded)?;
+        self.note(&name, "DatabaseSucceeded", "moved");
+        Ok(())
+    }
+
+    pub(super) fn step_failed(&mut self, index: usize, failed: &StepFailed) -> Result<(), Refusal> {
+        let name = self.name(index);
+        let outstanding = self.migration.databases[index]
+            .phase()
+            .cutover()
+            .is_some_and(|c| c.step == failed.step && c.attempt == failed.attempt);
+        if !outstanding || failed.failure.policy == Policy::Fenced {
+            self.ignore("a step that is not outstanding");
+            return Ok(());
+        }
+        if self.migration.databases[index].hold.is_some() {
+            self.ignore("held already");
+            return Ok(());
+        }
+        let failure = &failed.failure;
+        self.note_failure(&name, "CutoverStepFailed", failure);
+        let back = failed.step < Step::Switch
+            // A lost connection does not tell whether the switch was made: ask again. Any other failure of the step
+            // is the target's word that it was not.
+            || failed.step == Step::Switch && failure.policy != Policy::Retry;
+        if back && self.migration.spec.mode == Mode::Online {
+            return self.step_back(index, failure);
+        }
+        match failure.policy {
+            Policy::Retry => self.retry_or_hold(index, failure),
+            Policy::Fail if back => {
+                self.database(index).message = Some(failure.clone());
+                self.stop_tasks(index);
+                return self.clean(index, Ending::Failed(failure.clone()));
+            }
+            _ => self.hold(index, failure),
+        }
+        Ok(())
+    }
+
+    /// Before the switch can have been made, whatever goes wrong leads back to the stream.
+    pub(super) fn step_back_if_possible(
+        &mut self,
+        index: usize,
+        failure: &Failure,
+    ) -> Result<(), Refusal> {
+        let database = &self.migration.databases[index];
+        let cutting = database.phase().cutover().is_some() && !database.may_have_switched();
+        if cutting && self.migration.spec.mode == Mode::Online {
+            return self.step_back(index, failure);
+        }
+        Ok(())
+    }
+
+    fn step_back(&mut self, index: usize, failure: &Failure) -> Result<(), Refusal> {
+        let (now, name) = (self.now, self.name(index));
+        let database = self.database(index);
+        let Some(cutover) = database.phase().cutover() else { return Ok(()) };
+        let attempt = cutover.attempt;
+        database.last_cutover = Some(cutover.report(now));
+        database.message = Some(failure.clone());
+        database.tries = 0;
+        self.enter_database(index, DatabasePhase::Ready)?;
+        self.command_both(index, &CommandKind::CutoverBack { attempt });
+        self.actor = Actor::Controller;
+        self.note_failure(&name, "CutoverSteppedBack", failure);
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! Send and Receive of each database: begun, begun again under the next epoch, stopped.
+use super::{
+    super::{
+        command::CommandKind,
+        event::{Failure, Policy},
+        hold::{Hold, HoldKind},
+        phase::{DatabasePhase, Ending, Phase},
+        record::{Seen, Side},
+        refusal::Refusal,
+    },
+    TRIES_MAX, Work, retry_time,
+};
+
+impl Work {
+    /// The databases' turn.
+    pub(super) fn begin(&mut self) -> Result<(), Refusal> {
+        self.enter(Phase::Moving)?;
+        for index in 0..self.migration.databases.len() {
+            if self.migration.databases[index].phase().is_final() {
+                continue;
+            }
+            self.enter_database(index, DatabasePhase::Copying)?;
+            self.database(index).started_at = Some(self.now);
+            let name = self.name(index);
+            self.note(&name, "DatabaseStarted", "the base copy begins");
+            self.start_tasks(index);
+        }
+        Ok(())
+    }
+
+    /// Both ends under the next epoch, and the step that is outstanding: whatever ran before is fenced off.
+    pub(super) fn start_tasks(&mut self, index: usize) {
+        let database = self.database(index);
+        database.epoch += 1;
+        database.hold = None;
+        database.retry_at = None;
+        self.command(index, Side::Source, CommandKind::Send);
+        self.command(index, Side::Target, CommandKind::Receive);
+        self.issue_step(index);
+    }
+
+    /// Both ends stop; what runs is no longer wanted.
+    pub(super) fn stop_tasks(&mut self, index: usize) {
+        if self.migration.databases[index].epoch > 0 {
+            self.command_both(index, &CommandKind::Stop);
+        }
+    }
+
+    /// Send or Receive ended badly.
+    pub(super) fn task_failed(&mut self, index: usize, failure: &Failure) -> Result<(), Refusal> {
+        let name = self.name(index);
+        match failure.policy {
+            Policy::Fenced => {
+                self.ignore("a newer epoch owns the work");
+                return Ok(());
+            }
+            Policy::Fail if !self.migration.databases[index].may_have_switched() => {
+                self.note_failure(&name, "TaskFailed", failure);
+                self.database(index).message = Some(failure.clone());
+                self.stop_tasks(index);
+                return self.clean(index, Ending::Failed(failure.clone()));
+            }
+            Policy::Retry => {
+                // The other end fails too when one does: once counts.
+                if self.migration.databases[index].retry_at.is_some() {
+                    self.ignore("a retry is due already");
+                    return Ok(());
+                }
+                self.note_failure(&name, "TaskRetried", failure);
+                self.retry_or_hold(index, failure);
+            }
+            Policy::Hold | Policy::Resync | Policy::Credentials | Policy::Fail => {
+                self.step_back_if_possible(index, failure)?;
+                self.hold(index, failure);
+            }
+        }
+        Ok(())
+    }
+
+    /// Again after a pause; a hold after many.
+    pub(super) fn retry_or_hold(&mut self, index: usize, failure: &Failure) {
+        let now = self.now;
+        let database = self.database(index);
+        database.message = Some(failure.clone());
+        database.tries += 1;
+        if database.tries < TRIES_MAX {
+            database.retry_at = Some(retry_time(now, database.tries));
+        } else {
+            self.hold(index, failure);
+        }
+    }
+
+    /// Stands still until someone mends it.
+    pub(super) fn hold(&mut self, index: usize, failure: &Failure) {
+        let name = self.name(index);
+        let now = self.now;
+        let database = self.database(index);
+        database.retry_at = None;
+        database.message = Some(failure.clone());
+        database.hold = Some(Hold::of_failure(failure, now));
+        self.note_failure(&name, "Held", failure);
+        self.stop_tasks(index);
+    }
+
+    /// An agent has a session. In a new life it knows nothing of what it was told before.
+    pub(super) fn agent_incarnation(&mut self, agent: &str, incarnation: &str) {
+        let known = self.migration.seen.get(agent).is_some_and(|s| s.incarnation == incarnation);
+        let ours = [Side::Source, Side::Target].iter().any(|s| self.migration.agent(*s) == agent);
+        if known || !ours || self.migration.is_over() {
+            return;
+        }
+        let seen = Seen { incarnation: incarnation.to_owned(), report: 0 };
+        self.migration.seen.insert(agent.to_owned(), seen);
+        self.note("", "AgentArrived", "the agent has a session in a new life of its process");
+        if let Some(check) = self.migration.phase().check()
+            && self.migration.agent(check.side) == agent
+            && self.migration.hold.is_none()
+        {
+            self.reissue_check();
+        }
+        for index in 0..self.migration.databases.len() {
+            let database = &self.migration.databases[index];
+            if database.hold.is_some() {
+                continue;
+            }
+            if database.phase().has_tasks() {
+                self.start_tasks(index);
+            } else if matches!(database.phase(), DatabasePhase::Cleaning(_))
+                && self.migration.agent(Side::Source) == agent
+            {
+                self.issue_clean(index);
+            }
+        }
+    }
+
+    /// An agent does not know what it was told: too old, or a defect. A person must look.
+    pub(super) fn command_refused(
+        &mut self,
+        agent: &str,
+        database: &str,
+        epoch: u64,
+        refusal: &str,
+    ) {
+        let failure = Failure {
+            policy: Policy::Hold,
+            code: "CommandRefused".to_owned(),
+            message: format!("agents/{agent} refused a command: {refusal}"),
+            remedy: "Bring the agent to the controller's version, then `whimbrel migration retry`."
+                .to_owned(),
+        };
+        if database.is_empty() {
+            if self.migration.phase().check().is_some() && epoch == self.migration.check_epoch {
+                self.migration.hold = Some(Hold::of_failure(&failure, self.now));
+                self.note_failure("", "Held", &failure);
+            }
+            return;
+        }
+        let Some((index, found)) = self.migration.database(database) else { return };
+        if found.epoch == epoch && found.phase().has_tasks() && found.hold.is_none() {
+            self.hold(index, &failure);
+        }
+    }
+
+    /// The operator's pause.
+    pub(super) fn pause_database(&mut self, index: usize) {
+        let name = self.name(index);
+        let now = self.now;
+        let database = self.database(index);
+        database.hold = Some(Hold::paused(now));
+        database.retry_at = None;
+        self.note(&name, "Paused", "the tasks are stopped");
+        self.stop_tasks(index);
+    }
+
+    /// Whether a hold of this kind stands on the database.
+    pub(super) fn is_held(&self, index: usize, kind: HoldKind) -> bool {
+        self.migration.databases[index].hold.as_ref().is_some_and(|h| h.kind == kind)
+    }
+}

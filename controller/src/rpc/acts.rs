@@ -1,0 +1,163 @@
+//! MigrationService: the operator's acts. Each is one event; the driver says whether it may happen now.
+use std::time::Duration;
+
+use prost::Message;
+use tonic::{Response, Status};
+use whimbrel_proto::v1;
+
+use super::{
+    Rpc,
+    migrations::ids,
+    request::Repeated,
+    status::{invalid, invalid_field, of_driver},
+};
+use crate::{
+    driver::Act,
+    migration::{CutoverRequest, Event, Secret},
+    translate::{InvalidField, secret_in},
+};
+
+type Answer = Result<Response<v1::Migration>, Status>;
+
+/// What every act's request has.
+struct Common<'a> {
+    method: &'static str,
+    name: &'a str,
+    etag: &'a str,
+    request_id: &'a str,
+}
+
+impl Rpc {
+    async fn act(&self, common: Common<'_>, message: &impl Message, event: Event) -> Answer {
+        let Common { method, name, etag, request_id } = common;
+        let (target, id) = ids("name", name)?;
+        let Repeated::No(memo) = self.repeated_message(request_id, method, message, name).await?
+        else {
+            return self.show(target, id).await;
+        };
+        let act = Act { event, etag: etag.to_owned(), memo };
+        let record = self.driver.act(target, id, act).await.map_err(of_driver)?;
+        Ok(Response::new(self.out(&record)))
+    }
+
+    pub(super) async fn confirm(&self, request: v1::ConfirmOverwriteRequest) -> Answer {
+        let common = Common {
+            method: "ConfirmOverwrite",
+            name: &request.name,
+            etag: &request.etag,
+            request_id: &request.request_id,
+        };
+        self.act(common, &request, Event::ConfirmOverwrite).await
+    }
+
+    pub(super) async fn cutover(&self, request: v1::CutoverMigrationRequest) -> Answer {
+        let max_latency = request.max_latency.map(Duration::try_from).transpose();
+        let max_latency = max_latency.map_err(|_| invalid_field("max_latency", "is negative"))?;
+        let event = Event::Cutover(CutoverRequest {
+            databases: request.databases.clone(),
+            max_latency: max_latency.map(|d| d.as_secs_f64()),
+            fence: request.fence,
+            allow_source_writes: request.allow_source_writes,
+            ..CutoverRequest::default()
+        });
+        let common = Common {
+            method: "CutoverMigration",
+            name: &request.name,
+            etag: &request.etag,
+            request_id: &request.request_id,
+        };
+        self.act(common, &request, event).await
+    }
+
+    pub(super) async fn cancel(&self, request: v1::CancelMigrationRequest) -> Answer {
+        let common = Common {
+            method: "CancelMigration",
+            name: &request.name,
+            etag: &request.etag,
+            request_id: &request.request_id,
+        };
+        let event = Event::Cancel { databases: request.databases.clone() };
+        self.act(common, &request, event).await
+    }
+
+    pub(super) async fn pause(&self, request: v1::PauseMigrationRequest) -> Answer {
+        let common = Common {
+            method: "PauseMigration",
+            name: &request.name,
+            etag: &request.etag,
+            request_id: &request.request_id,
+        };
+        let event = Event::Pause { databases: request.databases.clone() };
+        self.act(common, &request, event).await
+    }
+
+    pub(super) async fn resume(&self, request: v1::ResumeMigrationRequest) -> Answer {
+        let common = Common {
+            method: "ResumeMigration",
+            name: &request.name,
+            etag: &request.etag,
+            request_id: &request.request_id,
+        };
+        let event = Event::Resume { databases: request.databases.clone() };
+        self.act(common, &request, event).await
+    }
+
+    pub(super) async fn retry(&self, request: v1::RetryMigrationRequest) -> Answer {
+        let common = Common {
+            method: "RetryMigration",
+            name: &request.name,
+            etag: &request.etag,
+            request_id: &request.request_id,
+        };
+        let event = Event::Retry { databases: request.databases.clone() };
+        self.act(common, &request, event).await
+    }
+
+    pub(super) async fn update(&self, request: v1::UpdateMigrationRequest) -> Answer {
+        let missing = || invalid_field("migration", "is missing");
+        let migration = request.migration.as_ref().ok_or_else(missing)?;
+        let common = Common {
+            method: "UpdateMigration",
+            name: &migration.name,
+            etag: &migration.etag,
+            request_id: &request.request_id,
+        };
+        let event = update_in(&request, migration).map_err(|e| invalid(&e))?;
+        self.act(common, &request, event).await
+    }
+}
+
+/// Only passwords can be changed.
+fn update_in(
+    request: &v1::UpdateMigrationRequest,
+    migration: &v1::Migration,
+) -> Result<Event, InvalidField> {
+    let paths = request.update_mask.as_ref().map(|mask| mask.paths.as_slice());
+    let paths = paths.unwrap_or_default();
+    if paths.is_empty() {
+        return Err(InvalidField::new("update_mask", "is empty: name what changes"));
+    }
+    let spec = migration.spec.as_ref();
+    let (mut source, mut target) = (None, None);
+    for path in paths {
+        match path.as_str() {
+            "spec.source.password" => {
+                source = Some(password(path, spec.and_then(|s| s.source.as_ref()))?);
+            }
+            "spec.target_override.password" => {
+                target = Some(password(path, spec.and_then(|s| s.target_override.as_ref()))?);
+            }
+            other => {
+                let problem = format!("{other:?} can't be changed once the migration is recorded");
+                return Err(InvalidField::new("update_mask", problem));
+            }
+        }
+    }
+    Ok(Event::UpdateSecrets { source, target })
+}
+
+fn password(path: &str, endpoint: Option<&v1::Endpoint>) -> Result<Secret, InvalidField> {
+    let field = format!("migration.{path}");
+    let secret = endpoint.and_then(|endpoint| endpoint.password.as_ref());
+    secret_in(&field, secret.ok_or_else(|| InvalidField::new(&field, "is missing"))?)
+}
