@@ -81,7 +81,11 @@ impl Screen {
     /// One line on standard output.
     pub(crate) fn line(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
-        writeln!(out, "{text}")?;
+        match self.format {
+            Format::Table => writeln!(out, "{}", safe(text))?,
+            // Programs get it as it is: JSON and YAML escape what has to be.
+            Format::Json | Format::Yaml => writeln!(out, "{text}")?,
+        }
         Ok(out.flush()?)
     }
 
@@ -95,7 +99,7 @@ impl Screen {
     /// A word on standard error that a script's log should have too.
     pub(crate) fn warn(&self, text: &str) {
         // With standard error gone there is nowhere left to say so.
-        drop(writeln!(io::stderr().lock(), "{text}"));
+        drop(writeln!(io::stderr().lock(), "{}", safe(text)));
     }
 
     /// `error: …` on standard error.
@@ -147,4 +151,38 @@ fn paint(text: &str, paint: Paint, color: bool) -> String {
         Paint::Bad => "31",
     };
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
+}
+
+/// Names and messages come from servers, and could steer a terminal. Only line ends and our own colours stay.
+pub(crate) fn safe(text: &str) -> String {
+    /// As [`paint`] writes them.
+    const COLOURS: [&str; 4] = ["\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[0m"];
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let colour = COLOURS.iter().find(|colour| rest.starts_with(**colour));
+        let kept = colour.map_or(next.len_utf8(), |colour| colour.len());
+        if colour.is_some() || next == '\n' || !next.is_control() {
+            clean.push_str(&rest[..kept]);
+        } else {
+            clean.push(char::REPLACEMENT_CHARACTER);
+        }
+        rest = &rest[kept..];
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_text_can_not_steer_the_terminal() {
+        let ours = paint("ok\n", Paint::Good, true);
+        assert_eq!(safe(&ours), ours);
+        assert_eq!(
+            safe("a\u{1b}]0;title\u{7}b\rc\td"),
+            "a\u{fffd}]0;title\u{fffd}b\u{fffd}c\u{fffd}d"
+        );
+    }
 }

@@ -8,7 +8,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use whimbrel_proto::v1::{TableProgress, WatchMigrationResponse, table_progress::State};
 
 use super::lines::doing;
-use crate::render::{bytes, event::Event, migration::Migration, next::next, table::percent};
+use crate::{
+    render::{bytes, event::Event, migration::Migration, next::next, table::percent},
+    screen::safe,
+};
 
 /// More table bars than this push the databases off a small screen.
 const TABLES_MAX: usize = 8;
@@ -52,7 +55,7 @@ impl Bars {
         migration: &Migration,
     ) -> io::Result<()> {
         for event in &response.events {
-            self.multi.println(Event::from(event).line())?;
+            self.multi.println(safe(&Event::from(event).line()))?;
         }
         self.head.set_message(format!("{}: {}", migration.name, migration.where_it_is()));
         for (name, database) in migration.databases().iter().take(DATABASES_MAX) {
@@ -62,7 +65,7 @@ impl Bars {
                 .entry(name.clone())
                 .or_insert_with(|| multi.insert_before(foot, bar(name)));
             bar.set_position(position(database.percent));
-            bar.set_message(doing(database));
+            bar.set_message(safe(&doing(database)));
         }
         if migration.databases().values().all(|database| database.streams) {
             // The copy is over; a table's last word may have been coalesced away.
@@ -135,7 +138,7 @@ fn bar(name: &str) -> ProgressBar {
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let style = style.progress_chars("=> ");
-    let bar = ProgressBar::hidden().with_style(style).with_prefix(name.to_owned());
+    let bar = ProgressBar::hidden().with_style(style).with_prefix(safe(name));
     bar.set_length(BAR_LENGTH);
     bar
 }
