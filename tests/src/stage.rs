@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use turn::Turn;
 
 use crate::{
-    Context, Outcome,
+    Context, Failure, Outcome,
     cli::Cli,
     cluster::{Cluster, ClusterOptions},
     place::{free_port, scratch},
@@ -71,7 +71,7 @@ pub struct Stage {
 /// What went wrong, be it with the stage or in the scene.
 pub fn play(plan: &Plan, scene: impl FnOnce(&mut Stage) -> Outcome) -> Outcome {
     let mut stage = Stage::set_up(plan)?;
-    scene(&mut stage).context(|| stage.logs())
+    scene(&mut stage).map_err(|failure| Failure::new(format!("{failure}\n{}", stage.logs())))
 }
 
 impl Stage {
@@ -222,7 +222,7 @@ impl Stage {
     }
 
     fn logs(&self) -> String {
-        let mut text = String::from("the scene failed; the ends of the logs:\n");
+        let mut text = String::from("The ends of the logs:\n");
         for name in ["controller", "agent", "cli"] {
             let log = fs::read_to_string(self.log(name)).unwrap_or_default();
             text += &format!("--- {name}\n{}\n", last_lines(&log));
