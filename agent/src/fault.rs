@@ -5,7 +5,7 @@
 use std::{borrow::Cow, fmt};
 
 use tokio_postgres::error::SqlState;
-use whimbrel_proto::agent::v1::{Failure, failure};
+use whimbrel_proto::agent::v1::Failure;
 
 use crate::{
     postgres::{ConnectError, ProgramsError, safe_message},
@@ -132,7 +132,7 @@ impl std::error::Error for Fault {}
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Self {
-            policy: failure::Policy::from(fault.policy).into(),
+            policy: fault.policy.into(),
             code: fault.code.into_owned(),
             message: fault.message,
             remedy: fault.remedy,

@@ -77,7 +77,10 @@ async fn a_database_is_moved_while_it_is_written_to() {
     driver.step(Step::RemoveLedger, 1, &[], end).await.unwrap();
 
     moved_alike(&source, &target, "shop").await;
-    assert_eq!(value(&target, "shop", "select count(*) from history where what = 'straddles'").await, "1");
+    assert_eq!(
+        value(&target, "shop", "select count(*) from history where what = 'straddles'").await,
+        "1"
+    );
     assert_eq!(value(&source, "shop", "select count(*) from pg_replication_slots").await, "0");
     assert_eq!(value(&source, "shop", "select count(*) from pg_publication").await, "0");
     assert_eq!(value(&target, "shop", "select to_regnamespace('whimbrel') is null").await, "true");
@@ -91,7 +94,12 @@ async fn a_database_is_moved_while_it_is_written_to() {
 async fn a_source_that_is_still_written_to_steps_the_cutover_back_and_loses_nothing() {
     let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
     database(&source, "create database shop").await;
-    sql(&source, "shop", "create table t (id int primary key); create table k (v int); insert into k values (1)").await;
+    sql(
+        &source,
+        "shop",
+        "create table t (id int primary key); create table k (v int); insert into k values (1)",
+    )
+    .await;
     let mut driver = Driver::new(&source, &target, "shop").await;
     driver.begin(1, 0).await;
     driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
@@ -129,7 +137,8 @@ async fn another_epoch_goes_on_from_the_ledger_and_fences_the_older_one() {
     let mut next = Driver::another(&driver).await;
     next.begin(2, oid).await;
     next.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
-    sql(&source, "shop", "update t set v = 'b' where id <= 10; insert into t values (2000, 'c')").await;
+    sql(&source, "shop", "update t set v = 'b' where id <= 10; insert into t values (2000, 'c')")
+        .await;
     let end = next.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
     for step in [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch] {
         next.step(step, 1, &[], end).await.unwrap();

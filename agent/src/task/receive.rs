@@ -78,7 +78,7 @@ async fn work(
     let receiver = Receiver::new(spec, caller, counts, lease, facts);
     if !switched
         && let Begun::Copied(copied) = receiver.begin().await?
-        && !cut_over(&receiver, &copied, &mut orders, &results).await?
+        && !Box::pin(cut_over(&receiver, &copied, &mut orders, &results)).await?
     {
         return Ok(());
     }

@@ -93,7 +93,7 @@ impl Supervisor {
             }
             Kind::Receive(spec) => {
                 self.start(id(TaskKind::Receive), epoch, |reporter, orders| async move {
-                    receive::run(kit, &reporter, spec, orders).await
+                    Box::pin(receive::run(kit, &reporter, spec, orders)).await
                 })
                 .await
             }

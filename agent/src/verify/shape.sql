@@ -28,12 +28,12 @@ from pg_class c join ours n on n.oid = c.relnamespace
 where c.relkind in ('i', 'I') and c.relpersistence <> 't'
 union all
 select 'constraint ' || quote_ident(k.conname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-       md5(pg_get_constraintdef(k.oid) || k.convalidated)
+       md5(pg_get_constraintdef(k.oid) || k.convalidated::text)
 from pg_constraint k join pg_class c on c.oid = k.conrelid join ours n on n.oid = c.relnamespace
 where c.relpersistence <> 't'
 union all
 select 'trigger ' || quote_ident(t.tgname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-       md5(pg_get_triggerdef(t.oid) || t.tgenabled)
+       md5(pg_get_triggerdef(t.oid) || t.tgenabled::text)
 from pg_trigger t join pg_class c on c.oid = t.tgrelid join ours n on n.oid = c.relnamespace
 where not t.tgisinternal
 union all

@@ -126,7 +126,13 @@ impl Driver {
         .await;
     }
 
-    pub(crate) async fn order(&mut self, step: Step, attempt: u32, open: &[OpenTransaction], end: u64) {
+    pub(crate) async fn order(
+        &mut self,
+        step: Step,
+        attempt: u32,
+        open: &[OpenTransaction],
+        end: u64,
+    ) {
         self.command(command::Kind::CutoverStep(CutoverStep {
             step: step.into(),
             attempt,
@@ -200,7 +206,9 @@ pub(crate) async fn session(cluster: &Cluster, database: &str) -> Client {
     let client = connect(&cluster.endpoint(SslMode::Prefer), database, "x").await.unwrap();
     // Not one of ours, as far as the cutover is concerned.
     client
-        .batch_execute("set application_name = 'app'; set search_path = public; set row_security = on")
+        .batch_execute(
+            "set application_name = 'app'; set search_path = public; set row_security = on",
+        )
         .await
         .unwrap();
     client
@@ -237,7 +245,9 @@ pub(crate) async fn moved_alike(source: &Cluster, target: &Cluster, database: &s
         let query = if kind == "S" {
             format!("select format('%s %s', last_value, is_called) from {name}")
         } else {
-            format!("select coalesce(string_agg(t::text, e'\\n' order by t::text), '') from {name} t")
+            format!(
+                "select coalesce(string_agg(t::text, e'\\n' order by t::text), '') from {name} t"
+            )
         };
         let ours: String = source.query_one(&query, &[]).await.unwrap().get(0);
         let theirs: String = target.query_one(&query, &[]).await.unwrap().get(0);
