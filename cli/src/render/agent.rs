@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use whimbrel_proto::v1;
 
-use super::{filled, short, time};
+use super::{clock, filled, short, time};
 use crate::{
     screen::{Paint, Screen, table_text},
     words,
@@ -70,8 +70,8 @@ impl Agent {
         let mut page = format!("Name           {}\nState          {state}\n", self.name);
         for (label, value) in [
             ("Version", self.version.as_deref().unwrap_or("-")),
-            ("Last seen", self.last_seen_at.as_deref().unwrap_or("-")),
-            ("Enrolled", self.created_at.as_deref().unwrap_or("-")),
+            ("Last seen", &clock(self.last_seen_at.as_ref())),
+            ("Enrolled", &clock(self.created_at.as_ref())),
             ("Labels", &self.labels_text()),
             ("Running tasks", &self.running_tasks.to_string()),
         ] {
@@ -98,7 +98,7 @@ pub(crate) fn table(agents: &[Agent], screen: &Screen) -> String {
             agent.name.clone(),
             agent.state.unwrap_or("-").to_owned(),
             agent.version.clone().unwrap_or_else(|| "-".into()),
-            agent.last_seen_at.clone().unwrap_or_else(|| "-".into()),
+            clock(agent.last_seen_at.as_ref()),
             agent.running_tasks.to_string(),
             agent.labels_text(),
         ]);

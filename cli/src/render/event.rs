@@ -2,7 +2,7 @@
 use serde::Serialize;
 use whimbrel_proto::v1;
 
-use super::{filled, time};
+use super::{clock, filled, time};
 
 /// One line of `migration events -o json`.
 #[derive(Debug, Serialize)]
@@ -34,7 +34,7 @@ impl From<&v1::MigrationEvent> for Event {
 impl Event {
     /// One line for people.
     pub(crate) fn line(&self) -> String {
-        let mut line = format!("{} {}", clock(self.time.as_deref()), self.kind);
+        let mut line = format!("{} {}", clock(self.time.as_ref()), self.kind);
         if let Some(database) = &self.database {
             line.push_str(&format!(" [{database}]"));
         }
@@ -45,14 +45,5 @@ impl Event {
             line.push_str(&format!(": {}", self.message));
         }
         line
-    }
-}
-
-/// Whole seconds are enough for people: `2026-01-31T22:00:00Z`.
-fn clock(time: Option<&str>) -> String {
-    let Some(time) = time else { return "-".to_owned() };
-    match time.split_once('.') {
-        Some((seconds, _)) => format!("{seconds}Z"),
-        None => time.to_owned(),
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use whimbrel_proto::v1;
 
 use super::{
+    clock,
     database::{Database, Hold, hold},
     filled,
     server::port,
@@ -202,7 +203,7 @@ pub(crate) fn table(migrations: &[Migration], screen: &Screen) -> String {
             or_dash(properties.source_type.as_deref()),
             properties.dbs_to_migrate.join(","),
             migration.duration.map_or_else(|| "-".to_owned(), super::seconds),
-            or_dash(migration.started_at.as_deref()),
+            clock(migration.started_at.as_ref()),
         ]);
     }
     table_text(&table)

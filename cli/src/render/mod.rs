@@ -18,6 +18,15 @@ pub(crate) fn time(value: Option<&Timestamp>) -> Option<String> {
     jiff::Timestamp::new(value.seconds, value.nanos).ok().map(|time| time.to_string())
 }
 
+/// A time for people: whole seconds, `2026-01-31T22:00:00Z`.
+pub(crate) fn clock(time: Option<&String>) -> String {
+    match time.map(|time| time.split_once('.').map_or(time.as_str(), |(seconds, _)| seconds)) {
+        Some(time) if time.ends_with('Z') => time.to_owned(),
+        Some(time) => format!("{time}Z"),
+        None => "-".to_owned(),
+    }
+}
+
 /// `None` for an empty text.
 pub(crate) fn filled(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())

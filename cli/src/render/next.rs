@@ -14,7 +14,11 @@ pub(crate) fn next(migration: &Migration) -> Option<String> {
     if let Some(hold) = holds.into_iter().next() {
         return Some(match hold.kind {
             "Paused" => say("resume"),
-            "NeedsCredentials" => format!("{} --source-password SECRET", say("update")),
+            "NeedsCredentials" => format!(
+                "{} --source-password SECRET (or --target-password SECRET); or mend it, then: {}",
+                say("update"),
+                say("retry")
+            ),
             _ => format!("mend it, then: {}", say("retry")),
         });
     }

@@ -2,7 +2,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{
-    bytes,
+    bytes, clock,
     database::{Database, Hold},
     migration::Migration,
     next::next,
@@ -64,7 +64,7 @@ fn write_properties(page: &mut String, migration: &Migration) -> fmt::Result {
         Some(source) if *source != agent => writeln!(page, "Agents     {source} to {agent}")?,
         _ => writeln!(page, "Agent      {agent}")?,
     }
-    write!(page, "Started    {}", or_dash(&migration.started_at))?;
+    write!(page, "Started    {}", clock(migration.started_at.as_ref()))?;
     if let Some(duration) = migration.duration {
         write!(page, " ({})", seconds(duration))?;
     }

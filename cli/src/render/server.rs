@@ -2,7 +2,7 @@
 use serde::Serialize;
 use whimbrel_proto::v1;
 
-use super::{bytes, filled, short, time};
+use super::{bytes, clock, filled, short, time};
 use crate::{
     screen::{Paint, Screen, table_text},
     words,
@@ -114,7 +114,7 @@ impl Target {
             ("Password", self.password_kind.unwrap_or("-").to_owned()),
             ("SSL mode", self.ssl_mode.unwrap_or("-").to_owned()),
             ("Agent", or_dash(&self.agent)),
-            ("Created", or_dash(&self.created_at)),
+            ("Created", clock(self.created_at.as_ref())),
         ]
         .map(|(label, value)| format!("{label:<9} {value}\n"))
         .concat()

@@ -5,7 +5,7 @@ use crate::{
     args::agent::TokenCreate,
     client::{call, request_id},
     failure::Failure,
-    render::agent::Token,
+    render::{agent::Token, clock},
     verb::{Session, duration},
 };
 
@@ -17,7 +17,7 @@ pub(super) async fn create(session: &Session, args: TokenCreate) -> Result<(), F
     };
     let token = session.client.agents().create_join_token(call(request)).await?.into_inner();
     let token = Token::from(token);
-    let expires = token.expires_at.as_deref().unwrap_or("soon");
+    let expires = clock(token.expires_at.as_ref());
     session.screen.hint(&format!(
         "good once, until {expires}; next: whimbrel-agent run --data-dir DIR --name NAME --join TOKEN"
     ));
