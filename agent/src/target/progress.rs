@@ -51,7 +51,8 @@ struct Counts {
 #[derive(Debug, Clone, Copy)]
 struct Stream {
     applied: Lsn,
-    source: Lsn,
+    /// Unknown until the source has told: the lag is not small because nothing was heard yet.
+    source: Option<Lsn>,
     /// The slowest transaction since it was last told.
     latency: Duration,
     /// When what is pending was received, and its age then.
@@ -144,7 +145,7 @@ impl Progress {
     /// The stream begins, or goes on.
     pub(super) fn stream_at(&self, applied: Lsn) {
         let mut inner = self.lock();
-        let source = inner.stream.map_or(applied, |stream| stream.source.max(applied));
+        let source = inner.stream.and_then(|stream| stream.source);
         let latency = Duration::ZERO;
         inner.stream = Some(Stream { applied, source, latency, pending: None });
         inner.counts.incoming = 0;
@@ -153,7 +154,7 @@ impl Progress {
     /// Where the source's WAL is.
     pub(super) fn source_at(&self, source: Lsn) {
         if let Some(stream) = &mut self.lock().stream {
-            stream.source = stream.source.max(source);
+            stream.source = stream.source.max(Some(source));
         }
     }
 
@@ -171,7 +172,6 @@ impl Progress {
         inner.counts.incoming = inner.counts.incoming.saturating_sub(changes);
         if let Some(stream) = &mut inner.stream {
             stream.applied = position;
-            stream.source = stream.source.max(position);
             if let Some((received, age)) = stream.pending.take() {
                 stream.latency = stream.latency.max(age + received.elapsed());
             }
@@ -183,12 +183,15 @@ impl Progress {
         let mut inner = self.lock();
         let mut progress = inner.progress();
         inner.remaining(&mut progress);
-        if let Some(stream) = &mut inner.stream {
+        if let Some(stream) = &mut inner.stream
+            && let Some(source) = stream.source
+        {
+            let source = source.max(stream.applied);
             let pending = stream.pending.map_or(Duration::ZERO, |(at, age)| age + at.elapsed());
             progress.latency_seconds = Some(stream.latency.max(pending).as_secs_f64());
-            progress.lag_bytes = Some(stream.source.bytes_since(stream.applied));
+            progress.lag_bytes = Some(source.bytes_since(stream.applied));
             progress.applied_lsn = stream.applied.0;
-            progress.source_lsn = stream.source.0;
+            progress.source_lsn = source.0;
             stream.latency = Duration::ZERO;
         }
         let order = inner.order.clone();
