@@ -100,6 +100,8 @@ fn sqlstate_policy(state: &SqlState) -> Policy {
         "55" if *state == SqlState::LOCK_NOT_AVAILABLE || *state == SqlState::OBJECT_IN_USE => {
             Policy::Retry
         }
+        // Two epochs made the provisional database at once: the next try sees whose it is.
+        "42" if *state == SqlState::DUPLICATE_DATABASE => Policy::Retry,
         // 57014 is a cancelled query (a statement timeout of the server's, an operator): worth another try.
         "57" => Policy::Retry,
         _ => Policy::Hold,

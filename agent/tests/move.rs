@@ -145,3 +145,40 @@ async fn another_epoch_goes_on_from_the_ledger_and_fences_the_older_one() {
     }
     moved_alike(&source, &target, "shop").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_is_cut_goes_on_under_another_snapshot() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(
+        &source,
+        "shop",
+        "create table small (id int primary key, v int);
+         insert into small select g, 0 from generate_series(1, 1000) g;
+         create table large (id int primary key, v text);
+         insert into large select g, repeat('x', 500) from generate_series(1, 300000) g",
+    )
+    .await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SchemaCreated")).await;
+    // What is written between the snapshots is in one table's copy, and in the other's stream.
+    sql(&source, "shop", "update small set v = v + 1; update large set v = 'y' where id % 100 = 0")
+        .await;
+    let mut next = Driver::another(&driver).await;
+    next.begin(2, driver.target_oid()).await;
+    sql(
+        &source,
+        "shop",
+        "update small set v = v + 1; update large set v = v || 'z' where id % 1000 = 0",
+    )
+    .await;
+    next.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(&source, "shop", "update small set v = v + 1; delete from large where id % 5000 = 0").await;
+    let end = next.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    for step in [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch] {
+        next.step(step, 1, &[], end).await.unwrap();
+    }
+    moved_alike(&source, &target, "shop").await;
+    assert_eq!(value(&target, "shop", "select sum(v) from small").await, "3000");
+}

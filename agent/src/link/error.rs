@@ -52,9 +52,7 @@ pub enum LinkError {
         address: String,
     },
     /// The controller said no.
-    #[error(
-        "enrolling at {address}: {code}: {message}. Make a new token with `whimbrel agent token create`"
-    )]
+    #[error("enrolling at {address}: {code}: {message}")]
     EnrolRefused {
         /// `host:port`.
         address: String,
@@ -84,9 +82,7 @@ pub enum LinkError {
         reason: String,
     },
     /// The certificate is no longer accepted.
-    #[error(
-        "the controller refuses this agent: {code}: {message}. Enrol again with an empty data folder and a new join token"
-    )]
+    #[error("the controller refuses this agent: {code}: {message} (with an empty --data-dir)")]
     Revoked {
         /// AgentRevoked, AgentUnknown…
         code: String,

@@ -1,7 +1,11 @@
 //! The link's life: session after session, until it is told to stop or told off.
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use whimbrel_proto::agent::v1::{Command, CommandAck};
 
@@ -12,7 +16,8 @@ use super::{
     error::LinkError,
     identity::Identity,
     outlet::Outlet,
-    session::{self, End},
+    renew,
+    session::{self, End, Work},
     tasks::Tasks,
     term::Term,
 };
@@ -21,6 +26,8 @@ use super::{
 const COMMANDS_MAX: usize = 256;
 /// A pause that a leaving controller may ask for.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// A command that is being taken up when we stop has this long.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 /// After the tasks have stopped, their last reports are sent as long as this, if there is a session.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -71,43 +78,36 @@ impl Link {
         ready: impl FnOnce() + Send,
     ) -> Result<(), LinkError> {
         let (commands, taken) = mpsc::channel(COMMANDS_MAX);
-        let (done, mut acks) = mpsc::channel(COMMANDS_MAX);
-        let worker = tokio::spawn(take_up(Arc::clone(&tasks), taken, done));
+        let (done, acks) = mpsc::channel(COMMANDS_MAX);
+        // What is stopped must not be started again by a command that waits.
+        let no_more = stop.child_token();
+        let worker = tokio::spawn(take_up(Arc::clone(&tasks), taken, done, no_more.clone()));
+        let mut work = Work { tasks: Arc::clone(&tasks), commands, acks };
         let outlet = self.outlet.clone();
-        let stopping = async {
-            stop.cancelled().await;
-            tasks.stop_all().await;
-            said_farewell(&outlet).await;
+        let sessions = async {
+            let error = self.sessions(&mut work, ready).await;
+            outlet.shared.lease.give_up();
+            error
         };
-        let mut stopping = pin!(stopping);
-        let result = {
-            let sessions = self.sessions(&tasks, &commands, &mut acks, ready);
-            tokio::select! {
-                error = sessions => Err(error),
-                () = &mut stopping => Ok(()),
-            }
+        let mut worker = Some(worker);
+        let result = tokio::select! {
+            error = sessions => Err(error),
+            () = stopped(&stop, &tasks, &mut worker, &outlet) => Ok(()),
         };
         if result.is_err() {
-            self.outlet.shared.lease.give_up();
-            tasks.stop_all().await;
+            no_more.cancel();
+            stop_all(&tasks, worker.take()).await;
         }
-        worker.abort();
         result
     }
 
-    async fn sessions(
-        &mut self,
-        tasks: &Arc<dyn Tasks>,
-        commands: &mpsc::Sender<Command>,
-        acks: &mut mpsc::Receiver<CommandAck>,
-        ready: impl FnOnce() + Send,
-    ) -> LinkError {
+    async fn sessions(&mut self, work: &mut Work, ready: impl FnOnce() + Send) -> LinkError {
         let mut backoff = Backoff::new();
         let mut ready = Some(ready);
         loop {
             let mut welcomed = false;
             let end = self
-                .session(tasks, commands, acks, &mut || {
+                .session(work, &mut || {
                     welcomed = true;
                     if let Some(ready) = ready.take() {
                         ready();
@@ -138,13 +138,12 @@ impl Link {
     }
 
     /// Tries each address once.
-    async fn session(
-        &mut self,
-        tasks: &Arc<dyn Tasks>,
-        commands: &mpsc::Sender<Command>,
-        acks: &mut mpsc::Receiver<CommandAck>,
-        welcomed: &mut (dyn FnMut() + Send),
-    ) -> End {
+    async fn session(&mut self, work: &mut Work, welcomed: &mut (dyn FnMut() + Send)) -> End {
+        if renew::is_expired(&self.identity) {
+            tracing::error!(
+                "the agent's certificate has expired: enrol again with an empty data folder and a new token"
+            );
+        }
         // Made anew each time: the certificate may have been renewed.
         let config = match session_config(&self.identity) {
             Ok(config) => config,
@@ -153,9 +152,7 @@ impl Link {
         let mut last = End::Lost("the identity names no address".to_owned());
         for address in self.identity.addresses().to_vec() {
             match dial(&address, Arc::clone(&config)).await {
-                Ok(channel) => {
-                    return session::run(self, channel, tasks, commands, acks, welcomed).await;
-                }
+                Ok(channel) => return session::run(self, channel, work, welcomed).await,
                 Err(error) => last = End::Lost(error.to_string()),
             }
         }
@@ -163,16 +160,48 @@ impl Link {
     }
 }
 
-/// Takes commands up one after another, whatever becomes of the session that they came by.
+/// Ends when `stop` was called, and everything has come to its end. The session goes on meanwhile.
+async fn stopped(
+    stop: &CancellationToken,
+    tasks: &Arc<dyn Tasks>,
+    worker: &mut Option<JoinHandle<()>>,
+    outlet: &Outlet,
+) {
+    stop.cancelled().await;
+    stop_all(tasks, worker.take()).await;
+    said_farewell(outlet).await;
+}
+
+async fn stop_all(tasks: &Arc<dyn Tasks>, worker: Option<JoinHandle<()>>) {
+    if let Some(worker) = worker {
+        match timeout(COMMAND_TIMEOUT, worker).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "taking commands up ended badly"),
+            Err(_) => tracing::warn!("stopping while a command is still being taken up"),
+        }
+    }
+    tasks.stop_all().await;
+}
+
+/// Takes commands up one after another, whatever becomes of the session that they came by, until `stop`.
 async fn take_up(
     tasks: Arc<dyn Tasks>,
     mut commands: mpsc::Receiver<Command>,
     acks: mpsc::Sender<CommandAck>,
+    stop: CancellationToken,
 ) {
-    while let Some(command) = commands.recv().await {
+    loop {
+        let command = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            command = commands.recv() => command,
+        };
+        let Some(command) = command else { return };
         let ack = tasks.command(command).await;
-        if acks.send(ack).await.is_err() {
-            return;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            sent = acks.send(ack) => if sent.is_err() { return },
         }
     }
 }
@@ -186,7 +215,7 @@ async fn said_farewell(outlet: &Outlet) {
             sleep(LOOK).await;
         }
     };
-    if tokio::time::timeout(FAREWELL, empty).await.is_err() {
+    if timeout(FAREWELL, empty).await.is_err() {
         tracing::info!("stopping with reports that the controller has not acknowledged");
     }
 }

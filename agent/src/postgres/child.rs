@@ -6,6 +6,11 @@ use tokio::process::Command;
 
 use super::{Endpoint, pgpass};
 
+/// What libpq would believe instead of us, or beside us.
+const MISLEADING: [&str; 4] = ["PGSERVICE", "PGHOSTADDR", "PGOPTIONS", "PGREQUIRESSL"];
+/// What is no business of a child's.
+const SECRET: [&str; 2] = ["PGPASSWORD", "WHIMBREL_JOIN_TOKEN"];
+
 /// libpq's variables for one server and database. The password is in a file of its own (mode 0600), which goes with
 /// this value: keep it as long as the child runs.
 #[derive(Debug)]
@@ -45,9 +50,9 @@ impl ChildEnvironment {
         Ok(Self { variables, _password_file: password_file })
     }
 
-    /// Gives them to `command`, and takes away what libpq would rather believe.
+    /// Gives them to `command`, and takes away what it should not have.
     pub fn apply(&self, command: &mut Command) {
-        for name in ["PGPASSWORD", "PGSERVICE", "PGHOSTADDR", "PGOPTIONS", "PGREQUIRESSL"] {
+        for name in MISLEADING.iter().chain(&SECRET) {
             command.env_remove(name);
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));

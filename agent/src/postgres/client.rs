@@ -17,8 +17,8 @@ use tokio_postgres::{
 };
 
 use super::{
-    ConnectError, ConnectProblem, Endpoint, SERVER_VERSION_MIN, SslMode, Wire,
-    dial::{dial, in_time},
+    ConnectError, ConnectProblem, Endpoint, SERVER_VERSION_MIN, Wire,
+    dial::{dial, in_time, plain_instead},
     safe_message,
 };
 use crate::fault::chain;
@@ -67,18 +67,12 @@ pub async fn connect(
     database: &str,
     purpose: &str,
 ) -> Result<Client, ConnectError> {
-    let first = in_time(endpoint, database, open(endpoint, database, purpose)).await;
-    match first {
-        // As libpq: a server that takes us only without TLS (`hostnossl`) says so after the handshake.
-        Err(error)
-            if endpoint.ssl_mode == SslMode::Prefer
-                && error.problem == ConnectProblem::NoPgHbaEntry =>
-        {
-            let plain = Endpoint { ssl_mode: SslMode::Disable, ..endpoint.clone() };
-            in_time(endpoint, database, open(&plain, database, purpose)).await.map_err(|_| error)
-        }
-        other => other,
-    }
+    let error = match in_time(endpoint, database, open(endpoint, database, purpose)).await {
+        Err(error) => error,
+        opened => return opened,
+    };
+    let Some(plain) = plain_instead(endpoint, &error) else { return Err(error) };
+    in_time(endpoint, database, open(&plain, database, purpose)).await.map_err(|_| error)
 }
 
 async fn open(endpoint: &Endpoint, database: &str, purpose: &str) -> Result<Client, ConnectError> {

@@ -147,6 +147,14 @@ async fn ask_for_tls(socket: &mut TcpStream) -> io::Result<u8> {
     socket.read_u8().await
 }
 
+/// As libpq's `prefer`: a server that has TLS, but fails at it or takes us only without (`hostnossl`), is tried once more
+/// in plain text. Nothing is lost: `prefer` protects against nobody who can make a handshake fail.
+pub(crate) fn plain_instead(endpoint: &Endpoint, error: &ConnectError) -> Option<Endpoint> {
+    let refused = matches!(error.problem, ConnectProblem::NoPgHbaEntry | ConnectProblem::TlsFailed);
+    let again = refused && endpoint.ssl_mode == SslMode::Prefer && !endpoint.is_unix();
+    again.then(|| Endpoint { ssl_mode: SslMode::Disable, ..endpoint.clone() })
+}
+
 /// Bounds `work` by [`CONNECT_TIMEOUT`].
 pub(crate) async fn in_time<T, E: From<ConnectError>>(
     endpoint: &Endpoint,

@@ -24,7 +24,7 @@ pub use quote::{identifier, literal, qualified};
 pub use safe::safe_message;
 
 pub(crate) use client::{LATER_SETTINGS, session_options};
-pub(crate) use dial::{Wire, dial, in_time};
+pub(crate) use dial::{Wire, dial, in_time, plain_instead};
 
 /// `server_version_num` of the oldest server that a connection is made to.
 pub const SERVER_VERSION_MIN: u32 = 100_000;

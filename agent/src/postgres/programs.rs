@@ -83,7 +83,8 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Looks into `extra` first, then PATH, Debian's and Red Hat's folders. A program that does not run is left out.
+    /// Looks into `extra` first, then Debian's and Red Hat's folders, then PATH; the first of each version counts. A
+    /// program that does not run is left out.
     pub async fn discover(extra: &[PathBuf]) -> Self {
         let mut tools: Vec<Tools> = Vec::new();
         let mut seen = BTreeSet::new();
@@ -97,6 +98,7 @@ impl Programs {
             let restore = program(&folder, "pg_restore").await;
             if let (Some(dump), Some(restore)) = (dump, restore)
                 && restore.version.major >= dump.version.major
+                && tools.iter().all(|known| known.dump.version != dump.version)
             {
                 tools.push(Tools { dump, restore });
             }

@@ -13,8 +13,8 @@ use super::{
     stream::ReplicationStream,
 };
 use crate::postgres::{
-    ConnectError, ConnectProblem, Endpoint, LATER_SETTINGS, SERVER_VERSION_MIN, SslMode, dial,
-    in_time,
+    ConnectError, ConnectProblem, Endpoint, LATER_SETTINGS, SERVER_VERSION_MIN, dial, in_time,
+    plain_instead,
 };
 
 /// A walsender of our own. It takes one command at a time; the snapshot that a slot exported dies at the next one.
@@ -35,18 +35,13 @@ impl ReplicationConnection {
         database: &str,
         purpose: &str,
     ) -> Result<Self, ReplicationError> {
-        match in_time(endpoint, database, open(endpoint, database, purpose)).await {
-            // As libpq, and as ordinary sessions do.
-            Err(ReplicationError::Connect(error))
-                if endpoint.ssl_mode == SslMode::Prefer
-                    && error.problem == ConnectProblem::NoPgHbaEntry =>
-            {
-                let plain = Endpoint { ssl_mode: SslMode::Disable, ..endpoint.clone() };
-                let again = in_time(endpoint, database, open(&plain, database, purpose)).await;
-                again.map_err(|_| error.into())
-            }
-            other => other,
-        }
+        let error = match in_time(endpoint, database, open(endpoint, database, purpose)).await {
+            Err(ReplicationError::Connect(error)) => error,
+            other => return other,
+        };
+        let Some(plain) = plain_instead(endpoint, &error) else { return Err(error.into()) };
+        let again = in_time(endpoint, database, open(&plain, database, purpose)).await;
+        again.map_err(|_| error.into())
     }
 
     /// `server_version_num`: 150018.

@@ -46,7 +46,9 @@ impl Sender {
                 self.snapshot_of_slot(&self.spec.objects.slot, SlotLife::Permanent).await?
             }
             SnapshotKind::Renewed => {
-                let name = format!("{}_renew", self.spec.objects.slot);
+                // A name of its own: an older epoch's temporary slot lives as long as that agent's connection.
+                let random = uuid::Uuid::new_v4().simple().to_string();
+                let name = format!("{}_{}", self.spec.objects.slot, &random[..8]);
                 self.snapshot_of_slot(&name, SlotLife::Temporary).await?
             }
             SnapshotKind::Offline => self.plain_snapshot().await?,

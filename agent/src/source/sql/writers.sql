@@ -6,7 +6,7 @@ from pg_locks l
 left join pg_stat_activity a on a.pid = l.pid
 where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted and l.pid <> pg_backend_pid()
   and a.datname = current_database() and coalesce(a.application_name, '') not like 'whimbrel/%'
-  and coalesce(a.backend_type, '') <> 'autovacuum worker'
+  and a.usesysid is not null
 union all
 select format('prepared transaction %L (user %s)', gid, owner)
 from pg_prepared_xacts
