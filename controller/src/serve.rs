@@ -133,7 +133,7 @@ impl Controller {
         ready(&self.address);
         let ending = wind_down(&fleet, &stop);
         let parts = Parts { driver, observations, stop: stop.clone() };
-        parts.run(accepting, server, ending).await
+        Box::pin(parts.run(accepting, server, ending)).await
     }
 }
 

@@ -1,12 +1,13 @@
 //! An event for one migration, from wherever it comes, to its commit and its commands.
 use std::{collections::BTreeSet, sync::Arc};
 
+use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::{Driver, DriverError, Live};
 use crate::{
     migration::{Command, Event, Outcome, step},
-    store::{Change, Memo, NewCommand, Record, StoreError},
+    store::{Change, Memo, NewCommand, Record, Store, StoreError},
 };
 
 /// What an operator does to a migration.
@@ -27,7 +28,7 @@ impl Driver {
     pub async fn act(&self, target_id: &str, name: &str, act: Act) -> Result<Record, DriverError> {
         let found = self.find(target_id, name).await?;
         let live = self.live(&found.migration.uid).unwrap_or_else(|| Arc::new(Live::new(found)));
-        let _gate = live.gate.lock().await;
+        let gate = Arc::clone(&live.gate).lock_owned().await;
         check_etag(&live.record(), &act.etag)?;
         let event = match act.event {
             Event::Cutover(mut request) => {
@@ -36,13 +37,13 @@ impl Driver {
             }
             event => event,
         };
-        self.advance(&live, &event, act.memo).await
+        self.advance(&live, gate, &event, act.memo).await
     }
 
     /// An event that nobody waits for; its refusal is a defect, and is only logged.
-    pub(super) async fn happen(&self, live: &Live, event: &Event) -> Result<(), StoreError> {
-        let _gate = live.gate.lock().await;
-        match self.advance(live, event, None).await {
+    pub(super) async fn happen(&self, live: &Arc<Live>, event: &Event) -> Result<(), StoreError> {
+        let gate = Arc::clone(&live.gate).lock_owned().await;
+        match self.advance(live, gate, event, None).await {
             Ok(_) => Ok(()),
             Err(DriverError::Store(error)) => Err(error),
             Err(error) => {
@@ -56,7 +57,8 @@ impl Driver {
     /// Under the gate: step, commit, then memory, then the agents.
     async fn advance(
         &self,
-        live: &Live,
+        live: &Arc<Live>,
+        gate: OwnedMutexGuard<()>,
         event: &Event,
         memo: Option<Memo>,
     ) -> Result<Record, DriverError> {
@@ -72,32 +74,42 @@ impl Driver {
             return Ok(Record::clone(&before));
         }
         let Outcome { migration, commands, notes, .. } = outcome;
-        for note in &notes {
-            let (database, kind, code) = (&note.database, &note.kind, &note.code);
-            tracing::info!(migration = uid, database, kind, code, "{}", note.message);
-        }
         let dropped = self.superseded(uid, &commands).await?;
-        let agents: BTreeSet<_> = commands.iter().map(|c| c.agent.clone()).collect();
         let change = Change {
             expected_version: before.version,
             term: self.term,
             at: now,
-            migration: migration.clone(),
+            migration,
             notes,
             commands: commands.into_iter().map(new_command).collect(),
             dropped,
         };
-        self.store.commit(change, memo).await?;
-        let record = Record { version: before.version + 1, migration };
-        let over = record.migration.is_over();
-        live.set(record.clone());
-        if over {
+        let record = self.commit(live, gate, change, memo).await?;
+        if record.migration.is_over() {
             self.forget_over();
         }
-        for agent in agents {
-            self.fleet.wake(&agent);
-        }
         Ok(record)
+    }
+
+    /// The commit and what follows from it, whole: it goes on when the caller hangs up in the middle.
+    async fn commit(
+        &self,
+        live: &Arc<Live>,
+        gate: OwnedMutexGuard<()>,
+        change: Change,
+        memo: Option<Memo>,
+    ) -> Result<Record, DriverError> {
+        let (store, fleet, live) =
+            (Arc::clone(&self.store), Arc::clone(&self.fleet), Arc::clone(live));
+        let whole = self.tasks.spawn(async move {
+            let committed = commit_now(&*store, &live, change, memo).await;
+            drop(gate);
+            for agent in &committed.as_ref().map(|(_, agents)| agents.clone()).unwrap_or_default() {
+                fleet.wake(agent);
+            }
+            committed.map(|(record, _)| record)
+        });
+        Ok(whole.await.map_err(aborted)??)
     }
 
     /// Commands in the outbox that the new ones make pointless.
@@ -137,6 +149,39 @@ impl Driver {
         }
         Ok(())
     }
+}
+
+async fn commit_now(
+    store: &dyn Store,
+    live: &Live,
+    change: Change,
+    memo: Option<Memo>,
+) -> Result<(Record, BTreeSet<String>), StoreError> {
+    let record =
+        Record { version: change.expected_version + 1, migration: change.migration.clone() };
+    let notes = change.notes.clone();
+    let agents = change.commands.iter().map(|c| c.command.agent.clone()).collect();
+    let uid = &record.migration.uid;
+    if let Err(error) = store.commit(change, memo).await {
+        // What is remembered is the truth, whatever we had in mind.
+        if matches!(error, StoreError::Conflict { .. })
+            && let Some(found) = store.migration(uid).await?
+        {
+            live.set(found);
+        }
+        return Err(error);
+    }
+    for note in &notes {
+        let (database, kind, code) = (&note.database, &note.kind, &note.code);
+        tracing::info!(migration = uid, database, kind, code, "{}", note.message);
+    }
+    live.set(record.clone());
+    Ok((record, agents))
+}
+
+/// A task of ours that panicked: a defect, told as a failure.
+pub(super) fn aborted(error: tokio::task::JoinError) -> StoreError {
+    StoreError::Failed { doing: "committing", cause: error.to_string() }
 }
 
 pub(super) fn new_command(command: Command) -> NewCommand {

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use uuid::Uuid;
 use whimbrel_proto::name;
 
-use super::{Driver, DriverError, Live, act::new_command};
+use super::{
+    Driver, DriverError, Live,
+    act::{aborted, new_command},
+};
 use crate::{
     fleet::FleetError,
     migration::{NewMigration, Spec, create},
@@ -30,7 +33,14 @@ impl Driver {
     ///
     /// # Errors
     /// [`DriverError`]; then nothing was recorded.
-    pub async fn create(&self, order: Order) -> Result<Record, DriverError> {
+    pub async fn create(self: &Arc<Self>, order: Order) -> Result<Record, DriverError> {
+        let driver = Arc::clone(self);
+        // Goes on when the caller hangs up in the middle: what is recorded is also driven.
+        let whole = self.tasks.spawn(async move { driver.create_now(order).await });
+        whole.await.map_err(aborted)?
+    }
+
+    async fn create_now(&self, order: Order) -> Result<Record, DriverError> {
         let _planning = self.planning.lock().await;
         let Order { target_id, name, spec, validate_only, memo } = order;
         let resource = name::migration(&target_id, &name);

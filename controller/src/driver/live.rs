@@ -15,7 +15,7 @@ pub type Tables = BTreeMap<(String, String), v1::TableProgress>;
 /// A migration in memory.
 pub struct Live {
     /// Held through a step and its commit.
-    pub(super) gate: tokio::sync::Mutex<()>,
+    pub(super) gate: Arc<tokio::sync::Mutex<()>>,
     committed: RwLock<Arc<Record>>,
     progress: Mutex<HashMap<String, DatabaseProgress>>,
     changed: watch::Sender<u64>,
@@ -35,7 +35,7 @@ pub(super) struct DatabaseProgress {
 impl Live {
     pub(super) fn new(record: Record) -> Self {
         Self {
-            gate: tokio::sync::Mutex::default(),
+            gate: Arc::default(),
             committed: RwLock::new(Arc::new(record)),
             progress: Mutex::default(),
             changed: watch::Sender::new(0),

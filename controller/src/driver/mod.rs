@@ -18,6 +18,7 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     fleet::Fleet,
@@ -54,6 +55,8 @@ pub struct Driver {
     /// Making a migration, and changing or deleting a target, look at others first: one at a time.
     planning: tokio::sync::Mutex<()>,
     observations: mpsc::Sender<Observation>,
+    /// What goes on when its caller hangs up.
+    tasks: TaskTracker,
 }
 
 impl Driver {
@@ -74,6 +77,7 @@ impl Driver {
             live: Mutex::default(),
             planning: tokio::sync::Mutex::default(),
             observations,
+            tasks: TaskTracker::new(),
         };
         let active = driver.load_active(None).await?;
         tracing::info!(migrations = active.len(), term, "loaded what is not over");

@@ -1,8 +1,10 @@
 //! Targets: recorded, changed, deleted. A change reaches the migrations that are not over.
+use std::sync::Arc;
+
 use uuid::Uuid;
 use whimbrel_proto::name;
 
-use super::{Driver, DriverError};
+use super::{Driver, DriverError, act::aborted};
 use crate::{
     migration::{Endpoint, Event, Secret, SslMode},
     store::{Memo, StoreError, Target},
@@ -85,6 +87,21 @@ impl Driver {
     /// # Errors
     /// [`DriverError`].
     pub async fn update_target(
+        self: &Arc<Self>,
+        id: &str,
+        change: TargetChange,
+        etag: &str,
+        memo: Option<Memo>,
+    ) -> Result<Target, DriverError> {
+        let (driver, id, etag) = (Arc::clone(self), id.to_owned(), etag.to_owned());
+        // Goes on when the caller hangs up in the middle: its migrations are told too.
+        let whole = self
+            .tasks
+            .spawn(async move { driver.update_target_now(&id, change, &etag, memo).await });
+        whole.await.map_err(aborted)?
+    }
+
+    async fn update_target_now(
         &self,
         id: &str,
         change: TargetChange,

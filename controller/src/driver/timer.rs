@@ -11,18 +11,21 @@ use crate::migration::Event;
 const TICK: Duration = Duration::from_millis(250);
 
 impl Driver {
-    /// Runs until `stop`.
+    /// Runs until `stop`, and until what was begun is committed.
     pub async fn run(self: Arc<Self>, observations: Observations, stop: CancellationToken) {
         let Observations(mut observations) = observations;
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 Some(observation) = observations.recv() => self.observed(observation).await,
                 _ = ticks.tick() => self.tick().await,
             }
         }
+        // What was begun is finished; each is one commit.
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     async fn observed(&self, observation: Observation) {

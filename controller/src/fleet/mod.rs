@@ -131,10 +131,17 @@ impl Fleet {
     ///
     /// # Errors
     /// [`FleetError`].
-    pub async fn revoke(&self, id: &str, memo: Option<Memo>) -> Result<(), FleetError> {
-        self.change(id, memo, |agent| agent.revoked = true).await?;
-        self.cut(id, "the agent was revoked").await;
-        Ok(())
+    pub async fn revoke(self: &Arc<Self>, id: &str, memo: Option<Memo>) -> Result<(), FleetError> {
+        let (fleet, id) = (Arc::clone(self), id.to_owned());
+        // Goes on when the caller hangs up in the middle: what is recorded is also done.
+        let whole = self.tasks.spawn(async move {
+            fleet.change(&id, memo, |agent| agent.revoked = true).await?;
+            fleet.cut(&id, "the agent was revoked");
+            Ok(())
+        });
+        whole
+            .await
+            .map_err(|e| StoreError::Failed { doing: "revoking an agent", cause: e.to_string() })?
     }
 
     async fn change(

@@ -136,7 +136,7 @@ impl Fleet {
             if before.incarnation == session.incarnation {
                 before.cancel.cancel();
             } else {
-                supersede(&before, "a newer process of this agent has taken its place").await;
+                supersede(&before, "a newer process of this agent has taken its place");
             }
         }
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).remove(&session.agent);
@@ -166,14 +166,14 @@ impl Fleet {
     }
 
     /// Ends an agent's session for good.
-    pub(super) async fn cut(&self, agent: &str, reason: &str) {
+    pub(super) fn cut(&self, agent: &str, reason: &str) {
         if let Some(session) = self.session(agent) {
-            supersede(&session, reason).await;
+            supersede(&session, reason);
         }
     }
 }
 
-async fn supersede(session: &Session, reason: &str) {
+fn supersede(session: &Session, reason: &str) {
     let superseded = link::Superseded { reason: reason.to_owned() };
     let message = link::ControllerMessage {
         kind: Some(link::controller_message::Kind::Superseded(superseded)),

@@ -113,17 +113,17 @@ impl Fleet {
             return Ok(());
         }
         let (reports, taken) = mpsc::channel(REPORTS_MAX);
-        tokio::select! {
+        let ended = tokio::select! {
             ended = self.listen(session, incoming, listener, reports) => ended,
             () = take_reports(session, listener, taken) => Ok(()),
             () = self.dispatch(session) => Ok(()),
-            () = session.cancel.cancelled() => {
-                self.say_goodbye(session);
-                Ok(())
-            }
-        }
+            () = session.cancel.cancelled() => Ok(()),
+        };
+        self.say_goodbye(session);
+        ended
     }
 
+    /// When it is we who go.
     fn say_goodbye(&self, session: &Session) {
         if !self.stop.is_cancelled() {
             return;

@@ -113,10 +113,9 @@ impl Watch {
             || refuse(Code::Unavailable, "GoingAway", "the controller goes away: watch again");
         let changed = async {
             tokio::time::sleep_until(sent_at + INTERVAL).await;
-            match &mut self.changes {
-                // The sender went with the migration: look, and see that it is gone.
-                Some(changes) => drop(changes.changed().await),
-                None => {}
+            if let Some(changes) = &mut self.changes {
+                // An error: the sender went with the migration. Look, and see that it is gone.
+                drop(changes.changed().await);
             }
         };
         tokio::select! {

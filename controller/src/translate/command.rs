@@ -53,7 +53,7 @@ fn kind(command: &Command, migration: &Migration) -> Option<link::command::Kind>
             mode: mode_out(spec.mode),
             overwrite: spec.overwrite || migration.overwrite_confirmed,
             migrate_roles: spec.migrate_roles,
-            source_facts: facts.clone().into(),
+            source_facts: facts.clone(),
         }),
         CommandKind::Send => Kind::Send(link::Send {
             source: Some(endpoint_raw(&spec.source)),

@@ -1,0 +1,156 @@
+//! Agents that come again, tasks that fail, reports that come late or twice.
+use whimbrel_controller::migration::{
+    Command, CommandKind, Event, Mode, Policy, ReportKind, Step, StepOrder, TRIES_MAX, Task,
+};
+
+use crate::world::{SOURCE, TARGET, World, failure};
+
+fn reborn(agent: &str, incarnation: &str) -> Event {
+    Event::AgentIncarnation { agent: agent.to_owned(), incarnation: incarnation.to_owned() }
+}
+
+#[test]
+fn a_new_incarnation_starts_both_ends_and_the_step_again() {
+    let mut world = World::ready(&["a"]);
+    world.cut_over();
+    world.steps_until(0, Step::Drain);
+    world.happen(&reborn(TARGET, "2"));
+    let [CommandKind::Send, CommandKind::Receive, CommandKind::CutoverStep(order)] =
+        &world.kinds()[..]
+    else {
+        panic!("{:?}", world.commands)
+    };
+    assert_eq!((order.step, order.attempt, order.end_lsn), (Step::Drain, 1, 9));
+    assert_eq!(world.db(0).epoch, 2);
+    world.happen(&reborn(TARGET, "2"));
+    assert!(world.commands.is_empty(), "the same life again is a reconnect");
+}
+
+#[test]
+fn stale_and_repeated_reports_change_nothing() {
+    let mut world = World::ready(&["a"]);
+    world.cut_over();
+    let (step, attempt) = world.outstanding(0).unwrap();
+    let done = whimbrel_controller::migration::StepDone {
+        step,
+        attempt,
+        open: vec![],
+        lsn: 1,
+        seconds: 0.1,
+        note: String::new(),
+    };
+    let event =
+        world.report_event(SOURCE, "a".into(), 1, Task::Send, ReportKind::StepDone(done.clone()));
+    world.happen(&event);
+    assert_eq!(world.outstanding(0).unwrap().0, Step::Settle);
+    let after = world.migration.clone();
+    world.happen(&event);
+    assert_eq!(world.migration, after, "the same report again");
+    let stale = world.report_event(SOURCE, "a".into(), 0, Task::Send, ReportKind::StepDone(done));
+    world.happen(&stale);
+    assert_eq!(world.outstanding(0).unwrap().0, Step::Settle);
+    assert!(world.commands.is_empty());
+}
+
+#[test]
+fn retries_end_in_a_hold_and_progress_begins_anew() {
+    let mut world = World::copying(Mode::Online, &["a"]);
+    let broken = || ReportKind::TaskFailed(failure(Policy::Retry));
+    for tries in 1..TRIES_MAX {
+        world.task(0, Task::Receive, broken());
+        world.task(0, Task::Send, broken());
+        assert_eq!(world.db(0).tries, tries, "both ends fail, once counts");
+        world.wait(61);
+        assert_eq!(world.kinds(), [&CommandKind::Send, &CommandKind::Receive]);
+    }
+    let mut lucky = World::copying(Mode::Online, &["a"]);
+    lucky.task(0, Task::Receive, broken());
+    lucky.wait(61);
+    let epoch = lucky.db(0).epoch;
+    lucky.happen(&Event::Progressed { database: "a".to_owned(), epoch });
+    assert_eq!((lucky.db(0).tries, lucky.db(0).message.clone()), (0, None));
+    world.task(0, Task::Receive, broken());
+    assert!(world.db(0).hold.is_some());
+    assert_eq!(world.kinds(), [&CommandKind::Stop, &CommandKind::Stop]);
+}
+
+#[test]
+fn a_step_that_fails_steps_back_and_the_next_attempt_has_its_own_number() {
+    let mut world = World::ready(&["a"]);
+    world.cut_over();
+    world.steps_until(0, Step::Verify);
+    world.step_failed(0, Policy::Fail);
+    assert_eq!(world.phase(0), "Ready");
+    assert!(world.noted("CutoverSteppedBack"));
+    assert_eq!(world.db(0).message.as_ref().unwrap().code, "SomethingBroke");
+    let back = CommandKind::CutoverBack { attempt: 1 };
+    assert_eq!(world.kinds(), [&back, &back]);
+    assert_eq!(world.db(0).past_attempts(), 1);
+    world.cut_over();
+    assert_eq!(world.outstanding(0), Some((Step::Mark, 2)));
+    assert_eq!(world.db(0).past_attempts(), 1);
+}
+
+#[test]
+fn a_switch_whose_outcome_is_not_known_is_asked_for_again() {
+    let mut world = World::ready(&["a"]);
+    world.cut_over();
+    world.steps_until(0, Step::Switch);
+    world.step_failed(0, Policy::Retry);
+    assert_eq!(world.outstanding(0), Some((Step::Switch, 1)));
+    world.wait(61);
+    assert!(matches!(
+        world.kinds()[..],
+        [CommandKind::Send, CommandKind::Receive, CommandKind::CutoverStep(_)]
+    ));
+    world.task(0, Task::Receive, ReportKind::TaskFailed(failure(Policy::Fail)));
+    assert_eq!(world.phase(0), "CuttingOver");
+    assert!(world.db(0).hold.is_some(), "no failure after the switch was given out is final");
+    world.happen(&Event::Retry { databases: vec![] });
+    world.step_done(0);
+    assert_eq!(world.outstanding(0), Some((Step::RemoveSource, 1)));
+}
+
+#[test]
+fn cleaning_is_tried_until_it_is_done() {
+    let mut world = World::ready(&["a"]);
+    world.happen(&Event::Cancel { databases: vec![] });
+    for _ in 0..=TRIES_MAX {
+        world.task(0, Task::CleanSource, ReportKind::TaskFailed(failure(Policy::Hold)));
+        assert_eq!(world.phase(0), "Cleaning");
+        assert!(world.db(0).message.is_some());
+        world.wait(61);
+        assert_eq!(world.kinds(), [&CommandKind::CleanSource]);
+    }
+    world.happen(&reborn(SOURCE, "2"));
+    assert_eq!(world.kinds(), [&CommandKind::CleanSource]);
+    world.task(0, Task::CleanSource, ReportKind::TaskDone);
+    assert_eq!(world.phase(0), "Canceled");
+}
+
+#[test]
+fn what_is_pointless_leaves_the_outbox() {
+    let command = |agent: &str, epoch, kind| Command {
+        agent: agent.to_owned(),
+        database: "a".to_owned(),
+        epoch,
+        kind,
+    };
+    let order = StepOrder {
+        step: Step::Mark,
+        attempt: 1,
+        open: vec![],
+        end_lsn: 0,
+        allow_source_writes: false,
+    };
+    let step = command(SOURCE, 1, CommandKind::CutoverStep(order));
+    let stop = command(SOURCE, 1, CommandKind::Stop);
+    let send = command(SOURCE, 2, CommandKind::Send);
+    let clean = command(SOURCE, 2, CommandKind::CleanSource);
+    assert!(stop.supersedes(&step));
+    assert!(send.supersedes(&step) && send.supersedes(&stop));
+    assert!(!clean.supersedes(&stop), "the tasks must still hear that they are to stop");
+    assert!(!send.supersedes(&command(TARGET, 1, CommandKind::Receive)));
+    assert!(!stop.supersedes(&send), "an older word ends nothing newer");
+    assert!(!send.supersedes(&Command { database: "b".to_owned(), ..step }));
+}
