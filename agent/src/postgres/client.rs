@@ -1,51 +1,21 @@
-//! Ordinary sessions: tokio-postgres over a [`Wire`], with the settings that everything here relies on.
+//! Ordinary sessions, with the settings that everything here relies on.
 use std::{
     fmt,
-    future::{Ready, poll_fn, ready},
-    io,
     ops::{Deref, DerefMut},
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
-use tokio::{sync::oneshot, time::timeout};
-use tokio_postgres::{
-    Config, Connection,
-    config::{SslMode as ConfigSslMode, SslNegotiation},
-    error::SqlState,
-    tls::{ChannelBinding, TlsConnect, TlsStream},
-};
+use tokio::sync::oneshot;
+use tokio_postgres::error::SqlState;
 
 use super::{
-    ConnectError, ConnectProblem, Endpoint, SERVER_VERSION_MIN, Wire,
+    ConnectError, ConnectProblem, Endpoint, SERVER_VERSION_MIN,
+    connection::{Negotiated, config, run},
     dial::{dial, in_time, plain_instead},
-    safe_message,
+    settings::{CLIENT_CHECK, LATER_SETTINGS},
 };
-use crate::fault::chain;
 
-/// In every session's startup packet: values in portable text forms, names always qualified, no timeout but our own,
-/// and an error instead of rows hidden by row security. Settings newer than PostgreSQL 10 are in [`LATER_SETTINGS`].
-const OPTIONS: &str = "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 \
-    -c timezone=UTC -c bytea_output=hex -c search_path= -c statement_timeout=0 -c lock_timeout=0 \
-    -c idle_in_transaction_session_timeout=0 -c client_min_messages=warning \
-    -c standard_conforming_strings=on -c row_security=off -c default_transaction_read_only=off";
-
-/// How long a session that is dropped may take to say goodbye; then its socket is closed. Longer would keep locks.
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Timeouts that only later servers have: 14 and 17.
-pub(crate) const LATER_SETTINGS: &str = include_str!("later_settings.sql");
-
-/// From 14 on: a backend looks this often whether its client is still there, so that what a killed agent had begun
-/// (an index of hours, its locks) ends soon after it. Servers on systems that can't look refuse it.
-const CLIENT_CHECK: &str = "select pg_catalog.set_config(name, '5s', false) \
-    from pg_catalog.pg_settings where name = 'client_connection_check_interval'";
-
-pub(crate) const fn session_options() -> &'static str {
-    OPTIONS
-}
-
-/// A session. Its connection's task ends with it: at once, or within [`GOODBYE_TIMEOUT`] while a statement is under way.
+/// A session. Its connection's task ends with it: at once, or within a second while a statement is under way.
 pub struct Client {
     inner: tokio_postgres::Client,
     /// Dropped with the session, which the connection's task sees.
@@ -98,54 +68,6 @@ async fn open(endpoint: &Endpoint, database: &str, purpose: &str) -> Result<Clie
     };
     client.settle().await?;
     Ok(client)
-}
-
-fn config(endpoint: &Endpoint, database: &str, purpose: &str) -> Config {
-    let mut config = Config::new();
-    config
-        .user(&endpoint.user)
-        .dbname(database)
-        .application_name(format!("whimbrel/{purpose}"))
-        .options(OPTIONS)
-        // TLS is agreed on already: this makes the driver take the wire as it is, with its channel binding.
-        .ssl_mode(ConfigSslMode::Require)
-        .ssl_negotiation(SslNegotiation::Direct)
-        .host(&endpoint.host);
-    if let Some(password) = &endpoint.password {
-        config.password(password.expose());
-    }
-    config
-}
-
-/// Drives the connection until the session is dropped or the connection ends.
-async fn run(
-    mut connection: Connection<Wire, Wire>,
-    mut dropped: oneshot::Receiver<()>,
-    closed_because: Arc<OnceLock<String>>,
-) {
-    tokio::select! {
-        () = drive(&mut connection, &closed_because) => return,
-        _ = &mut dropped => {}
-    }
-    // The driver says Terminate when nothing is under way, so that the server logs no lost connection.
-    if timeout(GOODBYE_TIMEOUT, drive(&mut connection, &closed_because)).await.is_err() {
-        tracing::debug!("a session was closed in the middle of a statement");
-    }
-}
-
-/// Notices are dropped: tokio-postgres would log them, and they can quote rows.
-async fn drive(connection: &mut Connection<Wire, Wire>, closed_because: &OnceLock<String>) {
-    while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
-        let Err(error) = message else { continue };
-        closed_because.get_or_init(|| match error.as_db_error() {
-            Some(refusal) => {
-                let code = refusal.code().code();
-                format!("{} (SQLSTATE {code})", safe_message(code, refusal.message()))
-            }
-            None => chain(&error),
-        });
-        return;
-    }
 }
 
 impl Client {
@@ -279,25 +201,5 @@ impl Deref for Client {
 impl DerefMut for Client {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.inner
-    }
-}
-
-/// Tells tokio-postgres that TLS is agreed on already.
-struct Negotiated;
-
-impl TlsConnect<Wire> for Negotiated {
-    type Stream = Wire;
-    type Error = io::Error;
-    type Future = Ready<io::Result<Wire>>;
-
-    fn connect(self, wire: Wire) -> Self::Future {
-        ready(Ok(wire))
-    }
-}
-
-impl TlsStream for Wire {
-    fn channel_binding(&self) -> ChannelBinding {
-        Self::channel_binding(self)
-            .map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
     }
 }

@@ -7,12 +7,14 @@
 mod child;
 mod client;
 mod connect_error;
+mod connection;
 mod dial;
 mod endpoint;
 pub mod pgpass;
 mod programs;
 mod quote;
 mod safe;
+mod settings;
 mod tls;
 
 pub use child::ChildEnvironment;
@@ -23,8 +25,8 @@ pub use programs::{Program, Programs, ProgramsError, Tools, Version};
 pub use quote::{identifier, literal, qualified};
 pub use safe::safe_message;
 
-pub(crate) use client::{LATER_SETTINGS, session_options};
 pub(crate) use dial::{Wire, dial, in_time, plain_instead};
+pub(crate) use settings::{LATER_SETTINGS, SESSION_OPTIONS};
 
 /// `server_version_num` of the oldest server that a connection is made to.
 pub const SERVER_VERSION_MIN: u32 = 100_000;

@@ -16,7 +16,7 @@ use super::{
     reader::{ReadError, Reader},
     server_error::ServerError,
 };
-use crate::postgres::{ConnectError, ConnectProblem, Endpoint, Password, session_options};
+use crate::postgres::{ConnectError, ConnectProblem, Endpoint, Password, SESSION_OPTIONS};
 
 const DOING: &str = "logging in for replication";
 
@@ -42,7 +42,7 @@ pub(super) async fn login(
         ("replication", "database"),
         ("client_encoding", "UTF8"),
         ("application_name", &application),
-        ("options", session_options()),
+        ("options", SESSION_OPTIONS),
     ];
     let mut login = Login { frames, endpoint, database };
     frontend::startup_message(parameters, login.frames.outbox())

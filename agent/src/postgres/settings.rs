@@ -1,0 +1,16 @@
+//! What is set in every session, ordinary or for replication.
+
+/// In every session's startup packet: values in portable text forms, names always qualified, no timeout but our own,
+/// and an error instead of rows hidden by row security. Settings newer than PostgreSQL 10 are in [`LATER_SETTINGS`].
+pub(crate) const SESSION_OPTIONS: &str = "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 \
+    -c timezone=UTC -c bytea_output=hex -c search_path= -c statement_timeout=0 -c lock_timeout=0 \
+    -c idle_in_transaction_session_timeout=0 -c client_min_messages=warning \
+    -c standard_conforming_strings=on -c row_security=off -c default_transaction_read_only=off";
+
+/// Timeouts that only later servers have: 14 and 17.
+pub(crate) const LATER_SETTINGS: &str = include_str!("later_settings.sql");
+
+/// From 14 on: a backend looks this often whether its client is still there, so that what a killed agent had begun
+/// (an index of hours, its locks) ends soon after it. Servers on systems that can't look refuse it.
+pub(super) const CLIENT_CHECK: &str = "select pg_catalog.set_config(name, '5s', false) \
+    from pg_catalog.pg_settings where name = 'client_connection_check_interval'";
