@@ -10,7 +10,8 @@ use whimbrel_agent::{
     postgres::{SslMode, connect},
     replication::{
         Event, ReplicationConnection, ReplicationStream, SlotLife, Snapshot, StreamOptions,
-        pgoutput::{Message, Value, decode},
+        Streaming,
+        pgoutput::{Message, OldTuple, Value, decode},
     },
 };
 use whimbrel_proto::Lsn;
@@ -186,4 +187,98 @@ async fn making_a_slot_can_be_cancelled() {
     let row = watch.query_one("select count(*) from pg_replication_slots", &[]).await.unwrap();
     assert_eq!(row.get::<_, i64>(0), 0);
     replication.identify_system().await.unwrap();
+}
+
+/// Every message until `wanted` says it is the last; blocks of a stream are followed.
+async fn messages_until(
+    stream: &mut ReplicationStream,
+    wanted: impl Fn(&Message) -> bool,
+) -> Vec<Message> {
+    let mut messages: Vec<Message> = Vec::new();
+    let mut in_stream = false;
+    loop {
+        let Event::XLogData { data, .. } = next(stream).await else { continue };
+        let message = decode(data, in_stream).unwrap();
+        match message {
+            Message::StreamStart { .. } => in_stream = true,
+            Message::StreamStop => in_stream = false,
+            _ => {}
+        }
+        let last = wanted(&message);
+        messages.push(message);
+        if last {
+            return messages;
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_change_is_decoded() {
+    let cluster = Cluster::start(HBA, "logical_decoding_work_mem = '64kB'");
+    let endpoint = cluster.endpoint(SslMode::Prefer);
+    let sql = connect(&endpoint, "postgres", "test").await.unwrap();
+    if sql.server_major() < 14 {
+        return;
+    }
+    for statement in [
+        "create type public.mood as enum ('ok')",
+        "create table public.t (id int primary key, v text, m public.mood)",
+        "alter table public.t alter v set storage external",
+        "create table public.full_identity (a int, b text)",
+        "alter table public.full_identity replica identity full",
+        "create publication p for table public.t, public.full_identity",
+    ] {
+        sql.batch_execute(statement).await.unwrap();
+    }
+    let mut replication =
+        ReplicationConnection::connect(&endpoint, "postgres", "slot").await.unwrap();
+    let slot = replication.create_slot("s1", SlotLife::Temporary, Snapshot::Nothing).await.unwrap();
+    let mut options = StreamOptions::for_server(sql.server_version_num(), vec!["p".into()]);
+    (options.protocol, options.streaming) = (2, Streaming::On);
+    let mut stream = replication.start("s1", slot.consistent_point, &options).await.unwrap();
+
+    sql.batch_execute(
+        "begin; insert into public.t values (1, repeat('x', 9000), 'ok'); \
+         update public.t set m = null; update public.t set id = 2; \
+         insert into public.full_identity values (1, null); delete from public.full_identity; \
+         truncate public.t, public.full_identity restart identity; \
+         select pg_logical_emit_message(true, 'whimbrel', 'hello'); commit",
+    )
+    .await
+    .unwrap();
+    let messages = messages_until(&mut stream, |m| matches!(m, Message::Commit { .. })).await;
+    let has =
+        |wanted: &dyn Fn(&Message) -> bool| assert!(messages.iter().any(wanted), "{messages:?}");
+    has(&|m| matches!(m, Message::Type { name, .. } if name == "mood"));
+    has(
+        &|m| matches!(m, Message::Relation(r) if r.name == "full_identity" && r.replica_identity == b'f'),
+    );
+    has(
+        &|m| matches!(m, Message::Update { old: None, new, .. } if new[1] == Value::UnchangedToast),
+    );
+    has(&|m| matches!(m, Message::Update { old: Some(OldTuple::Key(_)), .. }));
+    has(
+        &|m| matches!(m, Message::Delete { old: OldTuple::Full(row), .. } if row[1] == Value::Null),
+    );
+    has(
+        &|m| matches!(m, Message::Truncate { relations, restart_identity: true, .. } if relations.len() == 2),
+    );
+    has(&|m| {
+        matches!(m, Message::Message { transactional: true, prefix, content, .. }
+        if prefix == "whimbrel" && content == "hello")
+    });
+
+    // Larger than the server's memory for decoding: streamed before it ends, with a part rolled back.
+    sql.batch_execute(
+        "begin; insert into public.t select i, repeat('y', 100) from generate_series(1, 3000) i; \
+         savepoint s; insert into public.t select i, repeat('z', 100) from generate_series(3001, 6000) i; \
+         rollback to s; commit",
+    )
+    .await
+    .unwrap();
+    let messages = messages_until(&mut stream, |m| matches!(m, Message::StreamCommit { .. })).await;
+    assert!(messages.iter().any(|m| matches!(m, Message::StreamStart { first: true, .. })));
+    assert!(messages.iter().any(|m| matches!(m, Message::StreamAbort { .. })), "no abort");
+    let streamed = messages.iter().filter(|m| matches!(m, Message::Insert { xid: Some(_), .. }));
+    assert!(streamed.count() >= 3000);
 }

@@ -36,7 +36,7 @@ pub struct Enrolment {
     pub labels: HashMap<String, String>,
 }
 
-/// Spends the token and keeps the identity in `dir`. Tries for [`PATIENCE`] while nobody answers.
+/// Spends the token and keeps the identity in `dir`. Tries for a minute while nobody answers.
 ///
 /// # Errors
 /// [`LinkError`]: `WrongController`, `EnrolRefused`, `Unreachable`, or about the folder.

@@ -1,6 +1,6 @@
 //! How the agent reaches a PostgreSQL server: dialling, TLS, passwords, sessions, client programs, quoting.
 //!
-//! Knows no migration. Every connection of this process, ordinary or for replication, is dialled by [`dial`], so that
+//! Knows no migration. Every connection of this process, ordinary or for replication, is dialled by [`dial()`], so that
 //! both have the same rules for TLS and the same errors. No error and no log line here has a password, and none has
 //! PostgreSQL's DETAIL or CONTEXT, which can quote rows.
 

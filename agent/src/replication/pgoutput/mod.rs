@@ -2,7 +2,7 @@
 //! (PostgreSQL manual, "Logical Replication Message Formats").
 //!
 //! Pure: bytes in, [`Message`] out; no connection, no clock, no catalog. Values are slices of the received buffer.
-//! [`decode`] never panics, whatever the bytes, and allocates no more than the message's own length allows.
+//! [`decode()`] never panics, whatever the bytes, and allocates no more than the message's own length allows.
 
 mod decode;
 mod message;
