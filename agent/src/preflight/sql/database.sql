@@ -1,0 +1,12 @@
+-- The database that we are in. to_jsonb reads the columns that not every version has.
+select d.datname as name, pg_database_size(d.oid) as bytes, pg_encoding_to_char(d.encoding) as encoding,
+       d.datcollate as collate, d.datctype as ctype, coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') as provider,
+       coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') as icu_locale,
+       pg_get_userbyid(d.datdba) as owner,
+       (select count(*)
+        from pg_class c
+        join pg_namespace n on n.oid = c.relnamespace
+        where c.relkind = 'r' and c.relpersistence <> 't'
+          and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')) as tables
+from pg_database d
+where d.datname = current_database()

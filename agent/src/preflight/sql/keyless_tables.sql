@@ -1,0 +1,34 @@
+-- Tables whose updates and deletes the change stream can't carry, each with what could be its replica identity
+-- (PostgreSQL manual, ALTER TABLE, REPLICA IDENTITY): a primary key, or a unique index over columns that are not null.
+with keyless as (
+    select c.oid, n.nspname, c.relname
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind = 'r' and c.relpersistence = 'p' and c.relreplident <> 'f'
+      and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+      and not exists (
+          select from pg_index i
+          where i.indrelid = c.oid and i.indisvalid and i.indimmediate
+            and (c.relreplident = 'd' and i.indisprimary or c.relreplident = 'i' and i.indisreplident)
+      )
+      and not exists (
+          select from pg_depend d
+          where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+      )
+),
+candidates as (
+    select i.indrelid, i.indisprimary, x.relname, i.indnatts
+    from keyless k
+    join pg_index i on i.indrelid = k.oid
+    join pg_class x on x.oid = i.indexrelid
+    where i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null and i.indexprs is null
+      and not exists (
+          select from pg_attribute a
+          where a.attrelid = i.indrelid and a.attnum = any (i.indkey) and not a.attnotnull
+      )
+)
+select k.nspname as schema, k.relname as name,
+       exists (select from candidates c where c.indrelid = k.oid and c.indisprimary) as primary_key,
+       (select c.relname from candidates c where c.indrelid = k.oid order by c.indnatts, c.relname limit 1) as index
+from keyless k
+order by 1, 2

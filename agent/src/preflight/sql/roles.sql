@@ -1,0 +1,44 @@
+-- Roles without which this database can't be made elsewhere as it is: owners, grantees, roles of policies.
+-- pg_shdepend knows them all but the role that initdb made (OID 10), which is looked for by itself. Left out: what an
+-- extension makes again by itself, temporary tables, and grants on the database.
+with here as (
+    select oid, datdba from pg_database where datname = current_database()
+),
+used as (
+    select s.refobjid as role, s.deptype = 'o' as owns
+    from pg_shdepend s, here
+    where s.refclassid = 'pg_authid'::regclass and s.deptype in ('o', 'a', 'r')
+      and (s.dbid = here.oid and s.classid <> 'pg_extension'::regclass
+           or s.dbid = 0 and s.classid = 'pg_database'::regclass and s.objid = here.oid and s.deptype = 'o')
+      and not (s.deptype = 'o' and exists (
+          select from pg_depend d where d.classid = s.classid and d.objid = s.objid and d.deptype = 'e'
+      ))
+      and not (s.classid = 'pg_class'::regclass and exists (
+          select from pg_class c where c.oid = s.objid and c.relpersistence = 't'
+      ))
+),
+owned_by_first(classid, objid, namespace) as (
+    select 'pg_class'::regclass, oid, relnamespace from pg_class where relowner = 10 and relpersistence <> 't'
+    union all
+    select 'pg_proc'::regclass, oid, pronamespace from pg_proc where proowner = 10
+    union all
+    select 'pg_type'::regclass, oid, typnamespace from pg_type where typowner = 10
+    union all
+    -- public is made with every database.
+    select 'pg_namespace'::regclass, oid, oid from pg_namespace where nspowner = 10 and nspname <> 'public'
+),
+first_owns as (
+    select exists (select from here where datdba = 10) or exists (
+        select from owned_by_first o
+        join pg_namespace n on n.oid = o.namespace
+        where n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+          and not exists (
+              select from pg_depend d where d.classid = o.classid and d.objid = o.objid and d.deptype = 'e'
+          )
+    ) as owns
+)
+select r.rolname as name, bool_or(u.owns) as owns, bool_or(r.rolcanlogin) as login
+from (select role, owns from used union all select 10, true from first_owns where owns) u
+join pg_roles r on r.oid = u.role
+group by r.rolname
+order by r.rolname

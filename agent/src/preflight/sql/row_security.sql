@@ -1,0 +1,11 @@
+-- Tables whose row security counts for our role: the server itself knows of owners, members, FORCE and BYPASSRLS.
+select n.nspname || '.' || c.relname as name
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'r' and c.relpersistence <> 't' and c.relrowsecurity and row_security_active(c.oid)
+  and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+  and not exists (
+      select from pg_depend d
+      where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+  )
+order by 1

@@ -1,0 +1,57 @@
+//! The checks there are, in the order in which they are told.
+use super::{check::Check, primary, source, target};
+
+/// All checks of both sides. Connecting is one too; it comes before any other (`session`).
+pub(super) const CHECKS: &[Check] = &[
+    // The source's server.
+    source::version::CHECK,
+    primary::OF_SOURCE,
+    source::pg_dump::CHECK,
+    source::server_parameters::CHECK,
+    source::replication_privilege::CHECK,
+    source::prepared_transactions::ELSEWHERE,
+    source::long_transactions::ELSEWHERE,
+    // Each of its databases.
+    source::database_exists::CHECK,
+    source::read_privilege::CHECK,
+    source::row_security::CHECK,
+    source::large_objects::CHECK,
+    source::publication_privilege::CHECK,
+    source::replica_identity::CHECK,
+    source::unlogged_tables::CHECK,
+    source::prepared_transactions::HERE,
+    source::long_transactions::HERE,
+    source::reserved_names::CHECK,
+    // The target's server.
+    target::version::CHECK,
+    primary::OF_TARGET,
+    target::same_server::CHECK,
+    target::create_database::CHECK,
+    target::roles::CHECK,
+    target::foreign_keys::CHECK,
+    // Each database that is to be there.
+    target::overwrite::CHECK,
+    target::extensions::CHECK,
+    target::locale::CHECK,
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::preflight::check::{Level, Run};
+
+    #[test]
+    fn no_check_is_listed_twice_and_none_asks_where_there_is_no_session() {
+        let mut seen = HashSet::new();
+        for check in CHECKS {
+            let side = matches!(check.run, Run::Source(_));
+            let level = format!("{:?}", check.level);
+            assert!(seen.insert((check.type_name, side, level)), "{} twice", check.type_name);
+            assert!(check.type_name.ends_with("Validation"), "{}", check.type_name);
+            // A target's database is not there yet.
+            assert!(side || check.level != Level::InDatabase, "{}", check.type_name);
+        }
+    }
+}
