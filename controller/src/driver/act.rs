@@ -88,6 +88,7 @@ impl Driver {
         if record.migration.is_over() {
             self.forget_over();
         }
+        self.look_at_lag(live);
         Ok(record)
     }
 

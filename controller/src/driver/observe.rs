@@ -2,7 +2,7 @@
 use whimbrel_proto::{agent::v1 as link, v1};
 
 use super::{Driver, Live, Observation, live::DatabaseProgress};
-use crate::migration::{Database, DatabasePhase, Event, Mode, Side};
+use crate::migration::{Database, DatabasePhase, Event, Side};
 
 /// A stream that is closer than this, and closer than [`LATENCY_SMALL`], is caught up: half a second's work for any
 /// target, and less than what a busy source writes between two reports.
@@ -28,17 +28,27 @@ impl Driver {
         let name = told.database.clone();
         let further = remember(&live, database, told);
         live.touch();
-        if database.hold.is_some() || migration.spec.mode != Mode::Online && !further {
-            return;
+        if further && database.hold.is_none() {
+            let epoch = database.epoch;
+            self.tell(&migration.uid, Event::Progressed { database: name, epoch });
         }
-        let epoch = database.epoch;
-        let uid = &migration.uid;
-        if further && database.tries > 0 {
-            self.tell(uid, Event::Progressed { database: name.clone(), epoch });
-        }
-        let streaming = matches!(database.phase(), DatabasePhase::Streaming);
-        if streaming && live.progress().get(&name).is_some_and(|seen| is_close(&seen.progress)) {
-            self.tell(uid, Event::LagSmall { database: name, epoch });
+        self.look_at_lag(&live);
+    }
+
+    /// Tells each migration's databases that stream, and are close behind by what was observed last. After a progress
+    /// message, and after a step: an idle source's last progress can be older than the step that began the stream.
+    pub(super) fn look_at_lag(&self, live: &Live) {
+        let record = live.record();
+        for database in &record.migration.databases {
+            let streaming = matches!(database.phase(), DatabasePhase::Streaming);
+            if !streaming || database.hold.is_some() {
+                continue;
+            }
+            let (name, epoch) = (&database.name, database.epoch);
+            let seen = live.progress().get(name).map(|seen| (seen.epoch, seen.progress));
+            if seen.is_some_and(|(of, progress)| of == epoch && is_close(&progress)) {
+                self.tell(&record.migration.uid, Event::LagSmall { database: name.clone(), epoch });
+            }
         }
     }
 

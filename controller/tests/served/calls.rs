@@ -1,0 +1,189 @@
+//! Calls that must be refused, calls that are repeated, and what is told to whom.
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+use whimbrel_proto::v1;
+
+use crate::{
+    agent::join,
+    host::{Clients, Host, MIGRATION, order},
+};
+
+fn reason(status: &Status) -> String {
+    let details = status.get_error_details();
+    let info = details.error_info().expect("every error has an ErrorInfo");
+    assert_eq!(info.domain, "whimbrel");
+    info.reason.clone()
+}
+
+#[track_caller]
+fn assert_refused<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code, why: &str) -> Status {
+    let status = answer.expect_err("must be refused");
+    assert_eq!((status.code(), reason(&status).as_str()), (code, why), "{status:?}");
+    status
+}
+
+async fn set_up() -> (Host, Clients) {
+    let host = Host::new();
+    let mut clients = host.clients().await;
+    let token = clients.token().await;
+    join(&host, &token, "worker").await.unwrap();
+    clients.target().await;
+    (host, clients)
+}
+
+#[tokio::test]
+async fn join_tokens_are_good_once() {
+    let host = Host::new();
+    let mut clients = host.clients().await;
+    let token = clients.token().await;
+    join(&host, &token, "first").await.unwrap();
+    let used = join(&host, &token, "second").await.map(drop);
+    assert_refused(used, Code::Unauthenticated, "JoinTokenUsed");
+    let other = clients.token().await;
+    let taken = join(&host, &other, "first").await.map(drop);
+    assert_refused(taken, Code::AlreadyExists, "AgentNameTaken");
+    let bad = join(&host, &other, "a_b").await.map(drop);
+    assert_refused(bad, Code::InvalidArgument, "InvalidName");
+    join(&host, &other, "second").await.unwrap();
+}
+
+#[tokio::test]
+async fn orders_are_checked() {
+    let (_host, mut clients) = set_up().await;
+    let mut create = async |change: &dyn Fn(&mut v1::CreateMigrationRequest)| {
+        let mut request = order("m");
+        change(&mut request);
+        clients.migrations.create_migration(request).await
+    };
+    let bad = create(&|r| r.migration_id = "a_b".to_owned()).await;
+    assert_refused(bad, Code::InvalidArgument, "InvalidName");
+    let none = create(&|r| r.spec.as_mut().unwrap().databases.clear()).await;
+    let status = assert_refused(none, Code::InvalidArgument, "InvalidArgument");
+    let details = status.get_error_details();
+    assert_eq!(details.bad_request().unwrap().field_violations[0].field, "spec.databases");
+    let host = create(&|r| r.spec.as_mut().unwrap().source = None).await;
+    assert_refused(host, Code::InvalidArgument, "InvalidArgument");
+    let target = create(&|r| r.parent = "targets/x".to_owned()).await;
+    assert_refused(target, Code::NotFound, "TargetNotFound");
+    let agent = create(&|r| r.spec.as_mut().unwrap().agent = "agents/x".to_owned()).await;
+    assert_refused(agent, Code::NotFound, "AgentNotFound");
+    create(&|r| r.validate_only = true).await.unwrap();
+    create(&|_| {}).await.unwrap();
+    let taken = create(&|_| {}).await;
+    assert_refused(taken, Code::AlreadyExists, "MigrationNameTaken");
+    let busy = create(&|r| r.migration_id = "other".to_owned()).await;
+    let status = assert_refused(busy, Code::FailedPrecondition, "DatabaseBusy");
+    assert!(status.message().contains(MIGRATION));
+}
+
+#[tokio::test]
+async fn acts_tell_the_state_and_what_is_allowed() {
+    let (_host, mut clients) = set_up().await;
+    let cutover =
+        || v1::CutoverMigrationRequest { name: MIGRATION.to_owned(), ..Default::default() };
+    let nobody = clients.migrations.cutover_migration(cutover()).await;
+    assert_refused(nobody, Code::NotFound, "MigrationNotFound");
+    clients.migrations.create_migration(order("m")).await.unwrap();
+    let early = clients.migrations.cutover_migration(cutover()).await;
+    let status = assert_refused(early, Code::FailedPrecondition, "NothingWaitsForCutover");
+    let details = status.get_error_details();
+    let metadata = &details.error_info().unwrap().metadata;
+    assert_eq!(metadata["state"], "InProgress/PerformingPreRequisiteSteps");
+    assert_eq!(metadata["allowed"], "cancel");
+    let stale = v1::CancelMigrationRequest {
+        name: MIGRATION.to_owned(),
+        etag: "v99".to_owned(),
+        ..Default::default()
+    };
+    let stale = clients.migrations.cancel_migration(stale).await;
+    assert_refused(stale, Code::Aborted, "EtagMismatch");
+    let delete = || v1::DeleteMigrationRequest { name: MIGRATION.to_owned(), ..Default::default() };
+    let early = clients.migrations.delete_migration(delete()).await;
+    assert_refused(early, Code::FailedPrecondition, "MigrationNotOver");
+    let target = v1::DeleteTargetRequest { name: "targets/t".to_owned(), ..Default::default() };
+    let busy = clients.targets.delete_target(target).await;
+    assert_refused(busy, Code::FailedPrecondition, "TargetBusy");
+    let cancel = v1::CancelMigrationRequest { name: MIGRATION.to_owned(), ..Default::default() };
+    let answer = clients.migrations.cancel_migration(cancel.clone()).await.unwrap().into_inner();
+    assert_eq!(answer.status.unwrap().state(), v1::migration_status::State::Canceled);
+    let over = clients.migrations.cancel_migration(cancel).await;
+    assert_refused(over, Code::FailedPrecondition, "MigrationIsOver");
+    clients.migrations.delete_migration(delete()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_id_makes_a_call_happen_once() {
+    let (mut host, mut clients) = set_up().await;
+    let id = uuid::Uuid::new_v4().to_string();
+    let request = v1::CreateMigrationRequest { request_id: id.clone(), ..order("m") };
+    let first = clients.migrations.create_migration(request.clone()).await.unwrap().into_inner();
+    host.kill();
+    host.restart();
+    let mut clients = host.clients().await;
+    let second = clients.migrations.create_migration(request).await.unwrap().into_inner();
+    assert_eq!(first.uid, second.uid);
+    let other = v1::CreateMigrationRequest { request_id: id, ..order("n") };
+    let other = clients.migrations.create_migration(other).await;
+    assert_refused(other, Code::InvalidArgument, "RequestIdReused");
+    let id = uuid::Uuid::new_v4().to_string();
+    let token = v1::CreateJoinTokenRequest { request_id: id, ..Default::default() };
+    let first = clients.agents.create_join_token(token.clone()).await.unwrap().into_inner();
+    let second = clients.agents.create_join_token(token).await.unwrap().into_inner();
+    assert_eq!(first.token, second.token, "told again, though it is kept nowhere");
+}
+
+#[tokio::test]
+async fn no_answer_carries_a_ciphertext() {
+    let (_host, mut clients) = set_up().await;
+    let copy = v1::SealedCopy {
+        agent: "agents/worker".to_owned(),
+        sealing_key: vec![7; 32],
+        ciphertext: b"sealed".to_vec(),
+    };
+    let kind = v1::secret::Kind::Sealed(v1::SealedSecret { copies: vec![copy] });
+    let mut request = order("m");
+    let source = request.spec.as_mut().unwrap().source.as_mut().unwrap();
+    source.password = Some(v1::Secret { kind: Some(kind) });
+    let answer = clients.migrations.create_migration(request).await.unwrap().into_inner();
+    let password = answer.spec.unwrap().source.unwrap().password.unwrap();
+    let Some(v1::secret::Kind::Sealed(sealed)) = password.kind else { panic!("{password:?}") };
+    assert!(sealed.copies.iter().all(|copy| copy.ciphertext.is_empty()));
+}
+
+#[tokio::test]
+async fn pages_follow_one_another() {
+    let (_host, mut clients) = set_up().await;
+    for (name, database) in [("m1", "a"), ("m2", "b"), ("m3", "c")] {
+        let mut request = order(name);
+        request.spec.as_mut().unwrap().databases = vec![database.to_owned()];
+        clients.migrations.create_migration(request).await.unwrap();
+    }
+    let mut names = Vec::new();
+    let mut request = v1::ListMigrationsRequest {
+        parent: "targets/-".to_owned(),
+        page_size: 2,
+        ..Default::default()
+    };
+    loop {
+        let page = clients.migrations.list_migrations(request.clone()).await.unwrap().into_inner();
+        names.extend(page.migrations.into_iter().map(|m| m.name));
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            break;
+        }
+        let other = v1::ListMigrationsRequest { parent: "targets/t".to_owned(), ..request.clone() };
+        let other = clients.migrations.list_migrations(other).await;
+        assert_refused(other, Code::InvalidArgument, "InvalidArgument");
+    }
+    let expected = ["m3", "m2", "m1"].map(|m| format!("targets/t/migrations/{m}"));
+    assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn one_controller_a_data_directory() {
+    let (host, _clients) = set_up().await;
+    let second = host.second();
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(said.contains("in use by another controller"), "{said}");
+}

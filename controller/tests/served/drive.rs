@@ -1,0 +1,139 @@
+//! A whole migration, with the controller killed in the middle.
+use whimbrel_proto::{agent::v1 as link, v1};
+
+use crate::{
+    agent::{Agent, join},
+    host::{Clients, Host, MIGRATION, order},
+};
+
+type SubState = v1::migration_status::SubState;
+
+/// Dials again whenever the session ends, until the scene is over.
+async fn serve(agent: Agent, host: &Host) {
+    loop {
+        drop(agent.session(host).await);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// Everything that is remembered; progress is not.
+fn remembered(mut migration: v1::Migration) -> v1::Migration {
+    for database in &mut migration.status.as_mut().unwrap().databases {
+        database.progress = None;
+        database.operation = String::new();
+    }
+    migration
+}
+
+fn assert_without_gaps(events: &[v1::MigrationEvent]) {
+    let numbers: Vec<_> = events.iter().map(|e| e.sequence).collect();
+    let first = numbers.first().copied().unwrap_or(1);
+    let expected: Vec<_> = (first..first + numbers.len() as u64).collect();
+    assert_eq!(numbers, expected);
+}
+
+async fn set_up(host: &Host) -> (Agent, Clients) {
+    let mut clients = host.clients().await;
+    let token = clients.token().await;
+    let agent = Agent::new(join(host, &token, "worker").await.unwrap());
+    clients.target().await;
+    (agent, clients)
+}
+
+// Several threads: the clients must hear the goodbye while the test waits for the process.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_survives_kills_to_its_end() {
+    let mut host = Host::new();
+    let (agent, mut clients) = set_up(&host).await;
+    clients.migrations.create_migration(order("m")).await.unwrap();
+    let resume_token = tokio::select! {
+        () = serve(agent.clone(), &host) => unreachable!("serves for ever"),
+        (_, resume) = clients.watch_until(SubState::WaitingForCutoverTrigger, String::new()) => resume,
+    };
+    let before = clients.get().await;
+    let status = &before.status.as_ref().unwrap().databases[0];
+    assert_eq!(status.progress.as_ref().unwrap().copied_rows, 3);
+
+    host.kill();
+    host.restart();
+    let mut clients = host.clients().await;
+    assert_eq!(remembered(clients.get().await), remembered(before));
+
+    // Killed again, in the middle of the cutover.
+    agent.hold_at(link::Step::Drain).await;
+    let cutover = v1::CutoverMigrationRequest { name: MIGRATION.to_owned(), ..Default::default() };
+    clients.migrations.cutover_migration(cutover).await.unwrap();
+    tokio::select! {
+        () = serve(agent.clone(), &host) => unreachable!("serves for ever"),
+        () = agent.until_held() => {}
+    }
+    let before = clients.get().await;
+    host.kill();
+    host.restart();
+    let mut clients = host.clients().await;
+    assert_eq!(remembered(clients.get().await), remembered(before));
+    agent.let_go().await;
+    let (events, _) = tokio::select! {
+        () = serve(agent.clone(), &host) => unreachable!("serves for ever"),
+        done = clients.watch_until(SubState::Completed, resume_token) => done,
+    };
+    assert_without_gaps(&events);
+    let all = clients.events().await;
+    assert_eq!(all[0].sequence, 1);
+    assert_without_gaps(&all);
+    assert_eq!(all.last().unwrap().r#type, "MigrationSucceeded");
+    assert!(all.ends_with(&events), "what was watched is what is listed");
+    let steps = &clients.get().await.status.unwrap().databases[0].cutover.clone().unwrap().steps;
+    assert_eq!(steps.iter().map(|s| s.number).collect::<Vec<_>>(), Vec::from_iter(1..=10));
+    assert_eq!(host.terminate(), Some(0));
+}
+
+#[tokio::test]
+async fn a_cancel_cleans_the_source_when_its_agent_is_back() {
+    let host = Host::new();
+    let (agent, mut clients) = set_up(&host).await;
+    clients.migrations.create_migration(order("m")).await.unwrap();
+    tokio::select! {
+        () = serve(agent.clone(), &host) => unreachable!("serves for ever"),
+        _ = clients.watch_until(SubState::WaitingForCutoverTrigger, String::new()) => {}
+    }
+    let cancel = v1::CancelMigrationRequest { name: MIGRATION.to_owned(), ..Default::default() };
+    let answer = clients.migrations.cancel_migration(cancel).await.unwrap().into_inner();
+    assert_eq!(answer.status.unwrap().state(), v1::migration_status::State::CleaningUp);
+    // Another life of the agent: it knows nothing of what was before.
+    let reborn = agent.reborn();
+    tokio::select! {
+        () = serve(reborn, &host) => unreachable!("serves for ever"),
+        () = async {
+            while clients.get().await.status.unwrap().state()
+                != v1::migration_status::State::Canceled
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        } => {}
+    }
+    // The life before it must go.
+    let ended = agent.session(&host).await.unwrap_err();
+    assert!(ended.message().contains("newer process"), "{ended}");
+}
+
+#[tokio::test]
+async fn a_revoked_agent_is_cut_off() {
+    let host = Host::new();
+    let (agent, mut clients) = set_up(&host).await;
+    let name = "agents/worker".to_owned();
+    let (ended, revoked) = tokio::join!(agent.session(&host), async {
+        let get = v1::GetAgentRequest { name: name.clone() };
+        while clients.agents.get_agent(get.clone()).await.unwrap().into_inner().state()
+            != v1::agent::State::Connected
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let revoke = v1::RevokeAgentRequest { name: name.clone(), ..Default::default() };
+        clients.agents.revoke_agent(revoke).await.unwrap().into_inner()
+    });
+    assert_eq!(revoked.state(), v1::agent::State::Revoked);
+    assert!(ended.unwrap_err().message().contains("revoked"));
+    let again = agent.session(&host).await.unwrap_err();
+    assert_eq!(again.code(), tonic::Code::PermissionDenied);
+}

@@ -1,0 +1,230 @@
+//! A controller process of its own, and operators' clients.
+use std::{
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use tonic::{
+    Request, Status,
+    metadata::MetadataValue,
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+};
+use whimbrel_proto::{
+    CONTROLLER_TLS_NAME,
+    v1::{
+        self, agent_service_client::AgentServiceClient,
+        migration_service_client::MigrationServiceClient,
+        target_service_client::TargetServiceClient,
+    },
+};
+
+pub(crate) struct Host {
+    _dir: tempfile::TempDir,
+    data: PathBuf,
+    child: Option<Child>,
+    pub(crate) address: String,
+    pub(crate) ca: String,
+    token: String,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn start(data: &Path, listen: &str) -> (Child, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_whimbrel-controller"))
+        .args(["serve", "--listen", listen, "--data-dir"])
+        .arg(data)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("ready ").expect("the ready line").to_owned();
+    (child, address)
+}
+
+impl Host {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let (child, address) = start(&data, "127.0.0.1:0");
+        let yaml = std::fs::read_to_string(data.join("admin.yaml")).unwrap();
+        let context: serde_json::Value = serde_yaml_ng::from_str(&yaml).unwrap();
+        let text = |key: &str| context[key].as_str().unwrap().to_owned();
+        assert_eq!(text("address"), address);
+        let (ca, token) = (text("ca"), text("token"));
+        Self { _dir: dir, data, child: Some(child), address, ca, token }
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// On the same port and the same data.
+    pub(crate) fn restart(&mut self) {
+        let (child, address) = start(&self.data, &self.address);
+        assert_eq!(address, self.address);
+        self.child = Some(child);
+    }
+
+    /// Another one on the same data directory.
+    pub(crate) fn second(&self) -> std::process::Output {
+        Command::new(env!("CARGO_BIN_EXE_whimbrel-controller"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(&self.data)
+            .output()
+            .unwrap()
+    }
+
+    /// SIGTERM; gives the exit status.
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
+        let mut child = self.child.take().unwrap();
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        child.wait().unwrap().code()
+    }
+
+    pub(crate) async fn channel(&self, identity: Option<Identity>) -> Channel {
+        let mut tls = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(&self.ca))
+            .domain_name(CONTROLLER_TLS_NAME);
+        if let Some(identity) = identity {
+            tls = tls.identity(identity);
+        }
+        let endpoint = Endpoint::from_shared(format!("https://{}", self.address)).unwrap();
+        endpoint.tls_config(tls).unwrap().connect().await.unwrap()
+    }
+
+    pub(crate) async fn clients(&self) -> Clients {
+        let channel = self.channel(None).await;
+        let bearer = Bearer(format!("Bearer {}", self.token));
+        Clients {
+            agents: AgentServiceClient::with_interceptor(channel.clone(), bearer.clone()),
+            targets: TargetServiceClient::with_interceptor(channel.clone(), bearer.clone()),
+            migrations: MigrationServiceClient::with_interceptor(channel, bearer),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Bearer(String);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let value = MetadataValue::try_from(&self.0).unwrap();
+        request.metadata_mut().insert("authorization", value);
+        Ok(request)
+    }
+}
+
+type Authorized = InterceptedService<Channel, Bearer>;
+
+pub(crate) struct Clients {
+    pub(crate) agents: AgentServiceClient<Authorized>,
+    pub(crate) targets: TargetServiceClient<Authorized>,
+    pub(crate) migrations: MigrationServiceClient<Authorized>,
+}
+
+pub(crate) const MIGRATION: &str = "targets/t/migrations/m";
+
+pub(crate) fn endpoint() -> v1::Endpoint {
+    let kind = Some(v1::secret::Kind::Env("PASSWORD".to_owned()));
+    v1::Endpoint {
+        host: "db".to_owned(),
+        user: "u".to_owned(),
+        password: Some(v1::Secret { kind }),
+        ..Default::default()
+    }
+}
+
+pub(crate) fn order(name: &str) -> v1::CreateMigrationRequest {
+    let spec = v1::MigrationSpec {
+        mode: v1::MigrationMode::Online.into(),
+        source: Some(endpoint()),
+        databases: vec!["sales".to_owned()],
+        ..Default::default()
+    };
+    v1::CreateMigrationRequest {
+        parent: "targets/t".to_owned(),
+        migration_id: name.to_owned(),
+        spec: Some(spec),
+        ..Default::default()
+    }
+}
+
+impl Clients {
+    pub(crate) async fn token(&mut self) -> String {
+        let answer = self.agents.create_join_token(v1::CreateJoinTokenRequest::default()).await;
+        answer.unwrap().into_inner().token
+    }
+
+    pub(crate) async fn target(&mut self) {
+        let target = v1::Target {
+            endpoint: Some(endpoint()),
+            agent: "agents/worker".to_owned(),
+            ..Default::default()
+        };
+        let request = v1::CreateTargetRequest {
+            target_id: "t".to_owned(),
+            target: Some(target),
+            ..Default::default()
+        };
+        self.targets.create_target(request).await.unwrap();
+    }
+
+    pub(crate) async fn get(&mut self) -> v1::Migration {
+        let request = v1::GetMigrationRequest { name: MIGRATION.to_owned() };
+        self.migrations.get_migration(request).await.unwrap().into_inner()
+    }
+
+    pub(crate) async fn events(&mut self) -> Vec<v1::MigrationEvent> {
+        let mut events = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = v1::ListMigrationEventsRequest {
+                parent: MIGRATION.to_owned(),
+                page_size: 3,
+                page_token,
+            };
+            let page = self.migrations.list_migration_events(request).await.unwrap().into_inner();
+            events.extend(page.events);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return events;
+            }
+        }
+    }
+
+    /// Watches until the substate is there; gives the events that came meanwhile.
+    pub(crate) async fn watch_until(
+        &mut self,
+        wanted: v1::migration_status::SubState,
+        resume_token: String,
+    ) -> (Vec<v1::MigrationEvent>, String) {
+        let request =
+            v1::WatchMigrationRequest { name: MIGRATION.to_owned(), resume_token, tables: true };
+        let watch = async {
+            let mut messages = self.migrations.watch_migration(request).await.unwrap().into_inner();
+            let mut events = Vec::new();
+            while let Some(message) = messages.message().await.unwrap() {
+                events.extend(message.events);
+                let status = message.migration.unwrap().status.unwrap();
+                if status.sub_state() == wanted {
+                    return (events, message.resume_token);
+                }
+            }
+            panic!("the watch ended before {wanted:?}")
+        };
+        // Generous: a slow machine is not a defect.
+        tokio::time::timeout(std::time::Duration::from_secs(60), watch).await.expect("in time")
+    }
+}
