@@ -172,7 +172,7 @@ impl World {
         assert!(after.is_over() || !self.migration.is_over(), "an end is an end");
         assert_eq!(after.is_over(), after.ended_at.is_some());
         // Total: none of them panics, and an end has only `delete`.
-        let _ = state(after);
+        assert!(!state(after).1.name().is_empty());
         assert_eq!(allowed(after) == ["delete"], after.is_over());
         for (before, after_db) in self.migration.databases.iter().zip(&after.databases) {
             assert!(!operation(after, after_db).is_empty());
