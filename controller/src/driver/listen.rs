@@ -5,7 +5,7 @@ use whimbrel_proto::agent::v1 as link;
 use super::Driver;
 use crate::{
     fleet::Listener,
-    migration::{Event, Side},
+    migration::{CommandKind, Event, Side},
     store::{OutboxEntry, StoreError},
     translate::link_report,
 };
@@ -55,8 +55,10 @@ impl Listener for Driver {
     }
 
     async fn refused(&self, entry: OutboxEntry, refusal: String) -> Result<(), StoreError> {
-        // An epoch or a term that is over: what replaces it is on its way already.
-        if refusal.starts_with("Stale") {
+        // An epoch or a term that is over: what replaces it is on its way already. A task that is not there to hear of an
+        // attempt's end learns it when it is started.
+        let back = matches!(entry.command.kind, CommandKind::CutoverBack { .. });
+        if refusal.starts_with("Stale") || back {
             return Ok(());
         }
         let Some(live) = self.live(&entry.migration_uid) else { return Ok(()) };

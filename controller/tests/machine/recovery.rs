@@ -112,6 +112,28 @@ fn a_switch_whose_outcome_is_not_known_is_asked_for_again() {
 }
 
 #[test]
+fn a_step_whose_task_has_ended_is_done_after_a_restart() {
+    let refused = |refusal: &str| Event::CommandRefused {
+        agent: TARGET.to_owned(),
+        database: "a".to_owned(),
+        epoch: 1,
+        refusal: refusal.to_owned(),
+    };
+    let mut world = World::ready(&["a"]);
+    world.cut_over();
+    world.happen(&refused("NotRunning"));
+    assert!(world.db(0).hold.is_none() && world.db(0).retry_at.is_some());
+    world.task(0, Task::Receive, ReportKind::TaskFailed(failure(Policy::Retry)));
+    assert_eq!(world.db(0).tries, 1, "the task's own word comes after it");
+    world.wait(61);
+    assert_eq!(world.kinds().len(), 3);
+
+    let mut old = World::ready(&["a"]);
+    old.happen(&refused("Unknown"));
+    assert_eq!(old.db(0).hold.as_ref().unwrap().code, "CommandRefused");
+}
+
+#[test]
 fn cleaning_is_tried_until_it_is_done() {
     let mut world = World::ready(&["a"]);
     world.happen(&Event::Cancel { databases: vec![] });

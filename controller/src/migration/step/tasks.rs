@@ -133,7 +133,8 @@ impl Work {
         }
     }
 
-    /// An agent does not know what it was told: too old, or a defect. A person must look.
+    /// An agent will not do what it was told: its task has just ended (then it is started again), or it does not know
+    /// the command (then a person must look).
     pub(super) fn command_refused(
         &mut self,
         agent: &str,
@@ -141,13 +142,8 @@ impl Work {
         epoch: u64,
         refusal: &str,
     ) {
-        let failure = Failure {
-            policy: Policy::Hold,
-            code: "CommandRefused".to_owned(),
-            message: format!("agents/{agent} refused a command: {refusal}"),
-            remedy: "Bring the agent to the controller's version, then `whimbrel migration retry`."
-                .to_owned(),
-        };
+        let ended = refusal == NOT_RUNNING;
+        let failure = refused(agent, refusal, ended);
         if database.is_empty() {
             if self.migration.phase().check().is_some() && epoch == self.migration.check_epoch {
                 self.migration.hold = Some(Hold::of_failure(&failure, self.now));
@@ -156,8 +152,13 @@ impl Work {
             return;
         }
         let Some((index, found)) = self.migration.database(database) else { return };
-        if found.epoch == epoch && found.phase().has_tasks() && found.hold.is_none() {
+        if found.epoch != epoch || !found.phase().has_tasks() || found.hold.is_some() {
+            self.ignore("a refusal that is no longer of interest");
+        } else if !ended {
             self.hold(index, &failure);
+        } else if found.retry_at.is_none() {
+            self.note_failure(database, "TaskRetried", &failure);
+            self.retry_or_hold(index, &failure);
         }
     }
 
@@ -175,5 +176,24 @@ impl Work {
     /// Whether a hold of this kind stands on the database.
     pub(super) fn is_held(&self, index: usize, kind: HoldKind) -> bool {
         self.migration.databases[index].hold.as_ref().is_some_and(|h| h.kind == kind)
+    }
+}
+
+/// What an agent says of a step whose task has ended. Why it ended is reported too, sooner or later.
+const NOT_RUNNING: &str = "NotRunning";
+
+fn refused(agent: &str, refusal: &str, ended: bool) -> Failure {
+    let (policy, code, remedy) = if ended {
+        (Policy::Retry, "TaskNotRunning", "")
+    } else {
+        let remedy =
+            "Bring the agent to the controller's version, then `whimbrel migration retry`.";
+        (Policy::Hold, "CommandRefused", remedy)
+    };
+    Failure {
+        policy,
+        code: code.to_owned(),
+        message: format!("agents/{agent} refused a command: {refusal}"),
+        remedy: remedy.to_owned(),
     }
 }
