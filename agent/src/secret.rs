@@ -240,7 +240,12 @@ fn from_file(path: &Path) -> Result<Password, SecretError> {
 }
 
 fn from_pgpass(at: &Endpoint, database: &str) -> Result<Password, SecretError> {
-    let wanted = pgpass::Wanted { host: &at.host, port: at.port, database, user: &at.user };
+    // As libpq: the folders that servers are built to have their sockets in stand for this machine.
+    let host = match at.host.as_str() {
+        "/tmp" | "/var/run/postgresql" | "/run/postgresql" => "localhost",
+        other => other,
+    };
+    let wanted = pgpass::Wanted { host, port: at.port, database, user: &at.user };
     pgpass::look_up(wanted)?.ok_or_else(|| SecretError::NoPgpassLine {
         address: at.address(),
         database: database.to_owned(),

@@ -114,18 +114,8 @@ async fn negotiate(
     let answer = ask_for_tls(&mut socket)
         .await
         .map_err(|error| ConnectError::from_io(endpoint, database, &error))?;
-    match answer {
-        b'S' => {}
-        b'N' if endpoint.ssl_mode == SslMode::Prefer => return Ok(plain(socket)),
-        b'N' => {
-            let cause = "the server has no TLS";
-            let problem = ConnectProblem::TlsNotSupported;
-            return Err(ConnectError::new(problem, endpoint, database, cause));
-        }
-        other => {
-            let cause = format!("answered a request for TLS with {other:#04x}");
-            return Err(ConnectError::new(ConnectProblem::NotPostgres, endpoint, database, cause));
-        }
+    if !has_tls(endpoint, database, answer)? {
+        return Ok(plain(socket));
     }
     let failed =
         |cause: String| ConnectError::new(ConnectProblem::TlsFailed, endpoint, database, cause);
@@ -137,6 +127,25 @@ async fn negotiate(
         .map_err(|error| failed(tls::explain(&error)))?;
     let channel_binding = tls::channel_binding(socket.get_ref().1);
     Ok(Wire { socket: Box::new(socket), tls: true, channel_binding })
+}
+
+/// What the server's byte says: TLS, none where none will do, or an error.
+fn has_tls(endpoint: &Endpoint, database: &str, answer: u8) -> Result<bool, ConnectError> {
+    let (problem, cause) = match answer {
+        b'S' => return Ok(true),
+        b'N' if endpoint.ssl_mode == SslMode::Prefer => return Ok(false),
+        b'N' => (ConnectProblem::TlsNotSupported, "the server has no TLS".to_owned()),
+        // An ErrorResponse, of a server that could not fork. It is not read: it could come from anybody between.
+        b'E' => {
+            let cause = "the server could not take the connection".to_owned();
+            (ConnectProblem::ConnectionFailed, cause)
+        }
+        other => {
+            let cause = format!("answered a request for TLS with {other:#04x}");
+            (ConnectProblem::NotPostgres, cause)
+        }
+    };
+    Err(ConnectError::new(problem, endpoint, database, cause))
 }
 
 /// Exactly one byte is read in plain text: more could have been slipped in by somebody between (CVE-2021-23222).

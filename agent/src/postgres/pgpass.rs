@@ -34,7 +34,7 @@ pub enum PgpassError {
 /// What a line is matched with.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    /// As in the endpoint; a folder of Unix sockets stands as `localhost` when it is the default one.
+    /// A host's name or address, or a folder of Unix sockets; `localhost` for the default one.
     pub host: &'a str,
     /// TCP port.
     pub port: u16,

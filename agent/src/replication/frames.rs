@@ -76,7 +76,7 @@ impl Frames {
         if self.inbox.len() < total {
             // No more than what a long message still lacks is taken on its word, a piece at a time.
             let lacking = total - self.inbox.len();
-            self.inbox.reserve(lacking.min(self.inbox.len().max(READ_BYTES)));
+            self.inbox.reserve(lacking.min(self.inbox.len()).max(READ_BYTES));
             return Ok(None);
         }
         let mut body = self.inbox.split_to(total).freeze();
