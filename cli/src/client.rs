@@ -98,10 +98,10 @@ impl Client {
         SourceServiceClient::new(self.link.clone())
     }
 
-    /// Calls about migrations. A state of fifty databases with all their findings can outgrow gRPC's 4 MB.
+    /// Calls about migrations.
     pub(crate) fn migrations(&self) -> MigrationServiceClient<Link> {
-        const MESSAGE_MAX: usize = 64 * 1024 * 1024;
-        MigrationServiceClient::new(self.link.clone()).max_decoding_message_size(MESSAGE_MAX)
+        MigrationServiceClient::new(self.link.clone())
+            .max_decoding_message_size(whimbrel_proto::MESSAGE_BYTES_MAX)
     }
 }
 

@@ -34,3 +34,7 @@ pub const ERROR_DOMAIN: &str = "whimbrel";
 /// A name that the controller's certificate always has, so that agents and clients can check it whatever address they
 /// dialled: only our own CA can have signed it.
 pub const CONTROLLER_TLS_NAME: &str = "controller.whimbrel.internal";
+
+/// Largest message of any of our calls, in bytes: the findings about some ten thousand tables, one by one, are a few
+/// megabytes, and gRPC's own 4 MB would cut them off.
+pub const MESSAGE_BYTES_MAX: usize = 64 << 20;

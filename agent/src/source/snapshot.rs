@@ -67,7 +67,12 @@ impl Sender {
         let made = timeout(SLOT_WAIT, connection.create_slot(slot, life, Snapshot::Export)).await;
         let slot = match made {
             Ok(made) => made?,
-            Err(_) => return Err(self.slot_waits_too_long().await),
+            Err(_) => {
+                let fault = self.slot_waits_too_long().await;
+                // Else the walsender would go on waiting, and leave the slot behind when it is made at last.
+                connection.canceller().cancel().await?;
+                return Err(fault);
+            }
         };
         let taken = SnapshotTaken { point: slot.consistent_point, system };
         let name = slot.snapshot.ok_or_else(no_snapshot)?;

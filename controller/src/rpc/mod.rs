@@ -77,6 +77,9 @@ impl Rpc {
             .add_service(SourceServiceServer::with_interceptor(self.clone(), auth.clone()))
             .add_service(MigrationServiceServer::with_interceptor(self.clone(), auth))
             .add_service(EnrolmentServiceServer::new(self.clone()))
-            .add_service(LinkServiceServer::new(self)))
+            .add_service(
+                LinkServiceServer::new(self)
+                    .max_decoding_message_size(whimbrel_proto::MESSAGE_BYTES_MAX),
+            ))
     }
 }

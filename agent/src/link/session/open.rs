@@ -43,7 +43,8 @@ async fn welcomed(
     outgoing: mpsc::Receiver<AgentMessage>,
 ) -> Result<(Streaming<ControllerMessage>, Welcome), End> {
     use controller_message::Kind;
-    let mut client = LinkServiceClient::new(channel);
+    let mut client = LinkServiceClient::new(channel)
+        .max_decoding_message_size(whimbrel_proto::MESSAGE_BYTES_MAX);
     let response = client.session(ReceiverStream::new(outgoing)).await;
     let mut inbound = response.map_err(|status| ended(&status))?.into_inner();
     let first = inbound.message().await.map_err(|status| ended(&status))?;

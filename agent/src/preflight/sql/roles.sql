@@ -18,11 +18,14 @@ used as (
       ))
 ),
 owned_by_first(classid, objid, namespace) as (
-    select 'pg_class'::regclass, oid, relnamespace from pg_class where relowner = 10 and relpersistence <> 't'
+    select 'pg_class'::regclass, oid, relnamespace from pg_class
+    where relowner = 10 and relpersistence <> 't' and relkind in ('r', 'p', 'v', 'm', 'S', 'f', 'c')
     union all
     select 'pg_proc'::regclass, oid, pronamespace from pg_proc where proowner = 10
     union all
-    select 'pg_type'::regclass, oid, typnamespace from pg_type where typowner = 10
+    select 'pg_type'::regclass, oid, typnamespace from pg_type
+    -- Arrays, multiranges and rows come and go with what they are made of.
+    where typowner = 10 and typrelid = 0 and typcategory <> 'A' and typtype <> 'm'
     union all
     -- public is made with every database.
     select 'pg_namespace'::regclass, oid, oid from pg_namespace where nspowner = 10 and nspname <> 'public'

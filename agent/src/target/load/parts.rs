@@ -32,7 +32,7 @@ pub(super) fn ranges(pages: u32) -> Vec<Option<PageRange>> {
     (0..count)
         .map(|part| {
             // Pages that the table has grown since are the last part's.
-            let to = (part + 1 < count).then_some((part + 1) * PART_PAGES);
+            let to = (part + 1 < count).then(|| (part + 1) * PART_PAGES);
             Some(PageRange { from: part * PART_PAGES, to })
         })
         .collect()
