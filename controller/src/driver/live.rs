@@ -2,12 +2,16 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use whimbrel_proto::v1;
 
-use crate::{store::Record, translate::Observed};
+use crate::store::Record;
+
+/// Agents tell twice a second. An older latency says nothing about now.
+const LATENCY_GOOD_FOR: Duration = Duration::from_secs(10);
 
 /// A database's tables, by schema and name.
 pub type Tables = BTreeMap<(String, String), v1::TableProgress>;
@@ -30,6 +34,8 @@ pub(super) struct DatabaseProgress {
     pub(super) tables: Tables,
     /// Copied bytes and applied position when it last failed: beyond them is progress.
     pub(super) mark: (u64, u64),
+    /// When it was heard last.
+    pub(super) heard: Option<Instant>,
 }
 
 impl Live {
@@ -69,7 +75,7 @@ impl Live {
 
     /// What was observed last, by database.
     #[must_use]
-    pub fn observed(&self) -> Observed {
+    pub fn observed(&self) -> HashMap<String, (v1::Progress, String)> {
         self.progress()
             .iter()
             .map(|(name, seen)| (name.clone(), (seen.progress, seen.operation.clone())))
@@ -85,10 +91,11 @@ impl Live {
         databases.into_iter().flat_map(|(_, seen)| seen.tables.values().cloned()).collect()
     }
 
-    /// Seconds behind, by database, where it is known.
+    /// Seconds behind, by database, where it was heard lately.
     pub(super) fn latencies(&self) -> BTreeMap<String, f64> {
         self.progress()
             .iter()
+            .filter(|(_, seen)| seen.heard.is_some_and(|at| at.elapsed() < LATENCY_GOOD_FOR))
             .filter_map(|(name, seen)| Some((name.clone(), seen.progress.latency_seconds?)))
             .collect()
     }

@@ -1,4 +1,5 @@
 //! Progress: kept in memory, coalesced, watched; and what in it the migration should know.
+use tokio::time::Instant;
 use whimbrel_proto::{agent::v1 as link, v1};
 
 use super::{Driver, Live, Observation, live::DatabaseProgress};
@@ -76,6 +77,7 @@ fn remember(live: &Live, database: &Database, told: link::TaskProgress) -> bool 
     }
     if let Some(now) = told.progress {
         seen.progress = now;
+        seen.heard = Some(Instant::now());
     }
     if !told.operation.is_empty() {
         seen.operation = told.operation;

@@ -1,6 +1,5 @@
 //! What is known of an agent now, beside its record.
 use jiff::Timestamp;
-use tokio::time::Instant;
 use whimbrel_proto::v1;
 
 use super::{Fleet, PoisonError, session::LEASE_TTL};
@@ -18,15 +17,21 @@ pub struct AgentState {
 }
 
 impl Fleet {
+    /// Neither here nor lost just now.
+    #[must_use]
+    pub fn is_away(&self, agent: &str) -> bool {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).get(agent).copied();
+        let just_now = lost.is_some_and(|at| at.elapsed() < LEASE_TTL);
+        self.session(agent).is_none() && !just_now
+    }
+
     /// What is known of an agent now. One whose session has just been lost counts as connected until its lease is over:
     /// it dials again within a second or two, mostly.
     #[must_use]
     pub fn state(&self, agent: &Agent) -> AgentState {
         use v1::agent::State;
         let session = self.session(&agent.id);
-        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).get(&agent.id).copied();
-        let here = session.is_some()
-            || lost.is_some_and(|at| Instant::now().duration_since(at) < LEASE_TTL);
+        let here = !self.is_away(&agent.id);
         let state = match (agent.revoked, here, agent.draining) {
             (true, _, _) => State::Revoked,
             (false, false, _) => State::Disconnected,

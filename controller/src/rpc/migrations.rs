@@ -240,9 +240,18 @@ impl Rpc {
 
     /// With what was observed of it.
     pub(super) fn out(&self, record: &Record) -> v1::Migration {
-        let live = self.driver.live(&record.migration.uid);
-        let observed = live.map_or_else(Observed::new, |live| live.observed());
-        migration_out(record, &observed)
+        migration_out(record, &self.observed(record))
+    }
+
+    fn observed(&self, record: &Record) -> Observed {
+        let migration = &record.migration;
+        let live = self.driver.live(&migration.uid);
+        let mut agents = vec![migration.spec.source_agent.clone()];
+        if migration.spec.target_agent != migration.spec.source_agent {
+            agents.push(migration.spec.target_agent.clone());
+        }
+        agents.retain(|agent| self.fleet.is_away(agent));
+        Observed { progress: live.map(|live| live.observed()).unwrap_or_default(), away: agents }
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     driver::{DriverError, Live},
     store::Record,
-    translate::{Observed, event_out, migration_out},
+    translate::event_out,
 };
 
 /// Between two messages: faster than the eye, slow enough that a busy copy costs nothing.
@@ -139,8 +139,7 @@ impl Watch {
             let name = whimbrel_proto::name::migration(&self.target, &self.name);
             return Err(of_driver(DriverError::MigrationNotFound { name }));
         }
-        let observed = live.as_deref().map_or_else(Observed::new, Live::observed);
-        let migration = migration_out(&record, &observed);
+        let migration = self.rpc.out(&record);
         self.push_events(&migration).await?;
         self.push_tables(live.as_ref(), &migration);
         if self.waiting.is_empty() {

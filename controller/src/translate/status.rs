@@ -13,8 +13,14 @@ use crate::{
     store::{Agent, EventRecord, Record, Target},
 };
 
-/// What was last heard of a database's progress, with what is being done in words.
-pub type Observed = HashMap<String, (v1::Progress, String)>;
+/// What is known now, beside the record.
+#[derive(Default)]
+pub struct Observed {
+    /// What was last heard of each database's progress, with what is being done in words.
+    pub progress: HashMap<String, (v1::Progress, String)>,
+    /// The migration's agents (ids) that are away.
+    pub away: Vec<String>,
+}
 
 /// A migration.
 #[must_use]
@@ -75,7 +81,7 @@ fn status_out(m: &Migration, observed: &Observed) -> v1::MigrationStatus {
         error: error.as_ref().map(migration::Failure::sentence).unwrap_or_default(),
         error_code: error.map(|e| e.code).unwrap_or_default(),
         hold: hold.map(hold_out),
-        databases: m.databases.iter().map(|d| database_out(m, d, observed.get(&d.name))).collect(),
+        databases: m.databases.iter().map(|d| database_out(m, d, observed)).collect(),
         validation: m.validation.as_ref().map(validation_out),
     }
 }
@@ -96,11 +102,8 @@ fn hold_out(hold: &Hold) -> v1::Hold {
     }
 }
 
-fn database_out(
-    m: &Migration,
-    database: &Database,
-    observed: Option<&(v1::Progress, String)>,
-) -> v1::DatabaseStatus {
+fn database_out(m: &Migration, database: &Database, observed: &Observed) -> v1::DatabaseStatus {
+    let heard = observed.progress.get(&database.name);
     let state = match migration::database_state(database) {
         DatabaseState::InProgress => v1::database_status::State::InProgress,
         DatabaseState::WaitingForCutoverTrigger => {
@@ -111,10 +114,8 @@ fn database_out(
         DatabaseState::Succeeded => v1::database_status::State::Succeeded,
         DatabaseState::Canceling => v1::database_status::State::Canceling,
     };
-    // While tables are copied the agent's words say more than the phase does.
-    let copying = matches!(database.phase(), migration::DatabasePhase::Copying);
-    let told = observed.map(|(_, operation)| operation).filter(|o| copying && !o.is_empty());
-    let operation = told.cloned().unwrap_or_else(|| migration::operation(m, database));
+    let told = heard.map(|(_, operation)| operation.as_str()).unwrap_or_default();
+    let operation = operation_out(m, database, told, &observed.away);
     let message = database.message.as_ref();
     let cutover = match database.phase().cutover() {
         Some(running) => {
@@ -132,8 +133,23 @@ fn database_out(
         message: message.map(migration::Failure::sentence).unwrap_or_default(),
         message_code: message.map(|f| f.code.clone()).unwrap_or_default(),
         hold: database.hold.as_ref().map(hold_out),
-        progress: observed.map(|(progress, _)| *progress),
+        progress: heard.map(|(progress, _)| *progress),
         cutover: cutover.map(|report| cutover_out(m.spec.mode, &report)),
+    }
+}
+
+fn operation_out(m: &Migration, database: &Database, told: &str, away: &[String]) -> String {
+    // While tables are copied the agent's words say more than the phase does.
+    let copying = matches!(database.phase(), migration::DatabasePhase::Copying);
+    let operation = match told {
+        told if copying && !told.is_empty() => told.to_owned(),
+        _ => migration::operation(m, database),
+    };
+    match away {
+        [agent, ..] if !database.phase().is_final() => {
+            format!("{operation} (agents/{agent} is not connected)")
+        }
+        _ => operation,
     }
 }
 

@@ -46,6 +46,10 @@ fn stale_and_repeated_reports_change_nothing() {
     let after = world.migration.clone();
     world.happen(&event);
     assert_eq!(world.migration, after, "the same report again");
+    let foreign = ReportKind::TaskFailed(failure(Policy::Fail));
+    let foreign = world.report_event(SOURCE, "a".into(), 1, Task::Receive, foreign);
+    world.happen(&foreign);
+    assert_eq!(world.migration, after, "an agent speaks of its own tasks only");
     let stale = world.report_event(SOURCE, "a".into(), 0, Task::Send, ReportKind::StepDone(done));
     world.happen(&stale);
     assert_eq!(world.outstanding(0).unwrap().0, Step::Settle);

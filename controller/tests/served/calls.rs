@@ -180,6 +180,44 @@ async fn pages_follow_one_another() {
 }
 
 #[tokio::test]
+async fn health_and_reflection_are_open_and_the_rest_is_not() {
+    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let host = Host::new();
+    let channel = host.channel(None).await;
+    let service = "whimbrel.v1.MigrationService".to_owned();
+    let health = HealthClient::new(channel.clone()).check(HealthCheckRequest { service }).await;
+    assert_eq!(health.unwrap().into_inner().status, 1);
+    let question = ServerReflectionRequest {
+        message_request: Some(MessageRequest::ListServices(String::new())),
+        ..Default::default()
+    };
+    let answers = ServerReflectionClient::new(channel.clone())
+        .server_reflection_info(tokio_stream::once(question))
+        .await;
+    let answer = answers.unwrap().into_inner().message().await.unwrap().unwrap();
+    let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
+        panic!("{answer:?}")
+    };
+    let names: Vec<_> = list.service.into_iter().map(|s| s.name).collect();
+    assert!(names.contains(&"whimbrel.agent.v1.LinkService".to_owned()), "{names:?}");
+    let mut client = whimbrel_proto::v1::agent_service_client::AgentServiceClient::new(channel);
+    let answer = client.list_agents(v1::ListAgentsRequest::default()).await;
+    assert_refused(answer, Code::Unauthenticated, "NotAuthenticated");
+}
+
+#[tokio::test]
+async fn an_agent_that_is_away_is_named() {
+    let (_host, mut clients) = set_up().await;
+    let shown = clients.migrations.create_migration(order("m")).await.unwrap().into_inner();
+    let operation = &shown.status.unwrap().databases[0].operation;
+    assert!(operation.contains("agents/worker is not connected"), "{operation}");
+}
+
+#[tokio::test]
 async fn one_controller_a_data_directory() {
     let (host, _clients) = set_up().await;
     let second = host.second();

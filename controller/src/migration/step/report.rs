@@ -3,7 +3,7 @@ use super::{
     super::{
         event::{Report, ReportKind, Task},
         phase::DatabasePhase,
-        record::Seen,
+        record::{Seen, Side},
         refusal::Refusal,
         spec::Mode,
     },
@@ -12,6 +12,14 @@ use super::{
 
 impl Work {
     pub(super) fn report(&mut self, report: &Report) -> Result<(), Refusal> {
+        let side = match report.task {
+            Task::CheckSource | Task::Send | Task::CleanSource => Side::Source,
+            Task::CheckTarget | Task::Receive => Side::Target,
+        };
+        if self.migration.agent(side) != report.agent {
+            self.ignore("an agent that has no such task here");
+            return Ok(());
+        }
         if self.was_over || !self.is_new(report) {
             self.ignore("said before, or after the end");
             return Ok(());
@@ -56,8 +64,12 @@ impl Work {
         let name = self.name(index);
         match &report.kind {
             ReportKind::Prepared { target_oid } => {
-                self.database(index).target_oid = *target_oid;
-                self.note(&name, "DatabasePrepared", "the target's database is made");
+                let before = std::mem::replace(&mut self.database(index).target_oid, *target_oid);
+                // Told again by each epoch; worth an event once.
+                if before != *target_oid {
+                    let message = format!("the target's database is made (OID {target_oid})");
+                    self.note(&name, "DatabasePrepared", message);
+                }
             }
             ReportKind::Milestone { kind, message } => self.note(&name, kind, message),
             ReportKind::CopyFinished { tables, rows, bytes } => {
