@@ -49,8 +49,8 @@ fn finding(prepared: &Prepared) -> Found {
         "transaction {gid:?} of role {owner}, prepared {seconds} s ago in database {database}, is open: the migration \
          waits for its end"
     );
-    let gid_literal = literal(gid);
+    let quoted = literal(gid);
     Found::warning("PreparedTransactionOpen", message).object(gid).remedy(format!(
-        "rollback prepared {gid_literal}; -- or: commit prepared; in database {database}, as {owner}"
+        "rollback prepared {quoted}; -- or commit prepared {quoted}, in database {database}, as {owner}"
     ))
 }

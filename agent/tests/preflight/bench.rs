@@ -1,0 +1,213 @@
+//! A server to look at, and what was found there.
+use std::sync::{Arc, Mutex, Weak};
+
+use whimbrel_agent::{
+    postgres::{Client, Endpoint, Password, Programs, SslMode, connect},
+    preflight::{SourceInput, TargetInput, check_source, check_target},
+};
+use whimbrel_proto::{
+    agent::v1::{CheckLevel, Checked},
+    v1::{Finding, FindingState, Validation},
+};
+
+use crate::cluster::Cluster;
+
+pub(crate) const HBA: &str =
+    "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n";
+
+/// The password of every role that a test makes.
+pub(crate) const ROLE_PASSWORD: &str = "mover";
+
+/// A server; the tests act on it as its superuser.
+pub(crate) struct Bench {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) programs: Programs,
+}
+
+impl Bench {
+    /// A server of its own.
+    pub(crate) async fn start(settings: &str) -> Self {
+        Self::of(Arc::new(Cluster::start(HBA, settings))).await
+    }
+
+    /// The server of all tests that leave it as it is but for databases and roles with names of their own.
+    pub(crate) async fn shared() -> Self {
+        static SHARED: Shared = Mutex::new(Weak::new());
+        Self::of(share(&SHARED)).await
+    }
+
+    /// As [`Bench::shared`], another one.
+    pub(crate) async fn other() -> Self {
+        static OTHER: Shared = Mutex::new(Weak::new());
+        Self::of(share(&OTHER)).await
+    }
+
+    async fn of(cluster: Arc<Cluster>) -> Self {
+        Self { cluster, programs: Programs::discover(&[]).await }
+    }
+
+    pub(crate) fn superuser(&self) -> Endpoint {
+        self.cluster.endpoint(SslMode::Prefer)
+    }
+
+    /// A role that a test made with [`ROLE_PASSWORD`].
+    pub(crate) fn as_role(&self, role: &str) -> Endpoint {
+        let password = Some(Password::new(ROLE_PASSWORD.into()));
+        Endpoint { user: role.into(), password, ..self.superuser() }
+    }
+
+    pub(crate) async fn client(&self, database: &str) -> Client {
+        connect(&self.superuser(), database, "test").await.unwrap()
+    }
+
+    /// Runs statements as the superuser, each by itself, as psql does.
+    pub(crate) async fn sql(&self, database: &str, sql: &str) {
+        let client = self.client(database).await;
+        for statement in sql.split(';') {
+            client
+                .batch_execute(statement)
+                .await
+                .unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+        }
+    }
+
+    /// Everything of an online migration of `databases` is checked.
+    pub(crate) async fn source(&self, endpoint: &Endpoint, databases: &[&str]) -> Looked {
+        self.source_at(endpoint, databases, CheckLevel::Preflight, true).await
+    }
+
+    pub(crate) async fn source_at(
+        &self,
+        endpoint: &Endpoint,
+        databases: &[&str],
+        level: CheckLevel,
+        online: bool,
+    ) -> Looked {
+        let databases: Vec<String> = databases.iter().map(|&name| name.to_owned()).collect();
+        Looked(
+            check_source(&SourceInput {
+                endpoint,
+                databases: &databases,
+                level,
+                online,
+                migrate_roles: false,
+                programs: &self.programs,
+            })
+            .await,
+        )
+    }
+
+    pub(crate) async fn target(
+        &self,
+        endpoint: &Endpoint,
+        databases: &[&str],
+        facts: &[u8],
+    ) -> Looked {
+        self.target_with(endpoint, databases, facts, |_| {}).await
+    }
+
+    pub(crate) async fn target_with(
+        &self,
+        endpoint: &Endpoint,
+        databases: &[&str],
+        source_facts: &[u8],
+        change: impl FnOnce(&mut TargetInput<'_>),
+    ) -> Looked {
+        let databases: Vec<String> = databases.iter().map(|&name| name.to_owned()).collect();
+        let mut input = TargetInput {
+            endpoint,
+            databases: &databases,
+            level: CheckLevel::Preflight,
+            online: true,
+            overwrite: false,
+            migrate_roles: false,
+            source_facts,
+        };
+        change(&mut input);
+        Looked(check_target(&input).await)
+    }
+}
+
+/// Goes with the last test that holds it.
+type Shared = Mutex<Weak<Cluster>>;
+
+fn share(shared: &Shared) -> Arc<Cluster> {
+    let mut shared = shared.lock().unwrap();
+    shared.upgrade().unwrap_or_else(|| {
+        let cluster = Arc::new(Cluster::start(HBA, ""));
+        *shared = Arc::downgrade(&cluster);
+        cluster
+    })
+}
+
+/// What was found.
+pub(crate) struct Looked(pub(crate) Checked);
+
+impl Looked {
+    /// Each check of the server (`""`) and of the databases.
+    fn validations(&self) -> impl Iterator<Item = (&str, &Validation)> {
+        let findings = self.0.findings.as_ref().unwrap();
+        let server = findings.server.iter().map(|validation| ("", validation));
+        let databases = findings.databases.iter().flat_map(|database| {
+            database.validations.iter().map(|validation| (database.database.as_str(), validation))
+        });
+        server.chain(databases)
+    }
+
+    /// Names of the checks that were made, of the server (`""`) or a database.
+    pub(crate) fn made(&self, of: &str) -> Vec<&str> {
+        let of_it = self.validations().filter(|(database, _)| *database == of);
+        of_it.map(|(_, validation)| validation.r#type.as_str()).collect()
+    }
+
+    fn findings(&self) -> impl Iterator<Item = (&str, &Finding)> {
+        self.validations().flat_map(|(of, validation)| {
+            let worst = validation.findings.iter().map(|finding| finding.state).max();
+            assert_eq!(
+                validation.state,
+                worst.unwrap_or(FindingState::FindingSucceeded.into()),
+                "{validation:#?}"
+            );
+            validation.findings.iter().map(move |finding| (of, finding))
+        })
+    }
+
+    /// "database: Code object", of all findings, in order; the server's have no database.
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.findings()
+            .map(|(of, finding)| format!("{of}: {} {}", finding.code, finding.object))
+            .collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_told(&self, expected: &[&str]) {
+        assert_eq!(self.told(), expected, "{:#?}", self.0);
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_status(&self, status: FindingState) {
+        assert_eq!(self.0.findings.as_ref().unwrap().status(), status, "{:#?}", self.0);
+    }
+
+    /// The one finding with this code.
+    #[track_caller]
+    pub(crate) fn only(&self, code: &str) -> &Finding {
+        let mut found = self.findings().filter(|(_, finding)| finding.code == code);
+        match (found.next(), found.next()) {
+            (Some((_, finding)), None) => finding,
+            _ => panic!("not one {code}: {:#?}", self.0),
+        }
+    }
+
+    pub(crate) fn remedies(&self) -> Vec<String> {
+        self.findings().map(|(_, finding)| finding.remedy.clone()).collect()
+    }
+
+    /// Pastes every remedy, as it is, into the database that it is about, or into `postgres`.
+    pub(crate) async fn paste(&self, bench: &Bench) {
+        for (of, finding) in self.findings() {
+            let database = if of.is_empty() { "postgres" } else { of };
+            bench.sql(database, &finding.remedy).await;
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The checks before a migration, against servers with defects and without. Every remedy that is SQL is pasted, and must
+//! mend what it speaks of.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#[path = "../cluster/mod.rs"]
+mod cluster;
+
+mod bench;
+mod sound;
+mod source_database;
+mod source_rights;
+mod source_server;
+mod target_database;
+mod target_server;

@@ -1,0 +1,131 @@
+//! Defects of a target's server.
+use serde_json::{Value, json};
+use whimbrel_proto::v1::FindingState;
+
+use crate::bench::{Bench, Looked, ROLE_PASSWORD};
+
+/// The source as its agent would tell of it if one thing were different.
+pub(crate) fn facts_with(looked: &Looked, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let mut facts: Value = serde_json::from_slice(&looked.0.facts).unwrap();
+    change(&mut facts);
+    facts.to_string().into_bytes()
+}
+
+/// Another server than the one that is looked at.
+pub(crate) fn elsewhere(facts: &mut Value) {
+    facts["identity"]["started"] = json!("1");
+}
+
+#[tokio::test]
+async fn that_is_the_source_or_older() {
+    let bench = Bench::shared().await;
+    bench.sql("postgres", "create database same").await;
+    let source = bench.source(&bench.superuser(), &["same"]).await;
+    let looked = bench.target(&bench.superuser(), &["same"], &source.0.facts).await;
+    looked.assert_told(&[&format!(": SourceIsTarget {}", bench.superuser().address())]);
+    looked.assert_status(FindingState::FindingFailed);
+    let existing = &looked.0.existing;
+    assert_eq!(existing.len(), 1);
+    assert_eq!(existing[0].database, "same");
+    assert_ne!(existing[0].oid, 0);
+
+    let newer = facts_with(&source, |facts| {
+        elsewhere(facts);
+        facts["server_version_num"] = json!(990_001);
+        facts["server_version"] = json!("99.1");
+    });
+    let looked = bench.target(&bench.superuser(), &["same"], &newer).await;
+    let finding = looked.only("TargetOlderThanSource");
+    assert!(finding.message.contains("99.1") && finding.remedy.contains("99"), "{finding:?}");
+
+    let nameless = facts_with(&source, |facts| facts["identity"] = Value::Null);
+    let looked = bench.target(&bench.superuser(), &["same"], &nameless).await;
+    looked.assert_told(&[": CheckImpossible source"]);
+    looked.assert_status(FindingState::FindingWarning);
+}
+
+#[tokio::test]
+async fn that_is_told_nothing_of_the_source() {
+    let bench = Bench::shared().await;
+    let looked = bench.target(&bench.superuser(), &["app"], b"").await;
+    looked.assert_status(FindingState::FindingFailed);
+    assert!(
+        looked.told().iter().all(|told| told.contains("CheckImpossible")),
+        "{:?}",
+        looked.told()
+    );
+}
+
+#[tokio::test]
+async fn whose_role_has_too_few_rights() {
+    let bench = Bench::shared().await;
+    bench
+        .sql(
+            "postgres",
+            &format!(
+                "create role weak_owner; create role weak_mover login password '{ROLE_PASSWORD}'"
+            ),
+        )
+        .await;
+    bench.sql("postgres", "create database weak owner weak_owner").await;
+    let source = bench.source(&bench.superuser(), &["weak"]).await;
+    let facts = facts_with(&source, elsewhere);
+    let weak_mover = bench.as_role("weak_mover");
+    let look = async || {
+        bench.target_with(&weak_mover, &["weak"], &facts, |input| input.overwrite = true).await
+    };
+    let looked = look().await;
+    looked.assert_told(&[
+        ": CreateDatabasePrivilegeMissing weak_mover",
+        ": RoleNotGranted weak_owner",
+        ": ForeignKeysAtCutover session_replication_role",
+        "weak: OverwriteNotPermitted weak",
+    ]);
+    looked.paste(&bench).await;
+    look().await.assert_told(&[]);
+}
+
+#[tokio::test]
+async fn without_the_sources_roles() {
+    let source = Bench::shared().await;
+    source
+        .sql(
+            "postgres",
+            "create role \"Owner\"; create role reader login; create role policed; create role grantee; \
+             create role idle; create role temp_only",
+        )
+        .await;
+    source.sql("postgres", "create database peopled").await;
+    source
+        .sql(
+            "peopled",
+            "create table public.t (id int primary key); alter table public.t owner to \"Owner\";
+             grant select on public.t to reader;
+             create function public.f() returns int language sql as 'select 1';
+             grant execute on function public.f() to grantee;
+             create policy p on public.t to policed;
+             grant connect on database peopled to idle;
+             create temporary table scratch (v int); alter table scratch owner to temp_only;",
+        )
+        .await;
+    let looked = source.source(&source.superuser(), &["peopled"]).await;
+    looked.assert_told(&[]);
+    let facts = &looked.0.facts;
+
+    let target = Bench::other().await;
+    let looked = target.target(&target.superuser(), &["peopled"], facts).await;
+    looked.assert_told(&[
+        ": RolesMissing Owner",
+        ": RolesMissing grantee",
+        ": RolesMissing policed",
+        ": RolesMissing reader",
+    ]);
+    looked.assert_status(FindingState::FindingFailed);
+    let superuser = target.superuser();
+    let with_roles = target
+        .target_with(&superuser, &["peopled"], facts, |input| input.migrate_roles = true)
+        .await;
+    assert!(with_roles.told().contains(&": RolesNotCarried Owner".to_owned()));
+    looked.paste(&target).await;
+    target.target(&target.superuser(), &["peopled"], facts).await.assert_told(&[]);
+}
