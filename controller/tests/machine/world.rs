@@ -146,6 +146,13 @@ impl World {
             }
         };
         self.check(&outcome.migration, &outcome.commands);
+        if let Event::Report(report) = event
+            && let Some((index, database)) = self.migration.database(&report.database)
+            && report.epoch < database.epoch
+        {
+            assert_eq!(outcome.migration.databases[index], *database, "a stale epoch is not heard");
+            assert!(outcome.commands.is_empty());
+        }
         self.record_edges(&outcome.migration);
         self.migration = outcome.migration;
         self.commands = outcome.commands;
