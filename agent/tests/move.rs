@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cluster::Cluster;
 use driver::{Driver, HBA, database, moved_alike, sql, value};
-use whimbrel_proto::agent::v1::{Step, report::Kind};
+use whimbrel_proto::agent::v1::{Step, failure::Policy, report::Kind};
 
 const SCHEMA: &str = "
 create table account (id int primary key, branch int not null, balance numeric(12,2) not null, note text);
@@ -32,6 +32,12 @@ insert into history_full select g % 10, 'same', 1.0 from generate_series(1, 100)
 insert into empty_columns default values;
 insert into \"Odd \"\"name\" values (1, '{\"a\":1.0}', '[0:1]={1,2}', '<a/>');
 select nextval('loose');
+create role reader;
+alter database shop set search_path to '$user', public, \"odd name\";
+alter database shop set app.greeting to 'it''s';
+alter role reader in database shop set work_mem to '7MB';
+revoke connect on database shop from public; grant connect, create on database shop to reader;
+comment on database shop is 'the shop';
 ";
 
 const WRITES: &str = "
@@ -54,6 +60,7 @@ select nextval('loose');
 async fn a_database_is_moved_while_it_is_written_to() {
     let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
     database(&source, "create database shop").await;
+    database(&target, "create role reader").await;
     sql(&source, "shop", SCHEMA).await;
     let mut driver = Driver::new(&source, &target, "shop").await;
     driver.begin(1, 0).await;
@@ -84,6 +91,14 @@ async fn a_database_is_moved_while_it_is_written_to() {
     assert_eq!(value(&source, "shop", "select count(*) from pg_replication_slots").await, "0");
     assert_eq!(value(&source, "shop", "select count(*) from pg_publication").await, "0");
     assert_eq!(value(&target, "shop", "select to_regnamespace('whimbrel') is null").await, "true");
+    for query in [
+        "select string_agg(setconfig::text, $$ $$ order by setconfig::text) from pg_db_role_setting",
+        "select datacl::text from pg_database where datname = 'shop'",
+        "select shobj_description(oid, 'pg_database') from pg_database where datname = 'shop'",
+    ] {
+        let of_source = value(&source, "shop", query).await;
+        assert_eq!(of_source, value(&target, "shop", query).await, "{query}");
+    }
     // The trigger did not fire while rows were applied, and does now.
     assert_eq!(value(&target, "shop", "select count(*) from seen").await, "0");
     sql(&target, "shop", "update account set balance = 0 where id = 1").await;
@@ -181,4 +196,15 @@ async fn a_copy_that_is_cut_goes_on_under_another_snapshot() {
     }
     moved_alike(&source, &target, "shop").await;
     assert_eq!(value(&target, "shop", "select sum(v) from small").await, "3000");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_objects_are_refused_not_left_behind() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(&source, "shop", "select lo_from_bytea(0, 'x')").await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    let failure = driver.failure().await;
+    assert_eq!((failure.code.as_str(), failure.policy()), ("LargeObjectsNotCarried", Policy::Fail));
 }

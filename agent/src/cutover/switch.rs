@@ -1,9 +1,10 @@
 //! SWITCH: the point of no return. In one transaction of the target: triggers, rules, policies and publications come, the
-//! identity columns are as they were, phase and epoch say that the database is the application's.
+//! identity columns and what is set on the database are as they were, phase and epoch say that the database is the application's.
 use super::{order::StepDone, target::Steps};
 use crate::{
     fault::{Doing, Fault},
     target::{current, identity_always, ledger::Phase, schema::RESTORE_SETTINGS},
+    wire::{Answer, Ask, unexpected_answer},
 };
 
 pub(super) async fn switch(steps: &Steps<'_>) -> Result<StepDone, Fault> {
@@ -13,6 +14,10 @@ pub(super) async fn switch(steps: &Steps<'_>) -> Result<StepDone, Fault> {
     if current(&session).await?.phase == Phase::Live {
         return Ok(StepDone::default());
     }
+    let Answer::Statements(settings) = steps.receiver.caller.ask(Ask::DatabaseSettings).await?
+    else {
+        return Err(unexpected_answer());
+    };
     let tx = session.transaction().await.doing(doing)?;
     tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
     tx.batch_execute(&identity_always(&steps.copied.catalog)).await.doing(doing)?;
@@ -22,6 +27,12 @@ pub(super) async fn switch(steps: &Steps<'_>) -> Result<StepDone, Fault> {
             entry.kind.to_lowercase(),
             entry.tag
         ))?;
+    }
+    // An error does not quote the statement: applications keep secrets in settings of their own.
+    for statement in &settings {
+        tx.batch_execute(statement)
+            .await
+            .doing(format!("{doing}: carrying over what is set on the database"))?;
     }
     let switched = tx
         .execute(

@@ -89,6 +89,9 @@ impl Sender {
                 Ok(Some(Answer::Done))
             }
             Ask::Database => self.read_database().await.map(Answer::Database).map(Some),
+            Ask::DatabaseSettings => {
+                self.read_database_settings().await.map(Answer::Statements).map(Some)
+            }
             Ask::Catalog => self.read_catalog().await.map(Answer::Catalog).map(Some),
             Ask::Shape { under_snapshot } => {
                 self.read_shape(under_snapshot).await.map(Answer::Shape).map(Some)

@@ -108,7 +108,7 @@ impl Receiver {
         if oid_of(admin, provisional).await?.is_none() {
             let properties = self.database_properties().await?;
             admin
-                .batch_execute(&create_statement(provisional, &properties))
+                .batch_execute(&create_statement(provisional, &properties)?)
                 .await
                 .doing(format!("creating database {provisional:?} on the target"))?;
             set_properties(admin, provisional, &properties).await?;
@@ -178,7 +178,7 @@ fn moved_away(oid: u32) -> String {
     format!("whimbrel_drop_{oid}")
 }
 
-fn create_statement(name: &str, properties: &DatabaseProperties) -> String {
+fn create_statement(name: &str, properties: &DatabaseProperties) -> Result<String, Fault> {
     let DatabaseProperties { encoding, collate, ctype, provider, icu_locale, .. } = properties;
     let mut statement = format!(
         "create database {} template template0 encoding {} lc_collate {} lc_ctype {}",
@@ -187,12 +187,21 @@ fn create_statement(name: &str, properties: &DatabaseProperties) -> String {
         literal(collate),
         literal(ctype)
     );
-    if provider == "i"
-        && let Some(locale) = icu_locale
-    {
-        statement.push_str(&format!(" locale_provider icu icu_locale {}", literal(locale)));
+    match (provider.as_str(), icu_locale) {
+        ("c", _) => {}
+        ("i", Some(locale)) => {
+            statement.push_str(&format!(" locale_provider icu icu_locale {}", literal(locale)));
+        }
+        (other, _) => {
+            return Err(Fault::new(
+                Policy::Fail,
+                "LocaleProviderNotCarried",
+                format!("creating database {name:?}: locale provider {other:?} is not carried yet"),
+            )
+            .remedy("start again with a source database of provider libc or icu"));
+        }
     }
-    statement
+    Ok(statement)
 }
 
 async fn set_properties(

@@ -14,6 +14,8 @@ pub enum Ask {
     Release,
     /// How the database itself is made. One [`Answer::Database`].
     Database,
+    /// What is set on the database itself. One [`Answer::Statements`].
+    DatabaseSettings,
     /// What is in the database, as the snapshot sees it. One [`Answer::Catalog`].
     Catalog,
     /// What the shape of the database's objects is now, or as the snapshot sees it. One [`Answer::Shape`].
@@ -142,6 +144,8 @@ pub enum Answer {
     Snapshot(SnapshotTaken),
     /// To [`Ask::Database`].
     Database(DatabaseProperties),
+    /// To [`Ask::DatabaseSettings`]: for a database of the same name.
+    Statements(Vec<String>),
     /// To [`Ask::Catalog`].
     Catalog(Catalog),
     /// To [`Ask::Shape`], ordered by object.

@@ -173,6 +173,13 @@ impl Driver {
         self.command(command::Kind::CutoverBack(CutoverBack { attempt })).await;
     }
 
+    /// Why the task failed.
+    pub(crate) async fn failure(&mut self) -> Failure {
+        let failed = self.wait(|kind| matches!(kind, Kind::TaskFailed(_))).await;
+        let Some(Kind::TaskFailed(failed)) = failed.kind else { panic!("no failure") };
+        failed.failure.unwrap()
+    }
+
     /// The next report that is wanted. A task that fails fails the test.
     pub(crate) async fn wait(&mut self, wanted: impl Fn(&Kind) -> bool) -> Report {
         let waiting = async {

@@ -6,8 +6,8 @@ use crate::preflight::{
     finding::Found,
 };
 
-/// The oldest that is read.
-const OFFLINE_MIN: u32 = 10;
+/// The oldest whose catalogs we read (pg_attribute.attgenerated, pg_collation.collisdeterministic).
+const OFFLINE_MIN: u32 = 12;
 
 /// The oldest whose change stream carries the cutover's markers (logical decoding messages in pgoutput).
 const ONLINE_MIN: u32 = 14;
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn online_needs_a_newer_server_than_offline() {
         for (major, online, fits) in
-            [(13, true, false), (14, true, true), (10, false, true), (9, false, false)]
+            [(13, true, false), (14, true, true), (12, false, true), (11, false, false)]
         {
             assert_eq!(judge(major, "x", online).is_empty(), fits, "{major} {online}");
         }

@@ -1,0 +1,31 @@
+-- What belongs to the database itself and pg_dump leaves to --create: settings, rights, comment, as statements for a
+-- database of the same name. Lists of names are kept quoted as they are (pg_dump's variable_is_guc_list_quote).
+with d as (
+    select oid, datname, datacl, datdba from pg_database where datname = current_database()
+),
+settings as (
+    select case when s.setrole = 0 then format('alter database %I', d.datname)
+                else format('alter role %I in database %I', pg_get_userbyid(s.setrole), d.datname) end as of,
+           split_part(c, '=', 1) as name,
+           substr(c, strpos(c, '=') + 1) as value
+    from d
+    join pg_db_role_setting s on s.setdatabase = d.oid
+    cross join unnest(s.setconfig) as c
+)
+select format('%s set %I to %s', of, name,
+              case when value = '' then ''''''
+                   when lower(name) in ('local_preload_libraries', 'search_path', 'session_preload_libraries',
+                                        'shared_preload_libraries', 'temp_tablespaces', 'unix_socket_directories')
+                   then value
+                   else quote_literal(value) end)
+from settings
+union all
+select format('revoke all on database %I from public, %I', datname, pg_get_userbyid(datdba)) from d where datacl is not null
+union all
+select format('grant %s on database %I to %s%s', a.privilege_type, d.datname,
+              case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
+              case when a.is_grantable then ' with grant option' else '' end)
+from d cross join aclexplode(d.datacl) as a
+union all
+select format('comment on database %I is %L', datname, shobj_description(oid, 'pg_database'))
+from d where shobj_description(oid, 'pg_database') is not null;
