@@ -21,6 +21,8 @@ create table \"Odd \"\"name\" (\"Key col\" int primary key, v jsonb, a int[], x 
 create table seen (n int);
 create function see() returns trigger language plpgsql as 'begin insert into seen values (1); return new; end';
 create trigger see after insert or update on account for each row execute function see();
+create table swap (id int primary key, place int unique deferrable, cost money);
+insert into swap values (1, 1, 12.34), (2, 2, -0.05);
 create sequence loose start 7 increment 3;
 create view rich as select * from account where balance > 100;
 create index account_branch on account (branch);
@@ -53,6 +55,7 @@ update history_full set amount = 1.00 where who = 5;
 update \"Odd \"\"name\" set v = null, x = '<b/>';
 insert into branch (name) values ('late');
 truncate seen;
+begin; set constraints all deferred; update swap set place = 2 where id = 1; update swap set place = 1, cost = cost * 3 where id = 2; commit;
 select nextval('loose');
 ";
 
@@ -207,4 +210,26 @@ async fn large_objects_are_refused_not_left_behind() {
     driver.begin(1, 0).await;
     let failure = driver.failure().await;
     assert_eq!((failure.code.as_str(), failure.policy()), ("LargeObjectsNotCarried", Policy::Fail));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_left_the_publication_is_not_switched() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(&source, "shop", "create table t (id int primary key)").await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(
+        &source,
+        "shop",
+        "alter publication whimbrel_test_0 drop table t;\ninsert into t values (1)",
+    )
+    .await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    driver.step(Step::Sequences, 1, &[], end).await.unwrap();
+    let failure = driver.step(Step::Verify, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "TableNotPublished");
+    assert!(failure.message.contains("public.t"), "{}", failure.message);
 }

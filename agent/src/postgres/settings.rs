@@ -5,6 +5,7 @@
 pub(crate) const SESSION_OPTIONS: &str = "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 \
     -c timezone=UTC -c bytea_output=hex -c search_path= -c statement_timeout=0 -c lock_timeout=0 \
     -c idle_in_transaction_session_timeout=0 -c client_min_messages=warning \
+    -c lc_monetary=C -c xmloption=content \
     -c standard_conforming_strings=on -c row_security=off -c default_transaction_read_only=off";
 
 /// Timeouts that only later servers have: 14 and 17.

@@ -6,7 +6,7 @@ use crate::{
     wire::{Catalog, DatabaseProperties, ShapeItem},
 };
 
-use super::serve::Sender;
+use super::{publication::check_published, serve::Sender};
 
 impl Sender {
     pub(super) async fn read_database(&self) -> Result<DatabaseProperties, Fault> {
@@ -32,6 +32,9 @@ impl Sender {
     pub(super) async fn read_catalog(&self) -> Result<Catalog, Fault> {
         let client = self.session_in_snapshot("catalog").await?;
         refuse_large_objects(&client).await?;
+        if self.held().await?.is_of_slot() {
+            check_published(&client, &self.spec.objects).await?;
+        }
         let doing = format!("reading the catalog of database {:?}", self.spec.database);
         let relations = client.query(include_str!("sql/relations.sql"), &[]).await.doing(&doing)?;
         let owners = client.query(include_str!("sql/owners.sql"), &[]).await.doing(&doing)?;

@@ -1,5 +1,5 @@
 //! Short looks at the source: sequences, checksums, who writes.
-use super::serve::Sender;
+use super::{publication::check_published, serve::Sender};
 use crate::{
     fault::{Doing, Fault},
     verify,
@@ -27,6 +27,7 @@ impl Sender {
     }
 
     pub(super) async fn quiet(&self, probe: &str) -> Result<Quiet, Fault> {
+        check_published(&*self.control().await?, &self.spec.objects).await?;
         // Who is open first: one that commits after this look commits before the probe, and is seen in the stream.
         let writers = self.writers().await?;
         let probe = self.emit(&Marker::Probe(probe.to_owned())).await?;

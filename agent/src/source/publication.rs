@@ -1,5 +1,7 @@
 //! The publications: leaf tables by name, never FOR ALL TABLES (law 5: a publication of updates makes the application's
 //! UPDATE of a table without a replica identity fail).
+use whimbrel_proto::agent::v1::SourceObjects;
+
 use super::serve::Sender;
 use crate::{
     fault::{Doing, Fault},
@@ -48,6 +50,27 @@ impl Sender {
         }
         tx.commit().await.doing("making the publications")
     }
+}
+
+/// Refuses when a table's changes would not come: it was made between the publications and the snapshot, or somebody
+/// altered a publication. Its rows would be copied, and silently stay as they were then.
+pub(super) async fn check_published(client: &Client, objects: &SourceObjects) -> Result<(), Fault> {
+    let rows = client
+        .query(
+            include_str!("sql/unpublished.sql"),
+            &[&objects.publication, &objects.keyless_publication],
+        )
+        .await
+        .doing("looking for tables that are not published")?;
+    let names: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::retry(
+        "TableNotPublished",
+        format!("changes of these tables are not in the change stream: {}", names.join(", ")),
+    )
+    .remedy("before the base copy the publications are made again; later: cancel, and start a new migration"))
 }
 
 /// Takes both publications away.

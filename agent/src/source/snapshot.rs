@@ -23,7 +23,7 @@ pub(super) struct Held {
     /// For SET TRANSACTION SNAPSHOT.
     name: String,
     taken: SnapshotTaken,
-    _keeper: Keeper,
+    keeper: Keeper,
 }
 
 /// Dropping it ends the snapshot. Nothing is asked of it any more.
@@ -76,7 +76,7 @@ impl Sender {
         };
         let taken = SnapshotTaken { point: slot.consistent_point, system };
         let name = slot.snapshot.ok_or_else(no_snapshot)?;
-        Ok(Held { name, taken, _keeper: Keeper::Slot(connection) })
+        Ok(Held { name, taken, keeper: Keeper::Slot(connection) })
     }
 
     async fn slot_waits_too_long(&self) -> Fault {
@@ -113,7 +113,7 @@ impl Sender {
         let system = system_number(row.get(2))?;
         let point = Lsn(row.get::<_, PgLsn>(1).into());
         let taken = SnapshotTaken { point, system };
-        Ok(Held { name: row.get(0), taken, _keeper: Keeper::Transaction(client) })
+        Ok(Held { name: row.get(0), taken, keeper: Keeper::Transaction(client) })
     }
 
     /// The held snapshot.
@@ -137,6 +137,11 @@ impl Sender {
 }
 
 impl Held {
+    /// A change stream goes on where it ends.
+    pub(super) fn is_of_slot(&self) -> bool {
+        matches!(self.keeper, Keeper::Slot(_))
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }

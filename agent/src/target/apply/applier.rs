@@ -24,6 +24,9 @@ const GROUP_CHANGES: u64 = 5_000;
 /// target one small write a second, no more.
 const POSITION_EVERY: Duration = Duration::from_secs(1);
 
+/// The source's transactions may have relied on constraints that are checked at their end.
+const BEGIN: &str = "begin; set constraints all deferred";
+
 /// What others may know of the stream.
 #[derive(Debug, Clone, Default)]
 pub struct StreamState {
@@ -198,7 +201,7 @@ impl<'a> Applier<'a> {
         }
         if !self.group.open {
             self.group.open = true;
-            self.changes.command("begin".to_owned(), "beginning a transaction".into()).await?;
+            self.changes.command(BEGIN.to_owned(), "beginning a transaction".into()).await?;
         }
         self.group.changes += 1;
         self.changes.apply(message, &tables, self.progress).await

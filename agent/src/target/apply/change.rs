@@ -1,6 +1,7 @@
 //! Row changes, from the stream's message to a statement on its way.
 use std::{collections::HashMap, sync::Arc};
 
+use bytes::Bytes;
 use tokio_postgres::{Statement, types::PgLsn};
 use whimbrel_proto::Lsn;
 
@@ -100,8 +101,9 @@ impl Changes {
         let doing: Arc<str> = format!("applying {verb} {}", table.label).into();
         let statement = self.prepare(&change.sql, &doing).await?;
         let client = Arc::clone(&self.client);
+        let bytes = change.values.iter().map(|value| value.0.as_ref().map_or(0, Bytes::len)).sum();
         let run = async move { client.execute_raw(&statement, change.values).await };
-        let expected = Expected { doing, rows: Some(1), otherwise: Otherwise::RowMissing };
+        let expected = Expected { doing, rows: Some(1), bytes, otherwise: Otherwise::RowMissing };
         self.pipeline.send(run, expected).await
     }
 
@@ -135,7 +137,7 @@ impl Changes {
     pub(super) async fn command(&mut self, sql: String, doing: Arc<str>) -> Result<(), Fault> {
         let client = Arc::clone(&self.client);
         let run = async move { client.batch_execute(&sql).await.map(|()| 0) };
-        let expected = Expected { doing, rows: None, otherwise: Otherwise::RowMissing };
+        let expected = Expected { doing, rows: None, bytes: 0, otherwise: Otherwise::RowMissing };
         self.pipeline.send(run, expected).await
     }
 
@@ -152,7 +154,7 @@ impl Changes {
         let lsn = PgLsn::from(position.0);
         let marker = marker.and_then(|attempt| i32::try_from(attempt).ok());
         let run = async move { client.execute(&statement, &[&lsn, &epoch, &marker]).await };
-        let expected = Expected { doing, rows: Some(1), otherwise: Otherwise::Fenced };
+        let expected = Expected { doing, rows: Some(1), bytes: 0, otherwise: Otherwise::Fenced };
         self.pipeline.send(run, expected).await
     }
 }

@@ -8,12 +8,17 @@ use crate::fault::{Fault, Policy};
 /// Statements on their way. One round trip is shared by this many; their replies are a few bytes each.
 const IN_FLIGHT: usize = 512;
 
+/// Bytes of values on their way: tokio-postgres copies them, and a row can have hundreds of megabytes. A larger one
+/// travels alone.
+const IN_FLIGHT_BYTES: usize = 4 << 20;
+
 type Reply = Pin<Box<dyn Future<Output = Result<u64, tokio_postgres::Error>> + Send>>;
 
 /// The queue of replies that are still to come.
 #[derive(Default)]
 pub(super) struct Pipeline {
     replies: VecDeque<(Reply, Expected)>,
+    bytes: usize,
 }
 
 /// What a reply must say.
@@ -22,6 +27,8 @@ pub(super) struct Expected {
     pub(super) doing: Arc<str>,
     /// How many rows; `None`: any number.
     pub(super) rows: Option<u64>,
+    /// Of the statement's values.
+    pub(super) bytes: usize,
     /// What it means when they are other.
     pub(super) otherwise: Otherwise,
 }
@@ -46,10 +53,16 @@ impl Pipeline {
         let mut reply: Reply = Box::pin(statement);
         match poll!(&mut reply) {
             Poll::Ready(result) => check(result, &expected)?,
-            Poll::Pending => self.replies.push_back((reply, expected)),
+            Poll::Pending => {
+                self.bytes += expected.bytes;
+                self.replies.push_back((reply, expected));
+            }
         }
         if self.replies.len() >= IN_FLIGHT {
             self.wait(IN_FLIGHT / 2).await?;
+        }
+        while self.bytes > IN_FLIGHT_BYTES && !self.replies.is_empty() {
+            self.wait(self.replies.len() / 2).await?;
         }
         Ok(())
     }
@@ -58,6 +71,7 @@ impl Pipeline {
     pub(super) async fn wait(&mut self, left: usize) -> Result<(), Fault> {
         while self.replies.len() > left {
             let Some((reply, expected)) = self.replies.pop_front() else { break };
+            self.bytes -= expected.bytes;
             check(reply.await, &expected)?;
         }
         Ok(())

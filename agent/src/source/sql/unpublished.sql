@@ -1,0 +1,19 @@
+-- Tables whose changes should be in the stream and are not: they are in none of our publications ($1: all changes,
+-- $2: inserts and truncates), or a publication was altered.
+select format('%I.%I', n.nspname, c.relname)
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'r' and c.relpersistence = 'p'
+  and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+  and not exists (
+      select from pg_depend d
+      where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+  )
+  and not exists (
+      select from pg_publication_rel r
+      join pg_publication p on p.oid = r.prpubid
+      where r.prrelid = c.oid and p.pubinsert and p.pubtruncate
+        and (p.pubname = $1 and p.pubupdate and p.pubdelete or p.pubname = $2)
+  )
+order by 1
+limit 5;
