@@ -5,12 +5,12 @@ use whimbrel_proto::{agent::v1 as link, v1};
 use super::{Driver, Live, Observation, live::DatabaseProgress};
 use crate::migration::{Database, DatabasePhase, Event, Side};
 
-/// A stream that is closer than this, and closer than [`LATENCY_SMALL`], is caught up: half a second's work for any
+/// A stream that is closer than this, and closer than [`LATENCY_SMALL`], is caught up: a fraction of a second's work for any
 /// target, and less than what a busy source writes between two reports.
-const LAG_SMALL: u64 = 16 * 1024 * 1024;
+const LAG_SMALL: u64 = 4 * 1024 * 1024;
 
 /// Seconds. See [`LAG_SMALL`].
-const LATENCY_SMALL: f64 = 30.0;
+const LATENCY_SMALL: f64 = 5.0;
 
 /// Tables told of at once by WatchMigration and `show --tables`: a catalog of more is still copied, its tail not shown.
 const TABLES_MAX: usize = 50_000;
