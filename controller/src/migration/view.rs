@@ -120,7 +120,7 @@ pub fn state(migration: &Migration) -> (State, SubState) {
         Phase::Moving => of_databases(&migration.databases),
         Phase::Failed(_) => (State::Failed, SubState::Failed),
         Phase::ValidationFailed => (State::ValidationFailed, SubState::Failed),
-        Phase::Canceled => (State::Canceled, SubState::CancelingRequestedDBMigrations),
+        Phase::Canceled => (State::Canceled, SubState::Completed),
         Phase::Succeeded => (State::Succeeded, SubState::Completed),
     }
 }
@@ -150,7 +150,7 @@ fn of_databases(databases: &[Database]) -> (State, SubState) {
         return (State::Failed, SubState::Failed);
     }
     if databases.iter().all(|d| matches!(d.phase(), DatabasePhase::Canceled)) {
-        return (State::Canceled, SubState::CancelingRequestedDBMigrations);
+        return (State::Canceled, SubState::Completed);
     }
     (State::Succeeded, SubState::Completed)
 }
