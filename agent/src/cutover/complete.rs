@@ -1,5 +1,5 @@
 //! COMPLETE: what could not be made while rows still came.
-use super::{order::StepDone, target::Steps};
+use super::{order::StepDone, steps::Steps};
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,

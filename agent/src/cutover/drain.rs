@@ -1,7 +1,7 @@
 //! DRAIN: marker 2 is the ledger's position; all before it is committed here, nothing after it is.
 use super::{
     order::{StepDone, StepOrder},
-    target::Steps,
+    steps::Steps,
 };
 use crate::fault::Fault;
 

@@ -3,6 +3,7 @@
 //! The controller orders them one by one and decides what follows; here they are only carried out. On the source: MARK,
 //! SETTLE, MARK_END, REMOVE_SOURCE ([`source`]). On the target: DRAIN, COMPLETE, SEQUENCES, VERIFY, SWITCH,
 //! REMOVE_LEDGER ([`target`]). FENCE is not built.
+mod bound;
 mod complete;
 mod drain;
 mod mark;
@@ -11,8 +12,10 @@ mod remove_ledger;
 mod sequences;
 mod settle;
 pub mod source;
+mod steps;
 mod switch;
 pub mod target;
 mod verify;
 
 pub use order::{Order, StepDone, StepFailed, StepOrder, StepResult};
+pub use steps::Steps;

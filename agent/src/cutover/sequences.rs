@@ -1,5 +1,5 @@
 //! SEQUENCES: the target's are as the source's: owned, unowned and identity ones, `last_value` and `is_called` exact.
-use super::{order::StepDone, target::Steps};
+use super::{order::StepDone, steps::Steps};
 use crate::{
     fault::{Doing, Fault},
     postgres::qualified,

@@ -5,12 +5,13 @@ use tokio::sync::mpsc;
 use whimbrel_proto::agent::v1::Step;
 
 use super::{
+    bound::{bounded, wrong_side},
     mark,
     order::{Order, StepDone, StepFailed, StepOrder, StepResult},
-    settle, target,
+    settle,
 };
 use crate::{
-    fault::{Fault, Policy},
+    fault::Fault,
     source::{Sender, remove_objects},
 };
 
@@ -35,7 +36,7 @@ pub async fn run(
 async fn carry_out(sender: &Arc<Sender>, order: StepOrder) -> StepResult {
     let began = Instant::now();
     let (step, attempt) = (order.step, order.attempt);
-    let mut done = match target::bounded(&order, step_of(sender, &order)).await {
+    let mut done = match bounded(&order, step_of(sender, &order)).await {
         Ok(done) => done,
         Err(fault) => return Err(StepFailed { step, attempt, fault }),
     };
@@ -55,16 +56,4 @@ async fn step_of(sender: &Arc<Sender>, order: &StepOrder) -> Result<StepDone, Fa
         }
         other => Err(wrong_side(other, "source")),
     }
-}
-
-pub(super) fn wrong_side(step: Step, side: &str) -> Fault {
-    Fault::new(
-        Policy::Hold,
-        "StepUnknown",
-        format!(
-            "carrying out cutover step {}: the {side}'s agent has no such step",
-            step.as_str_name()
-        ),
-    )
-    .remedy("run the same version of controller and agents")
 }

@@ -1,6 +1,6 @@
 //! SWITCH: the point of no return. In one transaction of the target: triggers, rules, policies and publications come, the
 //! identity columns and what is set on the database are as they were, phase and epoch say that the database is the application's.
-use super::{order::StepDone, target::Steps};
+use super::{order::StepDone, steps::Steps};
 use crate::{
     fault::{Doing, Fault},
     target::{current, identity_always, ledger::Phase, schema::RESTORE_SETTINGS},

@@ -1,38 +1,18 @@
 //! The target's steps.
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::{future::Future, time::Instant};
 
-use tokio::{
-    sync::{mpsc, watch},
-    time::timeout,
-};
+use tokio::sync::mpsc;
 use whimbrel_proto::agent::v1::Step;
 
 use super::{
+    bound::{bounded, wrong_side},
     complete, drain,
     order::{Order, StepDone, StepFailed, StepOrder, StepResult},
     remove_ledger, sequences,
-    source::wrong_side,
+    steps::Steps,
     switch, verify,
 };
-use crate::{
-    fault::{Fault, Policy},
-    target::{Copied, Receiver, StreamState},
-};
-
-/// What the steps before the switch act on.
-pub struct Steps<'a> {
-    /// The receiving end.
-    pub receiver: &'a Receiver,
-    /// What it has copied.
-    pub copied: &'a Copied,
-    /// Where the change stream is; none in an offline migration.
-    pub stream: Option<watch::Receiver<StreamState>>,
-    /// Where the steps' results go.
-    pub results: mpsc::Sender<StepResult>,
-}
+use crate::{fault::Fault, target::Receiver};
 
 impl Steps<'_> {
     /// Carries out orders until the switch is done (`true`), or there are no more. `back` is told of attempts that are
@@ -119,28 +99,4 @@ async fn carry_out(
         bounded(order, work).await.map_err(|fault| StepFailed { step, attempt, fault })?;
     (done.step, done.attempt, done.took) = (step, attempt, began.elapsed());
     Ok(done)
-}
-
-/// A step has a bound unless its order says none. SETTLE minds its own, to name who is in the way.
-pub(super) async fn bounded(
-    order: &StepOrder,
-    work: impl Future<Output = Result<StepDone, Fault>>,
-) -> Result<StepDone, Fault> {
-    const GRACE: Duration = Duration::from_secs(5);
-    if order.timeout.is_zero() {
-        return work.await;
-    }
-    match timeout(order.timeout + GRACE, work).await {
-        Ok(done) => done,
-        Err(_) => Err(Fault::new(
-            Policy::Hold,
-            "StepTimedOut",
-            format!(
-                "cutover step {} did not end in {} s",
-                order.step.as_str_name(),
-                order.timeout.as_secs()
-            ),
-        )
-        .remedy("order the cutover again when the servers are less busy")),
-    }
 }

@@ -5,7 +5,7 @@ use super::{
     drain::{no_stream, stream_ended},
     order::{StepDone, StepOrder},
     sequences::of_source,
-    target::Steps,
+    steps::Steps,
 };
 use crate::{
     fault::{Fault, Policy},

@@ -6,7 +6,7 @@ use crate::{
     wire::{Catalog, DatabaseProperties, ShapeItem},
 };
 
-use super::{publication::check_published, serve::Sender};
+use super::{publication::check_published, sender::Sender};
 
 impl Sender {
     pub(super) async fn read_database(&self) -> Result<DatabaseProperties, Fault> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use whimbrel_proto::agent::v1::SourceObjects;
 
-use super::{publication::drop_publications, serve::Sender};
+use super::{publication::drop_publications, sender::Sender};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, Endpoint, connect},
@@ -12,10 +12,10 @@ use crate::{
 
 /// Tries to drop a slot that a walsender still holds; each ends that walsender first. It goes within milliseconds, unless
 /// it is stuck in a write to a dead peer.
-const DROP_TRIES: u32 = 50;
+const DROP_TRIES: u32 = 500;
 
 /// Between the tries.
-const DROP_PAUSE: Duration = Duration::from_millis(100);
+const DROP_PAUSE: Duration = Duration::from_millis(10);
 
 /// Slot first: without it nothing needs the publications, and a slot left behind fills the source's disk.
 ///

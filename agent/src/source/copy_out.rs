@@ -2,7 +2,7 @@
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, pin_mut};
 
-use super::serve::Sender;
+use super::sender::Sender;
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified},

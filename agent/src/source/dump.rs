@@ -7,7 +7,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::serve::Sender;
+use super::sender::Sender;
 use crate::{
     fault::Fault,
     postgres::ChildEnvironment,

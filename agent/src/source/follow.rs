@@ -8,7 +8,7 @@ use tokio::{
 use tokio_postgres::types::PgLsn;
 use whimbrel_proto::Lsn;
 
-use super::{serve::Sender, snapshot::system_number};
+use super::{sender::Sender, snapshot::system_number};
 use crate::{
     fault::{Doing, Fault, Policy},
     replication::{Event, ReplicationConnection, ReplicationStream, StreamOptions},

@@ -1,5 +1,5 @@
 //! Short looks at the source: sequences, checksums, who writes.
-use super::{publication::check_published, serve::Sender};
+use super::{publication::check_published, sender::Sender};
 use crate::{
     fault::{Doing, Fault},
     verify,

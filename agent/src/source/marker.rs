@@ -2,7 +2,7 @@
 use tokio_postgres::types::PgLsn;
 use whimbrel_proto::Lsn;
 
-use super::serve::Sender;
+use super::sender::Sender;
 use crate::{
     fault::{Doing, Fault},
     wire::{MARKER_PREFIX, Marker},

@@ -11,8 +11,9 @@ mod follow;
 mod inspect;
 mod marker;
 mod publication;
+mod sender;
 mod serve;
 mod snapshot;
 
 pub use clean::remove_objects;
-pub use serve::{Sender, SenderSpec};
+pub use sender::{Sender, SenderSpec};

@@ -2,7 +2,7 @@
 //! UPDATE of a table without a replica identity fail).
 use whimbrel_proto::agent::v1::SourceObjects;
 
-use super::serve::Sender;
+use super::sender::Sender;
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified},

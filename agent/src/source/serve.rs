@@ -1,54 +1,19 @@
-//! The sender: takes asks as they come, answers each beside the others.
+//! Takes asks as they come, answers each beside the others.
 use std::sync::Arc;
 
-use tokio::{sync::Mutex, task::JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use whimbrel_proto::agent::v1::SourceObjects;
 
-use super::snapshot::Held;
+use super::{copy_out::Copy, sender::Sender};
 use crate::{
     fault::Fault,
-    postgres::{Client, Endpoint, Programs, connect},
     wire::{Answer, Ask, Call, Frame, FrameSender, Listener},
 };
 
 /// Answers under way at once: the copies of eight workers, the stream, and a few short ones. More wait in the pipe.
 const ANSWERS: usize = 16;
 
-/// What the sender is to send.
-#[derive(Debug, Clone)]
-pub struct SenderSpec {
-    /// The source server.
-    pub endpoint: Endpoint,
-    /// The database on it.
-    pub database: String,
-    /// What is made there, by name.
-    pub objects: SourceObjects,
-    /// pg_dump, of every version that is here.
-    pub programs: Arc<Programs>,
-}
-
-/// The sending end, shared by its answers.
-#[derive(Debug)]
-pub struct Sender {
-    pub(super) spec: SenderSpec,
-    /// The snapshot that copies are made under.
-    pub(super) held: Mutex<Option<Arc<Held>>>,
-    /// For short statements; opened again when it was lost.
-    control: Mutex<Option<Arc<Client>>>,
-}
-
 impl Sender {
-    /// Connects to nothing yet.
-    pub fn new(spec: SenderSpec) -> Arc<Self> {
-        Arc::new(Self { spec, held: Mutex::new(None), control: Mutex::new(None) })
-    }
-
-    /// What it sends.
-    pub fn spec(&self) -> &SenderSpec {
-        &self.spec
-    }
-
     /// Answers until the receiver ends or `cancel` is called.
     pub async fn serve(self: Arc<Self>, mut listener: Listener, cancel: CancellationToken) {
         let mut answers = JoinSet::new();
@@ -98,7 +63,7 @@ impl Sender {
             }
             Ask::Dump { target_major } => self.dump(target_major, reply).await.map(|()| None),
             Ask::Copy { table, name, columns, pages, format } => {
-                let copy = super::copy_out::Copy { table, name, columns, pages, format };
+                let copy = Copy { table, name, columns, pages, format };
                 self.copy_out(copy, reply).await.map(|()| None)
             }
             Ask::Follow { from, system } => self.follow(from, system, reply).await.map(|()| None),
@@ -106,26 +71,5 @@ impl Sender {
             Ask::Checksum { name } => self.checksum(&name).await.map(Answer::Checksum).map(Some),
             Ask::Quiet { probe } => self.quiet(&probe).await.map(Answer::Quiet).map(Some),
         }
-    }
-
-    /// A session for short statements.
-    pub(crate) async fn control(&self) -> Result<Arc<Client>, Fault> {
-        let mut control = self.control.lock().await;
-        if let Some(client) = control.as_ref().filter(|client| !client.is_closed()) {
-            return Ok(Arc::clone(client));
-        }
-        let client = Arc::new(self.session("control").await?);
-        *control = Some(Arc::clone(&client));
-        Ok(client)
-    }
-
-    /// A session of its own.
-    pub(super) async fn session(&self, purpose: &str) -> Result<Client, Fault> {
-        Ok(connect(&self.spec.endpoint, &self.spec.database, &self.purpose(purpose)).await?)
-    }
-
-    /// What a session is for, with whose it is: cleaning up ends those that are left.
-    pub(super) fn purpose(&self, purpose: &str) -> String {
-        format!("{purpose} {}", self.spec.objects.slot)
     }
 }

@@ -5,7 +5,7 @@ use tokio::time::timeout;
 use tokio_postgres::types::PgLsn;
 use whimbrel_proto::Lsn;
 
-use super::serve::Sender;
+use super::sender::Sender;
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, literal},

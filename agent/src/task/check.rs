@@ -4,7 +4,7 @@ use whimbrel_proto::{
     v1::MigrationMode,
 };
 
-use super::{report::Reporter, supervisor::Kit};
+use super::{kit::Kit, report::Reporter};
 use crate::{
     fault::Fault,
     preflight::{SourceInput, TargetInput, check_source, check_target},

@@ -2,7 +2,7 @@
 use uuid::Uuid;
 use whimbrel_proto::agent::v1::{CleanSource, CleanTarget};
 
-use super::{report::Reporter, supervisor::Kit};
+use super::{kit::Kit, report::Reporter};
 use crate::{
     fault::{Fault, Policy},
     postgres::connect,

@@ -5,12 +5,9 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 use whimbrel_proto::{agent::v1::Receive, v1::MigrationMode};
 
-use super::{progress, report::Reporter, supervisor::Kit};
+use super::{kit::Kit, progress, report::Reporter};
 use crate::{
-    cutover::{
-        Order, StepResult,
-        target::{Steps, after_switch},
-    },
+    cutover::{Order, StepResult, Steps, target::after_switch},
     fault::Fault,
     target::{Begun, Copied, Fact, Progress, Receiver, ReceiverSpec, StreamState, follow},
     wire::PipeKey,

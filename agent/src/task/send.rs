@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use whimbrel_proto::agent::v1::Send;
 
-use super::{report::Reporter, supervisor::Kit};
+use super::{kit::Kit, report::Reporter};
 use crate::{
     cutover::{self, Order},
     fault::Fault,

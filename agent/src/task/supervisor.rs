@@ -16,7 +16,9 @@ use whimbrel_proto::{
 };
 
 use super::{
-    check, clean, query, receive,
+    check, clean,
+    kit::Kit,
+    query, receive,
     report::{Reporter, TaskId},
     send,
 };
@@ -31,14 +33,6 @@ use crate::{
 
 /// Orders that wait for a task: the controller sends one step at a time.
 const ORDERS: usize = 8;
-
-/// What every task is given.
-#[derive(Debug)]
-pub(super) struct Kit {
-    pub(super) secrets: Secrets,
-    pub(super) programs: Arc<Programs>,
-    pub(super) exchange: Exchange,
-}
 
 /// The agent's tasks.
 pub struct Supervisor {
