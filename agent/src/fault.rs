@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 use whimbrel_proto::agent::v1::Failure;
 
 use crate::{
-    postgres::{ConnectError, ProgramsError, safe_message},
+    postgres::{ConnectError, ConnectProblem, ProgramsError, safe_message},
     replication::ReplicationError,
 };
 
@@ -144,7 +144,14 @@ impl From<Fault> for Failure {
 
 impl From<ConnectError> for Fault {
     fn from(error: ConnectError) -> Self {
-        let policy = if error.is_transient() { Policy::Retry } else { Policy::Hold };
+        let policy = match error.problem {
+            // A new password mends these, and there is a verb that gives one.
+            ConnectProblem::AuthenticationFailed | ConnectProblem::PasswordMissing => {
+                Policy::Credentials
+            }
+            _ if error.is_transient() => Policy::Retry,
+            _ => Policy::Hold,
+        };
         Self::new(policy, error.code(), error.to_string()).remedy(error.remedy())
     }
 }
