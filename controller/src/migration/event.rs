@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     cutover::{OpenTransaction, Step},
     spec::{Endpoint, Secret},
-    validation::ValidationDetails,
+    validation::{Finding, ValidationDetails},
 };
 
 /// What happened. Acts name databases; none stands for all that the act can be done to.
@@ -249,6 +249,13 @@ pub struct Failure {
     pub message: String,
     /// What to do.
     pub remedy: String,
+}
+
+impl From<Finding> for Failure {
+    fn from(finding: Finding) -> Self {
+        let Finding { code, message, remedy, .. } = finding;
+        Self { policy: Policy::Fail, code, message, remedy }
+    }
 }
 
 impl Failure {

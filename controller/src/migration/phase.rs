@@ -98,6 +98,7 @@ pub const EDGES: &[(&str, &str)] = &[
     ("Prerequisites", "Window"),
     ("Prerequisites", "Moving"),
     ("Prerequisites", "Failed"),
+    ("Prerequisites", "ValidationFailed"),
     ("Prerequisites", "Canceled"),
     ("Validation", "OverwriteConfirmation"),
     ("Validation", "Window"),

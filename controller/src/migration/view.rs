@@ -194,8 +194,12 @@ pub fn operation(migration: &Migration, database: &Database) -> String {
 /// Why it failed: the first cause.
 #[must_use]
 pub fn error(migration: &Migration) -> Option<Failure> {
-    if let Phase::Failed(failure) = migration.phase() {
-        return Some(failure.clone());
+    match migration.phase() {
+        Phase::Failed(failure) => return Some(failure.clone()),
+        Phase::ValidationFailed => {
+            return migration.validation.as_ref()?.first_failed().map(Failure::from);
+        }
+        _ => {}
     }
     // A migration that is not Failed tells of its databases' failures beside each of them.
     if state(migration).0 != State::Failed {

@@ -2,6 +2,7 @@
 mod command;
 mod endpoint;
 mod report;
+mod source_type;
 mod spec;
 mod status;
 mod validation;

@@ -4,7 +4,9 @@ use whimbrel_proto::{name, v1};
 use super::{
     InvalidField,
     endpoint::{port_in, ssl_mode_in},
-    endpoint_in, secret_in, time_in,
+    endpoint_in, secret_in,
+    source_type::source_type_in,
+    time_in,
 };
 use crate::migration::{Endpoint, Goal, Mode, Spec};
 
@@ -44,7 +46,7 @@ pub fn spec_in(spec: &v1::MigrationSpec, defaults: &Defaults<'_>) -> Result<Spec
     let order = Spec {
         mode: mode_in(spec)?,
         goal: goal_in(spec)?,
-        source_type: spec.source_type.clone(),
+        source_type: source_type_in(&spec.source_type)?,
         source: endpoint_in("spec.source", spec.source.as_ref())?,
         target: override_in(spec.target_override.as_ref(), defaults.endpoint)?,
         databases: databases_in(&spec.databases)?,

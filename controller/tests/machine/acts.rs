@@ -161,6 +161,21 @@ fn a_failed_prerequisite_is_the_error() {
 }
 
 #[test]
+fn what_the_first_look_found_stays_and_a_validation_only_fails_as_one() {
+    for (goal, end) in [
+        (Goal::Validate, State::ValidationFailed),
+        (Goal::Migrate, State::Failed),
+        (Goal::ValidateAndMigrate, State::Failed),
+    ] {
+        let mut world = World::new(spec(Mode::Online, goal, &["a"]));
+        world.checks(FindingState::Failed, &[]);
+        assert_eq!(state(&world.migration).0, end, "{goal:?}");
+        let found = world.migration.validation.as_ref().unwrap().first_failed().unwrap();
+        assert_eq!(error(&world.migration).unwrap().code, found.code, "{goal:?}");
+    }
+}
+
+#[test]
 fn overwriting_is_asked_for_once() {
     let mut world = World::new(spec(Mode::Online, Goal::Migrate, &["a"]));
     refused(&mut world, &Event::ConfirmOverwrite, "NoConfirmationAwaited");

@@ -109,8 +109,7 @@ impl Work {
         let failed = found.first_failed();
         self.migration.validation = Some(found);
         if let (FindingState::Failed, Some(finding)) = (status, failed) {
-            self.note("", "ValidationFailed", format!("{}: {}", finding.code, finding.message));
-            return self.enter(Phase::ValidationFailed);
+            return self.validation_failed(&finding.into());
         }
         self.note("", "ValidationPassed", "no check failed");
         if self.migration.spec.goal == Goal::Validate {
@@ -121,13 +120,13 @@ impl Work {
 
     fn prerequisites_checked(&mut self, found: &ValidationDetails) -> Result<(), Refusal> {
         if let Some(finding) = found.first_failed() {
-            let failure = Failure {
-                policy: Policy::Fail,
-                code: finding.code,
-                message: finding.message,
-                remedy: finding.remedy,
-            };
-            return self.enter(Phase::Failed(failure));
+            // Readable afterwards, all of them, though one is the error.
+            self.migration.validation = Some(found.clone());
+            // Who only asked whether it would go is answered by that, whichever check it was.
+            if self.migration.spec.goal == Goal::Validate {
+                return self.validation_failed(&finding.into());
+            }
+            return self.enter(Phase::Failed(finding.into()));
         }
         self.note("", "PrerequisitesPassed", "both servers can be used");
         if self.migration.spec.goal == Goal::Migrate {
@@ -136,6 +135,11 @@ impl Work {
         self.enter(Phase::Validation(Check::new()))?;
         self.reissue_check();
         Ok(())
+    }
+
+    fn validation_failed(&mut self, failure: &Failure) -> Result<(), Refusal> {
+        self.note_failure("", "ValidationFailed", failure);
+        self.enter(Phase::ValidationFailed)
     }
 
     fn check_failed(&mut self, failure: &Failure) -> Result<(), Refusal> {
