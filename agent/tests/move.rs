@@ -223,7 +223,7 @@ async fn a_table_that_left_the_publication_is_not_switched() {
     sql(
         &source,
         "shop",
-        "alter publication whimbrel_test_0 drop table t;\ninsert into t values (1)",
+        "alter publication whimbrel_test_shop drop table t;\ninsert into t values (1)",
     )
     .await;
     let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;

@@ -3,10 +3,12 @@ use super::{
     order::{StepDone, StepOrder},
     steps::Steps,
 };
-use crate::fault::Fault;
+use crate::{fault::Fault, target::Control};
 
 pub(super) async fn drain(steps: &Steps<'_>, order: &StepOrder) -> Result<StepDone, Fault> {
     let mut stream = steps.stream.clone().ok_or_else(no_stream)?;
+    let control = steps.control.as_ref().ok_or_else(no_stream)?;
+    control.send(Control::Until(order.end)).await.map_err(|_| stream_ended())?;
     let state = stream
         .wait_for(|state| state.at_marker == Some(order.attempt) && state.applied >= order.end)
         .await

@@ -2,7 +2,7 @@
 use tokio::sync::{mpsc, watch};
 
 use super::order::StepResult;
-use crate::target::{Copied, Receiver, StreamState};
+use crate::target::{Control, Copied, Receiver, StreamState};
 
 /// What the steps before the switch act on.
 pub struct Steps<'a> {
@@ -12,6 +12,8 @@ pub struct Steps<'a> {
     pub copied: &'a Copied,
     /// Where the change stream is; none in an offline migration.
     pub stream: Option<watch::Receiver<StreamState>>,
+    /// How the stream is told which markers count; none in an offline migration.
+    pub control: Option<mpsc::Sender<Control>>,
     /// Where the steps' results go.
     pub results: mpsc::Sender<StepResult>,
 }

@@ -12,23 +12,20 @@ use super::{
     steps::Steps,
     switch, verify,
 };
-use crate::{fault::Fault, target::Receiver};
+use crate::{
+    fault::Fault,
+    target::{Control, Receiver},
+};
 
 impl Steps<'_> {
-    /// Carries out orders until the switch is done (`true`), or there are no more. `back` is told of attempts that are
-    /// over.
-    pub async fn run(
-        &self,
-        orders: &mut mpsc::Receiver<Order>,
-        back: Option<mpsc::Sender<u32>>,
-    ) -> bool {
+    /// Carries out orders until the switch is done (`true`), or there are no more.
+    pub async fn run(&self, orders: &mut mpsc::Receiver<Order>) -> bool {
         while let Some(order) = orders.recv().await {
-            let order = match order {
-                Order::Step(order) => order,
-                Order::Back { attempt } => {
-                    if let Some(back) = &back
-                        && back.send(attempt).await.is_err()
-                    {
+            let order = match (order, &self.control) {
+                (Order::Step(order), _) => order,
+                (Order::Back { .. }, None) => continue,
+                (Order::Back { attempt }, Some(control)) => {
+                    if control.send(Control::Over(attempt)).await.is_err() {
                         return false;
                     }
                     continue;

@@ -7,7 +7,7 @@ use whimbrel_proto::Lsn;
 
 use super::{
     Copied, Fact, Receiver, StreamState,
-    apply::{Applier, Changes, Ended, Tables, settle},
+    apply::{Applier, Changes, Control, Ended, Stale, Tables, settle},
     can_be_replica, current, ledger,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     wire::Ask,
 };
 
-/// Runs until something stops it. `back` tells of cutover attempts that are over.
+/// Runs until something stops it. `control` tells which markers are no reason to stand still.
 ///
 /// # Errors
 /// What stopped it.
@@ -24,16 +24,16 @@ pub(crate) async fn follow(
     receiver: &Receiver,
     copied: &Copied,
     state: &watch::Sender<StreamState>,
-    mut back: mpsc::Receiver<u32>,
+    mut control: mpsc::Receiver<Control>,
 ) -> Result<(), Fault> {
-    let mut past = receiver.spec.past_attempts;
+    let mut stale = Stale { attempts: receiver.spec.past_attempts, ..Stale::default() };
     let mut announced = false;
     loop {
         let session = receiver.session("apply").await?;
         settle(&session, can_be_replica(&session).await).await?;
         let (from, system, marker) = start(current(&session).await?)?;
         let tables = Tables::new(Arc::clone(&copied.catalog), points(&session).await?);
-        let at_marker = marker.filter(|attempt| *attempt > past);
+        let at_marker = marker.filter(|attempt| stale.stops(*attempt, from));
         state.send_replace(StreamState { applied: from, at_marker, ..StreamState::default() });
         let frames = receiver.caller.open(Ask::Follow { from, system }).await?;
         if !std::mem::replace(&mut announced, true) {
@@ -44,10 +44,9 @@ pub(crate) async fn follow(
         let slot = receiver.spec.objects.slot.as_str();
         let progress = &receiver.progress;
         let mut applier = Applier::new(changes, copied.ledger, progress, frames, state, slot, from);
-        applier.past_attempts = past;
-        match applier.run(&mut back).await? {
-            Ended::SteppedBack(attempt) => past = past.max(attempt),
-        }
+        applier.stale = stale;
+        let Ended::MarkerStale(learned) = applier.run(&mut control).await?;
+        stale = learned;
     }
 }
 

@@ -14,7 +14,7 @@ mod progress;
 mod receive;
 pub mod schema;
 
-pub use apply::StreamState;
+pub use apply::{Control, StreamState};
 pub use fact::Fact;
 pub use prepare::remove_ledger;
 pub use progress::Progress;

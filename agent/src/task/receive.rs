@@ -16,8 +16,8 @@ use crate::{
 /// Facts and steps' results that wait to be told.
 const FACTS: usize = 16;
 
-/// "The attempt is over" that wait to be heard by the stream.
-const BACKS: usize = 4;
+/// What is told to the stream, and waits to be heard.
+const CONTROLS: usize = 4;
 
 /// Runs until it is stopped, or something stops it.
 pub(super) async fn run(
@@ -92,15 +92,17 @@ async fn cut_over(
 ) -> Result<bool, Fault> {
     if !receiver.spec.online {
         receiver.progress.operation("copied");
-        let steps = Steps { receiver, copied, stream: None, results: results.clone() };
-        return Ok(steps.run(orders, None).await);
+        let steps =
+            Steps { receiver, copied, stream: None, control: None, results: results.clone() };
+        return Ok(steps.run(orders).await);
     }
     let (state, watched) = watch::channel(StreamState::default());
-    let (back_in, back) = mpsc::channel(BACKS);
-    let steps = Steps { receiver, copied, stream: Some(watched), results: results.clone() };
+    let (control_in, control) = mpsc::channel(CONTROLS);
+    let (stream, control_in) = (Some(watched), Some(control_in));
+    let steps = Steps { receiver, copied, stream, control: control_in, results: results.clone() };
     tokio::select! {
-        switched = steps.run(orders, Some(back_in)) => Ok(switched),
-        ended = follow(receiver, copied, &state, back) => ended.map(|()| false),
+        switched = steps.run(orders) => Ok(switched),
+        ended = follow(receiver, copied, &state, control) => ended.map(|()| false),
     }
 }
 

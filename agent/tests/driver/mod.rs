@@ -84,11 +84,12 @@ impl Driver {
         }
     }
 
-    fn objects() -> SourceObjects {
+    fn objects(&self) -> SourceObjects {
+        let name = format!("whimbrel_test_{}", self.database);
         SourceObjects {
-            slot: "whimbrel_test_0".into(),
-            publication: "whimbrel_test_0".into(),
-            keyless_publication: "whimbrel_test_0_keyless".into(),
+            slot: name.clone(),
+            publication: name.clone(),
+            keyless_publication: format!("{name}_keyless"),
         }
     }
 
@@ -108,19 +109,25 @@ impl Driver {
     }
 
     pub(crate) async fn begin(&mut self, epoch: u64, target_oid: u32) {
+        self.begin_as(epoch, target_oid, false).await;
+    }
+
+    /// `switched`: the controller knows that the switch is done.
+    pub(crate) async fn begin_as(&mut self, epoch: u64, target_oid: u32, switched: bool) {
         self.epoch = epoch;
         let mode = MigrationMode::Online.into();
         self.command(command::Kind::Send(Send {
             source: Some(self.endpoint(&self.source)),
             mode,
-            objects: Some(Self::objects()),
+            objects: Some(self.objects()),
         }))
         .await;
         self.command(command::Kind::Receive(Receive {
             target: Some(self.endpoint(&self.target)),
             mode,
-            objects: Some(Self::objects()),
+            objects: Some(self.objects()),
             target_oid,
+            switched,
             ..Receive::default()
         }))
         .await;
@@ -169,6 +176,25 @@ impl Driver {
         self.result(step).await
     }
 
+    /// As `step`, though the source is written to.
+    pub(crate) async fn accept_writes(
+        &mut self,
+        step: Step,
+        attempt: u32,
+        end_lsn: u64,
+    ) -> Result<StepDone, Failure> {
+        let allow_source_writes = true;
+        self.command(command::Kind::CutoverStep(CutoverStep {
+            step: step.into(),
+            attempt,
+            end_lsn,
+            allow_source_writes,
+            ..CutoverStep::default()
+        }))
+        .await;
+        self.result(step).await
+    }
+
     pub(crate) async fn back(&mut self, attempt: u32) {
         self.command(command::Kind::CutoverBack(CutoverBack { attempt })).await;
     }
@@ -202,6 +228,11 @@ impl Driver {
             }
         };
         timeout(PATIENCE, waiting).await.expect("the report did not come")
+    }
+
+    /// The agent dies: whatever it was doing, its connections close.
+    pub(crate) async fn kill(&self) {
+        self.tasks.stop_all().await;
     }
 
     pub(crate) fn target_oid(&self) -> u32 {

@@ -40,11 +40,44 @@ pub struct StreamState {
     pub probe: Option<String>,
 }
 
-/// Why the loop ended without a fault.
+/// What is told to a running stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// This cutover attempt is over: the stream goes on.
+    Over(u32),
+    /// The marker that counts ends here or later: MARK_END may have been carried out twice, and an earlier marker of the
+    /// same attempt is not the end then.
+    Until(Lsn),
+}
+
+/// Which markers are no reason to stop.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::target) struct Stale {
+    /// Those of this attempt and of earlier ones.
+    pub(in crate::target) attempts: u32,
+    /// Those that end before this.
+    pub(in crate::target) before: Lsn,
+}
+
+impl Stale {
+    /// Whether the stream stops at the marker of `attempt` that ends at `end`.
+    pub(in crate::target) fn stops(self, attempt: u32, end: Lsn) -> bool {
+        attempt > self.attempts && end >= self.before
+    }
+
+    fn learn(&mut self, control: Control) {
+        match control {
+            Control::Over(attempt) => self.attempts = self.attempts.max(attempt),
+            Control::Until(end) => self.before = self.before.max(end),
+        }
+    }
+}
+
+/// Why the loop ended without a fault.
+#[derive(Debug, Clone, Copy)]
 pub(in crate::target) enum Ended {
-    /// This cutover attempt stepped back while the stream stood at its marker: it goes on from the ledger's position.
-    SteppedBack(u32),
+    /// The marker that it stood at turned out to be stale: it goes on from the ledger's position.
+    MarkerStale(Stale),
 }
 
 /// Applies one stream.
@@ -56,8 +89,8 @@ pub(in crate::target) struct Applier<'a> {
     pub(in crate::target) state: &'a watch::Sender<StreamState>,
     /// Names the migration in its markers.
     pub(in crate::target) slot: &'a str,
-    /// Markers of these attempts mean nothing any more.
-    pub(in crate::target) past_attempts: u32,
+    /// Markers that mean nothing any more.
+    pub(in crate::target) stale: Stale,
     transaction: Option<Transaction>,
     group: Group,
     clock: Clock,
@@ -100,7 +133,7 @@ impl<'a> Applier<'a> {
             frames,
             state,
             slot,
-            past_attempts: 0,
+            stale: Stale::default(),
             transaction: None,
             group: Group::default(),
             clock: Clock::default(),
@@ -110,10 +143,10 @@ impl<'a> Applier<'a> {
         }
     }
 
-    /// Applies until something stops it. `back` tells of attempts that are over.
+    /// Applies until something stops it.
     pub(in crate::target) async fn run(
         mut self,
-        back: &mut mpsc::Receiver<u32>,
+        control: &mut mpsc::Receiver<Control>,
     ) -> Result<Ended, Fault> {
         let mut tick = interval(POSITION_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -125,10 +158,11 @@ impl<'a> Applier<'a> {
             self.flush().await?;
             tokio::select! {
                 frame = self.frames.next() => self.frame(frame).await?,
-                Some(attempt) = back.recv() => {
-                    self.past_attempts = self.past_attempts.max(attempt);
-                    if self.at_marker() {
-                        return Ok(Ended::SteppedBack(self.past_attempts));
+                Some(told) = control.recv() => {
+                    self.stale.learn(told);
+                    let at = self.state.borrow().at_marker;
+                    if at.is_some_and(|attempt| !self.stale.stops(attempt, self.position)) {
+                        return Ok(Ended::MarkerStale(self.stale));
                     }
                 }
                 _ = tick.tick() => {}
@@ -219,7 +253,7 @@ impl<'a> Applier<'a> {
             }
         }
         match transaction.marker {
-            Some(Marker::End(attempt)) if attempt > self.past_attempts && !self.at_marker() => {
+            Some(Marker::End(attempt)) if self.stale.stops(attempt, end) && !self.at_marker() => {
                 self.write(Some(attempt)).await?;
                 self.state.send_modify(|state| state.at_marker = Some(attempt));
             }

@@ -12,7 +12,7 @@ mod statement;
 mod table;
 mod value;
 
-pub use applier::StreamState;
-pub(super) use applier::{Applier, Ended, settle};
+pub(super) use applier::{Applier, Ended, Stale, settle};
+pub use applier::{Control, StreamState};
 pub(super) use change::Changes;
 pub(super) use table::Tables;

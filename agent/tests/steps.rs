@@ -1,0 +1,131 @@
+//! Each numbered step of the cutover, interrupted and done again by another agent that knows nothing of it.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+mod cluster;
+mod driver;
+
+use std::sync::Arc;
+
+use cluster::Cluster;
+use driver::{Driver, HBA, database, moved_alike, sql};
+use whimbrel_proto::agent::v1::{Step, report::Kind};
+
+const STEPS: [Step; 10] = [
+    Step::Mark,
+    Step::Settle,
+    Step::MarkEnd,
+    Step::Drain,
+    Step::Complete,
+    Step::Sequences,
+    Step::Verify,
+    Step::Switch,
+    Step::RemoveSource,
+    Step::RemoveLedger,
+];
+
+const SCHEMA: &str = "
+create table parent (id int primary key, v text);
+create table child (id bigserial primary key, parent int references parent on delete cascade);
+create table keyless (v int);
+create materialized view sums as select count(*) from child;
+create function touch() returns trigger language plpgsql as 'begin new.v := new.v || chr(33); return new; end';
+create trigger touch before update on parent for each row execute function touch();
+insert into parent select g, 'p' from generate_series(1, 100) g;
+insert into child (parent) select 1 + g % 100 from generate_series(1, 500) g;
+insert into keyless select g from generate_series(1, 50) g;
+";
+
+const WRITES: &str = "
+update parent set v = 'q' where id <= 10;
+delete from parent where id = 50;
+insert into child (parent) values (1), (2);
+update keyless set v = -v where v > 40;
+";
+
+async fn streaming(source: &Arc<Cluster>, target: &Arc<Cluster>, name: &str) -> Driver {
+    database(source, &format!("create database {name}")).await;
+    sql(source, name, SCHEMA).await;
+    let mut driver = Driver::new(source, target, name).await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(source, name, WRITES).await;
+    driver
+}
+
+/// Runs steps one after the other; where marker 2 is.
+async fn run(driver: &mut Driver, steps: &[Step], mut end: u64) -> u64 {
+    for step in steps {
+        let done = driver.step(*step, 1, &[], end).await;
+        let done = done.unwrap_or_else(|failure| panic!("{step:?}: {failure:?}"));
+        if *step == Step::MarkEnd {
+            end = done.lsn;
+        }
+    }
+    end
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_that_was_done_and_not_told_is_done_again() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    for (at, step) in STEPS.iter().enumerate() {
+        let name = format!("at_{}", step.as_str_name().to_lowercase());
+        let mut driver = streaming(&source, &target, &name).await;
+        let end = run(&mut driver, &STEPS[..=at], 0).await;
+        driver.kill().await;
+        let mut next = Driver::another(&driver).await;
+        // The controller knows of the switch only once it was told.
+        let switched = at > STEPS.iter().position(|s| *s == Step::Switch).unwrap();
+        next.begin_as(2, driver.target_oid(), switched).await;
+        run(&mut next, &STEPS[at..], end).await;
+        moved_alike(&source, &target, &name).await;
+        next.kill().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_behind_the_marker_is_seen_by_an_agent_that_never_saw_the_marker() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let mut driver = streaming(&source, &target, "late").await;
+    let end = run(&mut driver, &STEPS[..5], 0).await;
+    driver.kill().await;
+    sql(&source, "late", "insert into parent values (1000, 'late')").await;
+    let mut next = Driver::another(&driver).await;
+    next.begin(2, driver.target_oid()).await;
+    run(&mut next, &[Step::Complete, Step::Sequences], end).await;
+    let failure = next.step(Step::Verify, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "SourceStillWritten", "{}", failure.message);
+    next.back(1).await;
+    let mut second = |step| (step, 2);
+    let mut end = 0;
+    for (step, attempt) in STEPS.map(&mut second) {
+        let done = next.step(step, attempt, &[], end).await.unwrap();
+        if step == Step::MarkEnd {
+            end = done.lsn;
+        }
+    }
+    moved_alike(&source, &target, "late").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_written_later_stays_behind_only_when_that_is_accepted() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let mut driver = streaming(&source, &target, "accepted").await;
+    let end = run(&mut driver, &STEPS[..4], 0).await;
+    sql(&source, "accepted", "insert into parent values (1000, 'late')").await;
+    for step in &STEPS[4..] {
+        driver.accept_writes(*step, 1, end).await.unwrap();
+    }
+    sql(&source, "accepted", "delete from parent where id = 1000").await;
+    moved_alike(&source, &target, "accepted").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_of_two_markers_of_one_attempt_is_the_end() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let mut driver = streaming(&source, &target, "twice").await;
+    run(&mut driver, &STEPS[..3], 0).await;
+    // The controller did not hear of that one, and orders it again; the application has not stopped writing.
+    sql(&source, "twice", "insert into parent values (1000, 'between')").await;
+    let end = run(&mut driver, &[Step::MarkEnd], 0).await;
+    run(&mut driver, &STEPS[3..], end).await;
+    moved_alike(&source, &target, "twice").await;
+}
