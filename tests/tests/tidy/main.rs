@@ -1,6 +1,7 @@
 //! The house's borders, sizes and bans, held by a test. Each rule proves on a bad example that it can fail.
 mod bans;
 mod borders;
+mod codes;
 mod manifests;
 mod protos;
 mod sizes;
@@ -36,4 +37,9 @@ fn nothing_banned_is_called() {
 #[test]
 fn the_border_is_commented() {
     assert_none(&protos::check_all());
+}
+
+#[test]
+fn every_code_is_in_the_table() {
+    assert_none(&codes::check_all(&Source::all()));
 }
