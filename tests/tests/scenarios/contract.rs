@@ -6,6 +6,7 @@ mod credentials;
 mod neighbours;
 mod steering;
 mod validation;
+mod verbs;
 
 use serde_json::Value;
 use whimbrel_tests::{

@@ -33,12 +33,15 @@ fn move_side_by_side() -> Outcome {
 
         stage.create("asks", &["--database", "b"])?;
         stage.wait_for("asks", "WaitingForTargetDBOverwriteConfirmation")?;
-        stage.create("now", &["--database", "c", "--wait"])?;
-        stage.assert_same("c")?;
-        lists(stage)?;
-        only_what_is_over_is_deleted(stage)?;
+        // The two others move while changes of this one flow.
+        stage.create("now", &["--database", "c", "--mode", "online"])?;
+        stage.wait_for("now", "WaitingForCutoverTrigger")?;
         confirmed(stage)?;
         in_its_window(stage, &start)?;
+        lists(stage)?;
+        stage.migration("cutover", "now", &["--wait"])?;
+        stage.assert_same("c")?;
+        only_what_is_over_is_deleted(stage)?;
         ensure!(stage.cli.json(&["migration", "list"])? == Value::Array(Vec::new()), "not over");
         Ok(())
     })
@@ -70,13 +73,13 @@ fn names(list: &Value) -> Vec<&str> {
 
 fn lists(stage: &Stage) -> Outcome {
     let active = stage.cli.json(&["migration", "list", "--target", TARGET])?;
-    ensure!(names(&active) == ["asks", "later"], "{active:#}");
+    ensure!(names(&active) == ["now"], "{active:#}");
     let same = stage.cli.json(&["migration", "list", "--filter", "Active"])?;
-    ensure!(names(&same) == ["asks", "later"], "{same:#}");
+    ensure!(names(&same) == ["now"], "{same:#}");
     let all = stage.cli.json(&["migration", "list", "--filter", "ALL"])?;
     ensure!(names(&all) == ["now", "asks", "later"], "newest first: {all:#}");
     // An element of the list is what `show` gives.
-    ensure!(all[0] == stage.cli.show("now")?, "{:#}", all[0]);
+    ensure!(all[1] == stage.cli.show("asks")?, "{:#}", all[1]);
 
     let table = stage.cli.ok(&["migration", "list", "--filter", "all"])?;
     let header = table.lines().next().unwrap_or_default();
@@ -101,7 +104,6 @@ fn lists(stage: &Stage) -> Outcome {
 }
 
 fn only_what_is_over_is_deleted(stage: &Stage) -> Outcome {
-    stage.cli.refused(&act("delete", "later"), 4, &["MigrationNotOver", "cancel"])?;
     stage.cli.refused(&act("check-name", "now"), 4, &[])?;
     stage.migration("delete", "now", &[])?;
     stage.cli.refused(&act("show", "now"), 3, &["MigrationNotFound"])?;
@@ -110,7 +112,8 @@ fn only_what_is_over_is_deleted(stage: &Stage) -> Outcome {
 }
 
 fn confirmed(stage: &Stage) -> Outcome {
-    stage.cli.refused(&act("confirm-overwrite", "later"), 4, &["NoConfirmationAwaited"])?;
+    stage.cli.refused(&act("delete", "asks"), 4, &["MigrationNotOver", "cancel"])?;
+    stage.cli.refused(&act("confirm-overwrite", "now"), 4, &["NoConfirmationAwaited"])?;
     ensure!(has_old_table(&stage.target, "b")?, "replaced before it was confirmed");
     stage.migration("confirm-overwrite", "asks", &[])?;
     stage.wait_for("asks", "Succeeded")?;
