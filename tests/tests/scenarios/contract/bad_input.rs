@@ -113,6 +113,10 @@ fn things_that_are_not_there(stage: &Stage) -> Outcome {
     }
     let there = ["migration", "show", "m", "--target", "nowhere"];
     stage.cli.refused(&there, 3, &["nowhere"])?;
+    let create = ["migration", "create", "m", "--target", "nowhere", "--source", "h@u"];
+    let create = [&create[..], &["--source-password", "pgpass", "--database", "app"]].concat();
+    stage.cli.refused(&create, 3, &["TargetNotFound", "nowhere"])?;
+    stage.cli.refused(&["migration", "list", "--target", "nowhere"], 3, &["TargetNotFound"])?;
     let there = ["migration", "check-name", "m", "--target", "nowhere"];
     stage.cli.refused(&there, 3, &["TargetNotFound", "nowhere"])?;
     stage.cli.refused(&["target", "show", "nowhere"], 3, &["TargetNotFound"])?;

@@ -67,6 +67,22 @@ fn create_for_later(stage: &Stage, name: &str, database: &str) -> Outcome<String
     Ok(start)
 }
 
+/// More than the eight that the service takes.
+#[test]
+fn nine_databases_in_one_migration() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        let databases: Vec<String> = (1..=9).map(|n| format!("db{n}")).collect();
+        let mut words = vec!["--wait"];
+        for database in &databases {
+            stage.source.create_database(database)?;
+            stage.source.psql(database, "create table t as select generate_series(1, 10) n")?;
+            words.extend(["--database", database]);
+        }
+        stage.create("nine", &words)?;
+        databases.iter().try_for_each(|database| stage.assert_same(database))
+    })
+}
+
 fn names(list: &Value) -> Vec<&str> {
     list.as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()).collect()
 }

@@ -1,4 +1,6 @@
 //! Every other verb once, in every output form, and each field that the contract names.
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
 use serde_json::Value;
 use whimbrel_tests::{
     Outcome, cli, ensure,
@@ -50,7 +52,12 @@ fn programs(stage: &Stage) -> Outcome {
             ensure!(output.status.success() && !output.stdout.is_empty(), "{name} {option}");
         }
     }
-    stage.cli.refused(&["migration", "fly"], 2, &["fly"]).map(drop)
+    stage.cli.refused(&["migration", "fly"], 2, &["fly"])?;
+    stage.cli.ok(&["agent", "list", "-o", "JSON"])?;
+    // It has the administrator's credential.
+    let mode = fs::metadata(stage.folder().join("controller/admin.yaml"))?.permissions().mode();
+    ensure!(mode & 0o777 == 0o600, "admin.yaml has mode {mode:o}");
+    Ok(())
 }
 
 /// `source`, `target`.
