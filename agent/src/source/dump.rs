@@ -75,6 +75,7 @@ async fn send_output(mut child: Child, reply: &FrameSender) -> Result<(), Fault>
     let text = String::from_utf8_lossy(&complaint);
     let start = text.len().saturating_sub(COMPLAINT_BYTES);
     let tail = text.get(start..).unwrap_or(&text);
-    Err(Fault::hold("PgDumpFailed", format!("pg_dump ended with {status}: {}", tail.trim()))
+    // Its connection may have been cut, or the snapshot lost: tried again a few times before a person is asked.
+    Err(Fault::retry("PgDumpFailed", format!("pg_dump ended with {status}: {}", tail.trim()))
         .remedy("give the source's role the right to read every object, then retry"))
 }

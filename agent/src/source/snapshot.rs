@@ -2,7 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
-use tokio_postgres::types::PgLsn;
+use tokio_postgres::{error::SqlState, types::PgLsn};
 use whimbrel_proto::Lsn;
 
 use super::sender::Sender;
@@ -125,14 +125,18 @@ impl Sender {
     pub(super) async fn session_in_snapshot(&self, purpose: &str) -> Result<Client, Fault> {
         let held = self.held().await?;
         let client = self.session(purpose).await?;
-        client
-            .batch_execute(&format!(
-                "begin transaction isolation level repeatable read, read only; set transaction snapshot {}",
-                literal(&held.name)
-            ))
-            .await
-            .doing("entering the source's snapshot")?;
-        Ok(client)
+        let enter = format!(
+            "begin transaction isolation level repeatable read, read only; set transaction snapshot {}",
+            literal(&held.name)
+        );
+        match client.batch_execute(&enter).await {
+            Ok(()) => Ok(client),
+            // The session that exported it has ended. A new snapshot is taken when the task is tried again.
+            Err(error) if error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) => {
+                Err(no_snapshot())
+            }
+            Err(error) => Err(Fault::sql("entering the source's snapshot", &error)),
+        }
     }
 }
 
@@ -158,5 +162,6 @@ pub(super) fn system_number(text: &str) -> Result<u64, Fault> {
 }
 
 fn no_snapshot() -> Fault {
-    Fault::retry("SnapshotLost", "no snapshot of the source is held").remedy("it is taken anew")
+    Fault::retry("SnapshotLost", "the snapshot of the source is not held any more")
+        .remedy("it is taken anew")
 }

@@ -34,6 +34,9 @@ use crate::{
 /// Orders that wait for a task: the controller sends one step at a time.
 const ORDERS: usize = 8;
 
+/// Ended tasks that are remembered, so that a command that comes twice is known; past it those of old are forgotten.
+const TASKS: usize = 4096;
+
 /// The agent's tasks.
 pub struct Supervisor {
     kit: Arc<Kit>,
@@ -146,7 +149,11 @@ impl Supervisor {
                 reporter.failed(fault).await;
             }
         });
-        self.lock().insert(id, Task { epoch, orders: orders_in, handle });
+        let mut tasks = self.lock();
+        if tasks.len() >= TASKS {
+            tasks.retain(|_, task| !task.handle.is_finished());
+        }
+        tasks.insert(id, Task { epoch, orders: orders_in, handle });
         Ok(())
     }
 

@@ -71,6 +71,8 @@ pub struct Column {
     pub type_oid: u32,
     /// `pg_attribute.atttypmod`.
     pub typmod: i32,
+    /// The type as SQL writes it, qualified where it is not PostgreSQL's own: "numeric(12,2)".
+    pub type_name: String,
     /// `=` of its type tells apart whatever its text tells apart (1.0 and 1.00 are equal numerics, and are not the
     /// same): it can find a row by the old value. Otherwise texts are compared.
     pub exact_equality: bool,

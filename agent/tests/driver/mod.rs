@@ -263,6 +263,12 @@ pub(crate) async fn sql(cluster: &Cluster, database: &str, script: &str) {
     }
 }
 
+/// As one statement batch: one transaction.
+pub(crate) async fn batch(cluster: &Cluster, database: &str, script: &str) {
+    let done = session(cluster, database).await.batch_execute(script).await;
+    done.unwrap_or_else(|e| panic!("{e:?}"));
+}
+
 pub(crate) async fn value(cluster: &Cluster, database: &str, query: &str) -> String {
     let client = session(cluster, database).await;
     let text = format!("select ({query})::text");

@@ -23,6 +23,7 @@ columns as (
     select a.attrelid,
            json_agg(json_build_object(
                'name', a.attname, 'type_oid', a.atttypid::int8, 'typmod', a.atttypmod,
+               'type_name', format_type(a.atttypid, a.atttypmod),
                'exact_equality', f.exact and coalesce(l.collisdeterministic, true),
                'identity_always', a.attidentity = 'a') order by a.attnum) as columns,
            bool_and(f.binary) as binary

@@ -12,7 +12,10 @@ use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     replication::pgoutput::{self, Message},
-    target::{ledger::Ledger, progress::Progress},
+    target::{
+        ledger::Ledger,
+        progress::{Kind, Progress},
+    },
     wire::{Change, Frame, FrameReceiver, MARKER_PREFIX, Marker, unexpected},
 };
 
@@ -238,7 +241,14 @@ impl<'a> Applier<'a> {
             self.changes.command(BEGIN.to_owned(), "beginning a transaction".into()).await?;
         }
         self.group.changes += 1;
-        self.changes.apply(message, &tables, self.progress).await
+        let kind = match message {
+            Message::Insert { .. } => Kind::Insert,
+            Message::Update { .. } => Kind::Update,
+            Message::Delete { .. } => Kind::Delete,
+            _ => Kind::Other,
+        };
+        self.progress.incoming(first.oid, kind);
+        self.changes.apply(message, tables).await
     }
 
     async fn commit(&mut self, end: Lsn, commit_time: i64) -> Result<(), Fault> {

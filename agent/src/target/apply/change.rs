@@ -6,6 +6,7 @@ use tokio_postgres::{Statement, types::PgLsn};
 use whimbrel_proto::Lsn;
 
 use super::{
+    chunk::Chunk,
     pipeline::{Expected, Otherwise, Pipeline},
     statement::{self, Change},
     table::{Table, Tables},
@@ -14,7 +15,6 @@ use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     replication::pgoutput::{self, Message},
-    target::progress::{Kind, Progress},
 };
 
 /// Prepared statements that are kept: a table has a few shapes (which columns came, which are null). Past it all are
@@ -29,12 +29,20 @@ pub(in crate::target) struct Changes {
     streamed: HashMap<u32, Arc<Table>>,
     prepared: HashMap<String, Statement>,
     pub(super) pipeline: Pipeline,
+    /// Changes that have not been written yet.
+    pub(super) chunk: Chunk,
 }
 
 impl Changes {
     pub(in crate::target) fn new(client: Arc<Client>, tables: Tables) -> Self {
-        let pipeline = Pipeline::default();
-        Self { client, tables, streamed: HashMap::new(), prepared: HashMap::new(), pipeline }
+        Self {
+            client,
+            tables,
+            streamed: HashMap::new(),
+            prepared: HashMap::new(),
+            pipeline: Pipeline::default(),
+            chunk: Chunk::default(),
+        }
     }
 
     /// A table's columns came: new, or changed.
@@ -72,38 +80,40 @@ impl Changes {
         Ok(tables)
     }
 
-    /// Sends the statements of a message that changes `tables`.
-    pub(super) async fn apply(
+    /// Sends one change by itself.
+    pub(super) async fn alone(
         &mut self,
         message: Message,
         tables: &[Arc<Table>],
-        progress: &Progress,
     ) -> Result<(), Fault> {
         let Some(table) = tables.first() else { return Ok(()) };
-        let (kind, change) = match message {
-            Message::Insert { new, .. } => (Kind::Insert, statement::insert(table, new)?),
-            Message::Update { old, new, .. } => (Kind::Update, statement::update(table, old, new)?),
-            Message::Delete { old, .. } => (Kind::Delete, statement::delete(table, old)?),
-            Message::Truncate { .. } => return self.truncate(tables, progress).await,
+        let (verb, change) = match message {
+            Message::Insert { new, .. } => ("an insert into", statement::insert(table, new)?),
+            Message::Update { old, new, .. } => {
+                ("an update of", statement::update(table, old, new)?)
+            }
+            Message::Delete { old, .. } => ("a delete from", statement::delete(table, old)?),
+            Message::Truncate { .. } => return self.truncate(tables).await,
             _ => return Ok(()),
         };
-        progress.incoming(table.oid, kind);
-        self.send(table, kind, change).await
+        self.send(table, verb, change, 1).await
     }
 
-    async fn send(&mut self, table: &Table, kind: Kind, change: Change) -> Result<(), Fault> {
-        let verb = match kind {
-            Kind::Insert => "an insert into",
-            Kind::Update => "an update of",
-            Kind::Delete => "a delete from",
-            Kind::Other => "a change of",
-        };
+    /// Sends a statement that must meet as many rows as are said.
+    pub(super) async fn send(
+        &mut self,
+        table: &Table,
+        verb: &str,
+        change: Change,
+        rows: u64,
+    ) -> Result<(), Fault> {
         let doing: Arc<str> = format!("applying {verb} {}", table.label).into();
         let statement = self.prepare(&change.sql, &doing).await?;
         let client = Arc::clone(&self.client);
         let bytes = change.values.iter().map(|value| value.0.as_ref().map_or(0, Bytes::len)).sum();
         let run = async move { client.execute_raw(&statement, change.values).await };
-        let expected = Expected { doing, rows: Some(1), bytes, otherwise: Otherwise::RowMissing };
+        let expected =
+            Expected { doing, rows: Some(rows), bytes, otherwise: Otherwise::RowMissing };
         self.pipeline.send(run, expected).await
     }
 
@@ -122,18 +132,15 @@ impl Changes {
     }
 
     /// All in one statement, as on the source, and not further: the stream names every table that was truncated.
-    async fn truncate(&mut self, tables: &[Arc<Table>], progress: &Progress) -> Result<(), Fault> {
+    async fn truncate(&mut self, tables: &[Arc<Table>]) -> Result<(), Fault> {
         let names: Vec<String> =
             tables.iter().map(|table| format!("only {}", table.name)).collect();
-        for table in tables {
-            progress.incoming(table.oid, Kind::Other);
-        }
         let labels: Vec<&str> = tables.iter().map(|table| &*table.label).collect();
         let doing: Arc<str> = format!("applying a truncate of {}", labels.join(", ")).into();
         self.command(format!("truncate {}", names.join(", ")), doing).await
     }
 
-    /// Sends a statement without values or rows.
+    /// Sends a statement without values or rows. Changes that wait come after it.
     pub(super) async fn command(&mut self, sql: String, doing: Arc<str>) -> Result<(), Fault> {
         let client = Arc::clone(&self.client);
         let run = async move { client.batch_execute(&sql).await.map(|()| 0) };
@@ -148,6 +155,7 @@ impl Changes {
         marker: Option<u32>,
         epoch: i64,
     ) -> Result<(), Fault> {
+        self.write_chunk().await?;
         let doing: Arc<str> = "writing the position to the ledger".into();
         let statement = self.prepare(include_str!("position.sql"), &doing).await?;
         let client = Arc::clone(&self.client);

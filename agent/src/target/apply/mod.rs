@@ -3,11 +3,16 @@
 //!
 //! - A transaction of the source is never split: a group ends at a source commit.
 //! - A change counts when its commit begins at its table's point or later (DESIGN.md, the snapshot rule).
+//! - A run of changes is folded by key and written set-wise ([`fold`], [`setwise`]); when the server objects, it is rolled
+//!   back to where it began and goes change by change, in order ([`chunk`]).
 //! - A change that matches no row, or several, is an error (law 4).
 mod applier;
 mod change;
+mod chunk;
 mod clock;
+mod fold;
 mod pipeline;
+mod setwise;
 mod statement;
 mod table;
 mod value;

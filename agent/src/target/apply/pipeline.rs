@@ -78,6 +78,18 @@ impl Pipeline {
     }
 }
 
+impl Pipeline {
+    /// After an error: what is still to come is of a transaction that has failed, and says nothing new.
+    pub(super) async fn abandon(&mut self) {
+        while let Some((reply, _)) = self.replies.pop_front() {
+            if let Err(error) = reply.await {
+                tracing::trace!(code = ?error.code(), "a statement behind one that failed");
+            }
+        }
+        self.bytes = 0;
+    }
+}
+
 fn check(result: Result<u64, tokio_postgres::Error>, expected: &Expected) -> Result<(), Fault> {
     let doing = &expected.doing;
     let rows = result.map_err(|error| Fault::sql(doing, &error))?;

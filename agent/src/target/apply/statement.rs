@@ -152,7 +152,7 @@ fn known(table: &Table, column: &TableColumn, value: Value) -> Result<Option<Byt
     }
 }
 
-fn check_width(table: &Table, values: usize) -> Result<(), Fault> {
+pub(super) fn check_width(table: &Table, values: usize) -> Result<(), Fault> {
     if values == table.columns.len() {
         return Ok(());
     }
@@ -184,8 +184,12 @@ mod tests {
     use super::*;
 
     fn table(full_identity: bool) -> Table {
-        let column =
-            |name: &str, key, by_equality| TableColumn { name: name.into(), key, by_equality };
+        let column = |name: &str, key, by_equality| TableColumn {
+            name: name.into(),
+            type_name: "text".into(),
+            key,
+            by_equality,
+        };
         Table {
             oid: 1,
             label: "s.t".into(),

@@ -30,6 +30,8 @@ pub(super) struct Table {
 #[derive(Debug)]
 pub(super) struct TableColumn {
     pub(super) name: String,
+    /// As SQL writes it.
+    pub(super) type_name: String,
     /// In the replica identity.
     pub(super) key: bool,
     /// Found by `=`, not by its text: the key of an index is unique by that very operator; elsewhere only where `=`
@@ -101,6 +103,7 @@ fn columns(known: &Relation, stream: &pgoutput::Relation) -> Result<Vec<TableCol
             }
             Ok(TableColumn {
                 name: column.name.clone(),
+                type_name: known.type_name.clone(),
                 key: column.key,
                 by_equality: known.exact_equality || column.key && !full,
             })
@@ -126,6 +129,7 @@ mod tests {
             name: "id".into(),
             type_oid: 23,
             typmod: -1,
+            type_name: "integer".into(),
             exact_equality: true,
             identity_always: false,
         };

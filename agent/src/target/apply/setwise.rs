@@ -1,0 +1,168 @@
+//! One statement for many rows: their columns as arrays of texts, cast in the statement.
+use std::collections::BTreeMap;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+
+use super::{
+    fold::{Folded, Row},
+    statement::{Change, check_width},
+    table::{Table, TableColumn},
+    value::Parameter,
+};
+use crate::{fault::Fault, postgres::identifier, replication::pgoutput::Value};
+
+/// A statement, and how many rows it must meet.
+#[derive(Debug)]
+pub(super) struct Bulk {
+    pub(super) change: Change,
+    pub(super) rows: u64,
+    pub(super) verb: &'static str,
+}
+
+/// Deletes, then updates, then inserts: a value of a unique column is given up before it is taken.
+pub(super) fn statements(table: &Table, folded: Folded) -> Result<Vec<Bulk>, Fault> {
+    for row in folded.deletes.iter().chain(&folded.updates).chain(&folded.inserts) {
+        check_width(table, row.len())?;
+    }
+    let mut bulks = Vec::new();
+    if !folded.deletes.is_empty() {
+        bulks.push(delete(table, &folded.deletes));
+    }
+    // Rows that tell the same columns go together: an unchanged TOASTed value is not sent.
+    let mut by_columns: BTreeMap<Vec<usize>, Vec<Row>> = BTreeMap::new();
+    for row in folded.updates {
+        let told = (0..row.len()).filter(|at| row[*at] != Value::UnchangedToast).collect();
+        by_columns.entry(told).or_default().push(row);
+    }
+    for (told, rows) in by_columns {
+        bulks.push(update(table, &told, &rows));
+    }
+    if !folded.inserts.is_empty() {
+        bulks.push(insert(table, &folded.inserts));
+    }
+    Ok(bulks)
+}
+
+fn insert(table: &Table, rows: &[Row]) -> Bulk {
+    let all: Vec<usize> = (0..table.columns.len()).collect();
+    let names = list(&all, |at| identifier(&table.columns[at].name));
+    let values = list(&all, |at| cast(&table.columns[at], at));
+    let sql = format!(
+        "insert into {} ({names}) overriding system value select {values} from {}",
+        table.name,
+        unnest(&all)
+    );
+    Bulk {
+        change: Change { sql, values: arrays(rows, &all) },
+        rows: rows.len() as u64,
+        verb: "inserts into",
+    }
+}
+
+fn update(table: &Table, told: &[usize], rows: &[Row]) -> Bulk {
+    let key = |at: &usize| table.columns[*at].key;
+    let set: Vec<usize> = told.iter().copied().filter(|at| !key(at)).collect();
+    let sets = if set.is_empty() {
+        // Only the key is published: that the row is there must still be seen.
+        let name = told.first().map_or_else(String::new, |at| identifier(&table.columns[*at].name));
+        format!("{name} = t.{name}")
+    } else {
+        list(&set, |at| {
+            let column = &table.columns[at];
+            format!("{} = {}", identifier(&column.name), cast(column, at))
+        })
+    };
+    let sql = format!(
+        "update only {} t set {sets} from {} where {}",
+        table.name,
+        unnest(told),
+        condition(table)
+    );
+    Bulk {
+        change: Change { sql, values: arrays(rows, told) },
+        rows: rows.len() as u64,
+        verb: "updates of",
+    }
+}
+
+fn delete(table: &Table, rows: &[Row]) -> Bulk {
+    let keys: Vec<usize> = (0..table.columns.len()).filter(|at| table.columns[*at].key).collect();
+    let sql = format!(
+        "delete from only {} t using {} where {}",
+        table.name,
+        unnest(&keys),
+        condition(table)
+    );
+    Bulk {
+        change: Change { sql, values: arrays(rows, &keys) },
+        rows: rows.len() as u64,
+        verb: "deletes from",
+    }
+}
+
+fn condition(table: &Table) -> String {
+    let terms: Vec<String> = table
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| column.key)
+        .map(|(at, column)| format!("t.{} = {}", identifier(&column.name), cast(column, at)))
+        .collect();
+    terms.join(" and ")
+}
+
+/// `unnest($1::text[], …) as v(c0, …)`; a column is numbered by its place in the table.
+fn unnest(columns: &[usize]) -> String {
+    let places: Vec<String> = (1..=columns.len()).map(|at| format!("${at}::text[]")).collect();
+    format!("unnest({}) as v({})", places.join(", "), list(columns, |at| format!("c{at}")))
+}
+
+fn cast(column: &TableColumn, at: usize) -> String {
+    format!("v.c{at}::{}", column.type_name)
+}
+
+fn list(columns: &[usize], write: impl Fn(usize) -> String) -> String {
+    columns.iter().map(|at| write(*at)).collect::<Vec<_>>().join(", ")
+}
+
+/// The columns of the rows, each as the text of an array (PostgreSQL manual, "Array Input and Output Syntax").
+fn arrays(rows: &[Row], columns: &[usize]) -> Vec<Parameter> {
+    columns
+        .iter()
+        .map(|at| {
+            let bytes: usize = rows.iter().map(|row| weight(&row[*at])).sum();
+            let mut text = BytesMut::with_capacity(bytes + 2);
+            text.put_u8(b'{');
+            for (number, row) in rows.iter().enumerate() {
+                if number > 0 {
+                    text.put_u8(b',');
+                }
+                element(&row[*at], &mut text);
+            }
+            text.put_u8(b'}');
+            Parameter(Some(text.freeze()))
+        })
+        .collect()
+}
+
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::Text(bytes) | Value::Binary(bytes) => bytes.len() + 3,
+        Value::Null | Value::UnchangedToast => 5,
+    }
+}
+
+fn element(value: &Value, text: &mut BytesMut) {
+    let bytes: &Bytes = match value {
+        Value::Text(bytes) | Value::Binary(bytes) => bytes,
+        Value::Null | Value::UnchangedToast => return text.put_slice(b"NULL"),
+    };
+    text.put_u8(b'"');
+    for byte in bytes.iter() {
+        if matches!(byte, b'"' | b'\\') {
+            text.put_u8(b'\\');
+        }
+        text.put_u8(*byte);
+    }
+    text.put_u8(b'"');
+}
