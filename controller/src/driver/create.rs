@@ -51,7 +51,7 @@ impl Driver {
         for agent in agents {
             self.takes_work(agent).await?;
         }
-        self.refuse_busy(&target_id, &spec.databases).await?;
+        self.refuse_busy(&target_id, &spec).await?;
         let incarnations: BTreeMap<_, _> = agents
             .into_iter()
             .filter_map(|agent| Some((agent.clone(), self.fleet.incarnation(agent)?)))
@@ -97,21 +97,30 @@ impl Driver {
         Ok(())
     }
 
-    /// Two migrations must not write one database.
-    async fn refuse_busy(&self, target_id: &str, databases: &[String]) -> Result<(), DriverError> {
-        for other in self.load_active(Some(target_id)).await? {
+    /// Two migrations must not write one database, under whatever target's name they reach it.
+    async fn refuse_busy(&self, target_id: &str, spec: &Spec) -> Result<(), DriverError> {
+        for other in self.load_active(None).await? {
             let migration = other.migration;
+            if migration.target_id != target_id && !is_same_server(spec, &migration.spec) {
+                continue;
+            }
             let busy = migration
                 .databases
                 .iter()
-                .find(|d| !d.phase().is_final() && databases.contains(&d.name));
+                .find(|d| !d.phase().is_final() && spec.databases.contains(&d.name));
             if let Some(busy) = busy {
                 return Err(DriverError::DatabaseBusy {
                     database: busy.name.clone(),
-                    by: name::migration(target_id, &migration.name),
+                    by: name::migration(&migration.target_id, &migration.name),
                 });
             }
         }
         Ok(())
     }
+}
+
+/// One address, as one agent sees it: `localhost` is another server for each.
+fn is_same_server(one: &Spec, other: &Spec) -> bool {
+    let address = |spec: &Spec| (spec.target.host.to_ascii_lowercase(), spec.target.port);
+    one.target_agent == other.target_agent && address(one) == address(other)
 }

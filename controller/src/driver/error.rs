@@ -40,7 +40,7 @@ pub enum DriverError {
     },
     /// Another migration is at it.
     #[error(
-        "database {database} of this target is being migrated by {by}: wait for it, or cancel it"
+        "database {database} of this server is being migrated by {by}: wait for it, or cancel it"
     )]
     DatabaseBusy {
         /// Which.

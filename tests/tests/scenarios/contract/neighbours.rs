@@ -4,7 +4,7 @@ use std::fs;
 use serde_json::Value;
 use whimbrel_tests::{
     Outcome, cli, ensure,
-    stage::{self, Plan, Stage, TARGET},
+    stage::{self, AGENT, Plan, Stage, TARGET},
 };
 
 use super::{OLD_TABLE, act, assert_stands, has_old_table};
@@ -36,6 +36,7 @@ fn move_side_by_side() -> Outcome {
         // The two others move while changes of this one flow.
         stage.create("now", &["--database", "c", "--mode", "online"])?;
         stage.wait_for("now", "WaitingForCutoverTrigger")?;
+        under_another_name(stage)?;
         confirmed(stage)?;
         in_its_window(stage, &start)?;
         lists(stage)?;
@@ -65,6 +66,21 @@ fn create_for_later(stage: &Stage, name: &str, database: &str) -> Outcome<String
     let shown = stage.cli.show(name)?;
     ensure!(shown["properties"]["migrationWindowStartTimeInUtc"] == start.as_str(), "{shown:#}");
     Ok(start)
+}
+
+/// A second target that is the same server: its databases are as busy.
+fn under_another_name(stage: &Stage) -> Outcome {
+    let port = stage.target.port().to_string();
+    let server = ["--host", "127.0.0.1", "--port", &port, "--user", "postgres"];
+    let create =
+        ["target", "create", "alias", "--agent", AGENT, "--password", "env:TARGET_PASSWORD"];
+    stage.cli.ok(&[&create[..], &server].concat())?;
+    let from = stage.from_source();
+    let from: Vec<&str> = from[2..].iter().map(String::as_str).collect();
+    let words = ["migration", "create", "twice", "--target", "alias", "--database", "c"];
+    let words = [&words[..], &from, &["--overwrite"]].concat();
+    stage.cli.refused(&words, 4, &["DatabaseBusy", "now"])?;
+    stage.cli.ok(&["target", "delete", "alias"]).map(drop)
 }
 
 /// More than the eight that the service takes.
