@@ -184,9 +184,7 @@ impl Supervisor {
                 .collect();
             ids.iter().filter_map(|id| tasks.remove(id)).collect()
         };
-        for task in stopped {
-            end(task).await;
-        }
+        end_all(stopped).await;
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, Task>> {
@@ -225,9 +223,17 @@ impl Tasks for Supervisor {
 
     async fn stop_all(&self) {
         let all: Vec<Task> = self.lock().drain().map(|(_, task)| task).collect();
-        for task in all {
-            end(task).await;
-        }
+        end_all(all).await;
+    }
+}
+
+/// All at once, so that none is seen to miss another.
+async fn end_all(tasks: Vec<Task>) {
+    for task in &tasks {
+        task.handle.abort();
+    }
+    for task in tasks {
+        end(task).await;
     }
 }
 
