@@ -12,7 +12,7 @@ use super::{
     ConnectError, ConnectProblem, Endpoint, SERVER_VERSION_MIN,
     connection::{Negotiated, config, run},
     dial::{dial, in_time, plain_instead},
-    settings::{CLIENT_CHECK, LATER_SETTINGS},
+    settings::{CLIENT_CHECK, LATER_SETTINGS, SESSION_OPTIONS},
 };
 
 /// A session. Its connection's task ends with it: at once, or within a second while a statement is under way.
@@ -37,18 +37,46 @@ pub async fn connect(
     database: &str,
     purpose: &str,
 ) -> Result<Client, ConnectError> {
-    let error = match in_time(endpoint, database, open(endpoint, database, purpose)).await {
+    connect_with(endpoint, database, purpose, SESSION_OPTIONS).await
+}
+
+/// As [`connect`], with the server's own settings instead of ours: to look at them.
+///
+/// # Errors
+/// As [`connect`].
+pub(crate) async fn connect_as_anybody(
+    endpoint: &Endpoint,
+    database: &str,
+    purpose: &str,
+) -> Result<Client, ConnectError> {
+    connect_with(endpoint, database, purpose, "").await
+}
+
+async fn connect_with(
+    endpoint: &Endpoint,
+    database: &str,
+    purpose: &str,
+    options: &str,
+) -> Result<Client, ConnectError> {
+    let opening = open(endpoint, database, purpose, options);
+    let error = match in_time(endpoint, database, opening).await {
         Err(error) => error,
         opened => return opened,
     };
     let Some(plain) = plain_instead(endpoint, &error) else { return Err(error) };
-    in_time(endpoint, database, open(&plain, database, purpose)).await.map_err(|_| error)
+    in_time(endpoint, database, open(&plain, database, purpose, options)).await.map_err(|_| error)
 }
 
-async fn open(endpoint: &Endpoint, database: &str, purpose: &str) -> Result<Client, ConnectError> {
+async fn open(
+    endpoint: &Endpoint,
+    database: &str,
+    purpose: &str,
+    options: &str,
+) -> Result<Client, ConnectError> {
     let wire = dial(endpoint, database).await?;
     let tls = wire.is_tls();
     let (inner, connection) = config(endpoint, database, purpose)
+        .options(options)
         .connect_raw(wire, Negotiated)
         .await
         .map_err(|error| ConnectError::from_login(endpoint, database, &error))?;

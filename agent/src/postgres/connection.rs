@@ -13,7 +13,7 @@ use tokio_postgres::{
     tls::{ChannelBinding, TlsConnect, TlsStream},
 };
 
-use super::{Endpoint, Wire, safe_message, settings::SESSION_OPTIONS};
+use super::{Endpoint, Wire, safe_message};
 use crate::fault::chain;
 
 /// How long a session that is dropped may take to say goodbye; then its socket is closed. Longer would keep locks.
@@ -25,7 +25,6 @@ pub(super) fn config(endpoint: &Endpoint, database: &str, purpose: &str) -> Conf
         .user(&endpoint.user)
         .dbname(database)
         .application_name(format!("whimbrel/{purpose}"))
-        .options(SESSION_OPTIONS)
         // TLS is agreed on already: this makes the driver take the wire as it is, with its channel binding.
         .ssl_mode(SslMode::Require)
         .ssl_negotiation(SslNegotiation::Direct)

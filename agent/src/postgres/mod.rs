@@ -25,6 +25,7 @@ pub use programs::{Program, Programs, ProgramsError, Tools, Version};
 pub use quote::{identifier, literal, qualified};
 pub use safe::safe_message;
 
+pub(crate) use client::connect_as_anybody;
 pub(crate) use dial::{Wire, dial, in_time, plain_instead};
 pub(crate) use settings::{LATER_SETTINGS, SESSION_OPTIONS};
 

@@ -5,6 +5,7 @@ use super::{
     SourceInput, TargetInput,
     facts::{DatabaseFacts, SourceFacts},
     finding::Found,
+    gather::OwnSettings,
     session::Role,
     target::Existing,
 };
@@ -70,12 +71,19 @@ pub(super) struct Target<'a> {
     pub(super) facts: &'a Result<SourceFacts, Fault>,
     /// Those of the wanted databases that are there.
     pub(super) existing: &'a Result<Vec<Existing>, Fault>,
+    /// What is set on the target's server itself.
+    pub(super) own: &'a Result<OwnSettings, Fault>,
 }
 
 impl<'a> Target<'a> {
     /// The source, as its agent saw it.
     pub(super) fn source(&self) -> Result<&'a SourceFacts, Fault> {
         self.facts.as_ref().map_err(Clone::clone)
+    }
+
+    /// What is set on the target's server itself.
+    pub(super) fn own(&self) -> Result<&'a OwnSettings, Fault> {
+        self.own.as_ref().map_err(Clone::clone)
     }
 
     /// This database, as the source's agent saw it.

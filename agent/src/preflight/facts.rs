@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ask::{ask, ask_one};
-use crate::{fault::Fault, postgres::Client};
+use crate::fault::Fault;
 
 /// A source server.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -19,6 +18,49 @@ pub(super) struct SourceFacts {
     pub(super) databases: Vec<DatabaseFacts>,
     /// Server parameters that matter on the other side too.
     pub(super) settings: BTreeMap<String, String>,
+    /// Server parameters that somebody has set.
+    pub(super) parameters: Vec<Parameter>,
+    /// Of the roles that the databases speak of.
+    pub(super) role_attributes: Vec<RoleAttributes>,
+    /// All roles that are not PostgreSQL's own.
+    pub(super) role_names: Vec<String>,
+}
+
+/// A server parameter that is set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Parameter {
+    pub(super) name: String,
+    pub(super) value: String,
+    /// It can be a secret: the value is a digest.
+    pub(super) secret: bool,
+}
+
+/// A role as it is on a server.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct RoleAttributes {
+    pub(super) name: String,
+    pub(super) login: bool,
+    pub(super) superuser: bool,
+    pub(super) bypassrls: bool,
+    pub(super) connection_limit: i64,
+    /// The one that initdb made: it can't be less than a superuser.
+    pub(super) first: bool,
+    pub(super) member_of: Vec<String>,
+    /// `alter role … set …`, for every database.
+    pub(super) settings: Vec<RoleSetting>,
+    /// Its password is kept as an MD5 digest. Only a superuser sees it.
+    pub(super) md5: bool,
+}
+
+/// A setting of a role.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct RoleSetting {
+    pub(super) name: String,
+    /// Of name and value.
+    pub(super) digest: String,
+    /// None: it can be a secret.
+    pub(super) value: Option<String>,
 }
 
 /// Tells one running server from another.
@@ -48,6 +90,51 @@ pub(super) struct DatabaseFacts {
     pub(super) owner: String,
     pub(super) roles: Vec<RoleFacts>,
     pub(super) extensions: Vec<ExtensionFacts>,
+    pub(super) collations: Vec<CollationFacts>,
+    pub(super) tablespaces: Vec<TablespaceFacts>,
+    /// What only a superuser can make again.
+    pub(super) privileged: Vec<String>,
+    pub(super) libraries: Vec<LibraryFacts>,
+    /// That making its relations in one transaction takes.
+    pub(super) locks: u64,
+}
+
+/// A collation that the database made, or a system's one that it uses.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct CollationFacts {
+    pub(super) schema: String,
+    pub(super) name: String,
+    /// `collprovider`: c, i, b.
+    pub(super) provider: String,
+    pub(super) locale: Option<String>,
+    /// It is in `pg_catalog`: pg_dump takes it to be everywhere.
+    pub(super) of_system: bool,
+    pub(super) version: Option<String>,
+    pub(super) actual_version: Option<String>,
+    /// Some of what uses it.
+    pub(super) users: Vec<String>,
+    /// Statements that make those do without it, where there are.
+    #[serde(default)]
+    pub(super) remedies: Vec<String>,
+}
+
+/// A tablespace that the database lies in, or a part of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct TablespaceFacts {
+    pub(super) name: String,
+    pub(super) location: String,
+    /// It is the database's own default.
+    pub(super) of_database: bool,
+    /// Relations that name it.
+    pub(super) relations: u64,
+}
+
+/// A library of functions in C.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct LibraryFacts {
+    pub(super) library: String,
+    /// One that is in it.
+    pub(super) function: String,
 }
 
 /// A role that something in a database speaks of.
@@ -67,12 +154,6 @@ pub(super) struct ExtensionFacts {
     pub(super) schema: String,
 }
 
-#[derive(Deserialize)]
-struct Setting {
-    name: String,
-    value: String,
-}
-
 impl SourceFacts {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("invariant: strings and numbers always have a JSON form")
@@ -86,38 +167,4 @@ impl SourceFacts {
                 .remedy("look at the source's findings first; run agents of one version")
         })
     }
-}
-
-/// The server's own facts around those of its databases.
-pub(super) async fn of_server(
-    client: &Client,
-    databases: Vec<DatabaseFacts>,
-) -> Result<SourceFacts, Fault> {
-    let settings: Vec<Setting> =
-        ask(client, "reading the server's parameters", include_str!("sql/settings.sql"), &[])
-            .await?;
-    Ok(SourceFacts {
-        server_version_num: client.server_version_num(),
-        server_version: client.server_version().to_owned(),
-        // Some services don't let it be asked; then the check that needs it says so.
-        identity: identity(client).await.ok(),
-        databases,
-        settings: settings.into_iter().map(|setting| (setting.name, setting.value)).collect(),
-    })
-}
-
-/// Who the server is.
-pub(super) async fn identity(client: &Client) -> Result<Identity, Fault> {
-    ask_one(client, "asking the server's identity", include_str!("sql/identity.sql"), &[]).await
-}
-
-/// The database that the session is in.
-pub(super) async fn of_database(client: &Client) -> Result<DatabaseFacts, Fault> {
-    let doing = |what| format!("reading {what} of database {}", client.database());
-    let facts =
-        ask_one(client, &doing("the properties"), include_str!("sql/database.sql"), &[]).await?;
-    let roles = ask(client, &doing("the roles"), include_str!("sql/roles.sql"), &[]).await?;
-    let extensions =
-        ask(client, &doing("the extensions"), include_str!("sql/extensions.sql"), &[]).await?;
-    Ok(DatabaseFacts { roles, extensions, ..facts })
 }

@@ -37,6 +37,11 @@ impl Found {
         Self::new(FindingState::FindingWarning, code, message.into())
     }
 
+    /// Nothing is wrong; somebody wants to know.
+    pub(super) fn note(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(FindingState::FindingSucceeded, code, message.into())
+    }
+
     fn new(state: FindingState, code: &'static str, message: String) -> Self {
         Self { state, code, message, object: String::new(), remedy: String::new() }
     }

@@ -9,8 +9,9 @@ use whimbrel_proto::{
 
 use super::{
     check::{Level, Run, Source},
-    facts::{self, DatabaseFacts, SourceFacts},
+    facts::{DatabaseFacts, SourceFacts},
     finding::{details, judge, now, validation},
+    gather,
     session::{CONNECTING, Role, open_database, open_server},
     table::CHECKS,
 };
@@ -67,7 +68,7 @@ pub async fn check_source(input: &SourceInput<'_>) -> Checked {
     let facts = facts.into_iter().flatten().collect();
     Checked {
         findings: Some(details(start_time, server, databases)),
-        facts: tell(facts::of_server(&client, facts).await),
+        facts: tell(gather::of_server(&client, facts).await),
         existing: Vec::new(),
     }
 }
@@ -108,7 +109,7 @@ async fn look_at(
                 validations.push(validation(CONNECTING, Vec::new()));
                 let inside = Source { input, client: &client, role, database };
                 validations.extend(make(&inside, Level::InDatabase).await);
-                facts = note(database, facts::of_database(&client).await);
+                facts = note(database, gather::of_database(&client).await);
             }
             Err(found) => validations.push(validation(CONNECTING, vec![found])),
         }

@@ -8,6 +8,7 @@ use super::{
     check::{Level, Run, Target},
     facts::SourceFacts,
     finding::{details, judge, now, validation},
+    gather::own_settings,
     on_source::only,
     session::{CONNECTING, open_server},
     table::CHECKS,
@@ -42,6 +43,7 @@ pub async fn check_target(input: &TargetInput<'_>) -> Checked {
         Err(found) => return only(start_time, validation(CONNECTING, vec![found])),
     };
     let existing = existing_databases(&client, input.databases).await;
+    let own = own_settings(input.endpoint, MAINTENANCE_DATABASE).await;
     let facts = SourceFacts::from_bytes(input.source_facts);
     let mut target = Target {
         input,
@@ -50,6 +52,7 @@ pub async fn check_target(input: &TargetInput<'_>) -> Checked {
         database: "",
         facts: &facts,
         existing: &existing,
+        own: &own,
     };
     let mut server = vec![validation(CONNECTING, Vec::new())];
     server.extend(make(&target, Level::Server).await);

@@ -1,5 +1,5 @@
 //! The checks there are, in the order in which they are told.
-use super::{check::Check, primary, source, target};
+use super::{check::Check, locks, primary, room, source, target};
 
 /// All checks of both sides. Connecting is one too; it comes before any other (`session`).
 pub(super) const CHECKS: &[Check] = &[
@@ -11,6 +11,8 @@ pub(super) const CHECKS: &[Check] = &[
     source::replication_privilege::CHECK,
     source::prepared_transactions::ELSEWHERE,
     source::long_transactions::ELSEWHERE,
+    source::wal_retention::CHECK,
+    room::OF_SOURCE,
     // Each of its databases.
     source::database_exists::CHECK,
     source::read_privilege::CHECK,
@@ -22,17 +24,37 @@ pub(super) const CHECKS: &[Check] = &[
     source::prepared_transactions::HERE,
     source::long_transactions::HERE,
     source::reserved_names::CHECK,
+    source::system_schemas::CHECK,
+    source::system_grants::CHECK,
+    source::extension_schemas::CHECK,
+    source::extension_data::CHECK,
+    source::foreign_tables::CHECK,
+    source::subscriptions::CHECK,
+    source::reg_columns::CHECK,
+    source::invalid_indexes::CHECK,
+    source::collation_versions::CHECK,
+    locks::OF_SOURCE,
+    source::size_estimate::CHECK,
     // The target's server.
     target::version::CHECK,
     primary::OF_TARGET,
     target::same_server::CHECK,
     target::create_database::CHECK,
     target::roles::CHECK,
+    target::role_attributes::CHECK,
     target::foreign_keys::CHECK,
+    target::server_settings::CHECK,
+    room::OF_TARGET,
+    target::differences::CHECK,
     // Each database that is to be there.
     target::overwrite::CHECK,
     target::extensions::CHECK,
     target::locale::CHECK,
+    target::collations::CHECK,
+    target::tablespaces::CHECK,
+    target::privileged::CHECK,
+    target::libraries::CHECK,
+    locks::OF_TARGET,
 ];
 
 #[cfg(test)]
@@ -49,7 +71,8 @@ mod tests {
             let side = matches!(check.run, Run::Source(_));
             let level = format!("{:?}", check.level);
             assert!(seen.insert((check.type_name, side, level)), "{} twice", check.type_name);
-            assert!(check.type_name.ends_with("Validation"), "{}", check.type_name);
+            let kind = ["Validation", "Report"].iter().any(|end| check.type_name.ends_with(end));
+            assert!(kind, "{}", check.type_name);
             // A target's database is not there yet.
             assert!(side || check.level != Level::InDatabase, "{}", check.type_name);
         }

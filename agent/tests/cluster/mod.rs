@@ -5,8 +5,11 @@ use std::{
     net::TcpListener,
     os::unix::fs::{PermissionsExt as _, chown},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    process::{Child, Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU16, Ordering},
+    },
 };
 
 use tempfile::TempDir;
@@ -56,6 +59,15 @@ impl Cluster {
         chown(&path, Some(uid), Some(gid)).unwrap();
     }
 
+    /// Makes a folder of the server's user, beside its data.
+    pub(crate) fn folder_of_server(&self, name: &str) -> String {
+        let path = self.folder.path().join(name);
+        fs::create_dir(&path).unwrap();
+        let (uid, gid) = owner();
+        chown(&path, Some(uid), Some(gid)).unwrap();
+        path.display().to_string()
+    }
+
     pub(crate) fn append(&self, name: &str, text: &str) {
         let before = fs::read_to_string(self.data().join(name)).unwrap();
         self.write(name, &(before + text));
@@ -80,20 +92,11 @@ impl Cluster {
         Endpoint { host, ..self.endpoint(SslMode::Prefer) }
     }
 
+    /// A copy of the template. Its system identifier is the template's: every cluster of a test program has the same, as
+    /// physical copies have.
     fn init(&self) {
-        let password = self.folder.path().join("pw");
-        fs::write(&password, PASSWORD).unwrap();
-        let mut command = as_postgres(&self.bin.join("initdb"));
-        command.arg("-D").arg(self.data()).args([
-            "-U",
-            "postgres",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-N",
-        ]);
-        command.arg("--pwfile").arg(&password).args(["-A", "scram-sha-256"]);
-        run(&mut command);
+        let template = template(&self.bin).join("d");
+        run(Command::new("cp").arg("-a").arg(template).arg(self.data()));
     }
 
     fn pg_ctl(&self, arguments: &[&str]) {
@@ -117,6 +120,42 @@ impl Drop for Cluster {
         if let Err(error) = stopped {
             eprintln!("stopping a test cluster: {error}");
         }
+    }
+}
+
+/// What initdb makes, made once for each test program.
+fn template(bin: &Path) -> &'static Path {
+    static TEMPLATE: OnceLock<Template> = OnceLock::new();
+    &TEMPLATE.get_or_init(|| Template::make(bin)).folder
+}
+
+/// A folder that goes with the process: a static is never dropped, but its pipe closes, however the process ends.
+struct Template {
+    folder: PathBuf,
+    _remover: Child,
+}
+
+impl Template {
+    fn make(bin: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("whp").tempdir_in("/tmp").unwrap().keep();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        let remover = Command::new("sh")
+            .args(["-c", "cat >/dev/null; rm -rf \"$0\""])
+            .arg(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (uid, gid) = owner();
+        chown(&folder, Some(uid), Some(gid)).unwrap();
+        let password = folder.join("pw");
+        fs::write(&password, PASSWORD).unwrap();
+        let mut command = as_postgres(&bin.join("initdb"));
+        command.arg("-D").arg(folder.join("d")).args(["-U", "postgres", "-E", "UTF8"]);
+        command.args(["--locale=C", "-N", "-A", "scram-sha-256"]).arg("--pwfile").arg(&password);
+        run(&mut command);
+        Self { folder, _remover: remover }
     }
 }
 

@@ -63,6 +63,7 @@ impl Bench {
     /// Runs statements as the superuser, each by itself, as psql does.
     pub(crate) async fn sql(&self, database: &str, sql: &str) {
         let client = self.client(database).await;
+        client.batch_execute("set search_path = \"$user\", public").await.unwrap();
         for statement in sql.split(';') {
             client
                 .batch_execute(statement)
@@ -172,10 +173,24 @@ impl Looked {
         })
     }
 
-    /// "database: Code object", of all findings, in order; the server's have no database.
+    /// Warnings and failures.
+    fn defects(&self) -> impl Iterator<Item = (&str, &Finding)> {
+        let is_note = |finding: &Finding| finding.state() == FindingState::FindingSucceeded;
+        self.findings().filter(move |(_, finding)| !is_note(finding))
+    }
+
+    /// "database: Code object", of all warnings and failures, in order; the server's have no database.
     pub(crate) fn told(&self) -> Vec<String> {
-        self.findings()
+        self.defects()
             .map(|(of, finding)| format!("{of}: {} {}", finding.code, finding.object))
+            .collect()
+    }
+
+    /// As [`Looked::told`], of what is told though nothing is wrong, with its message.
+    pub(crate) fn noted(&self) -> Vec<String> {
+        self.findings()
+            .filter(|(_, finding)| finding.state() == FindingState::FindingSucceeded)
+            .map(|(_, finding)| format!("{} {}: {}", finding.code, finding.object, finding.message))
             .collect()
     }
 
@@ -200,12 +215,19 @@ impl Looked {
     }
 
     pub(crate) fn remedies(&self) -> Vec<String> {
-        self.findings().map(|(_, finding)| finding.remedy.clone()).collect()
+        self.defects().map(|(_, finding)| finding.remedy.clone()).collect()
+    }
+
+    /// Pastes every remedy into `postgres`: a target does not have the databases that it is checked for.
+    pub(crate) async fn paste_outside(&self, bench: &Bench) {
+        for remedy in self.remedies() {
+            bench.sql("postgres", &remedy).await;
+        }
     }
 
     /// Pastes every remedy, as it is, into the database that it is about, or into `postgres`.
     pub(crate) async fn paste(&self, bench: &Bench) {
-        for (of, finding) in self.findings() {
+        for (of, finding) in self.defects() {
             let database = if of.is_empty() { "postgres" } else { of };
             bench.sql(database, &finding.remedy).await;
         }

@@ -5,9 +5,12 @@
 mod cluster;
 
 mod bench;
+mod not_carried;
 mod sound;
 mod source_database;
 mod source_rights;
 mod source_server;
+mod speed;
 mod target_database;
+mod target_objects;
 mod target_server;

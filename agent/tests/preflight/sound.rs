@@ -37,6 +37,8 @@ async fn show_no_finding() {
             "ReplicationPrivilegeValidation",
             "PreparedTransactionsValidation",
             "LongTransactionsValidation",
+            "WalRetentionValidation",
+            "SessionsValidation",
         ]
     );
     let of_database = [
@@ -51,6 +53,17 @@ async fn show_no_finding() {
         "PreparedTransactionsValidation",
         "LongTransactionsValidation",
         "ReservedNamesValidation",
+        "SystemSchemasValidation",
+        "SystemGrantsValidation",
+        "ExtensionSchemasValidation",
+        "ExtensionDataValidation",
+        "ForeignTablesValidation",
+        "SubscriptionsValidation",
+        "RegColumnsValidation",
+        "InvalidIndexesValidation",
+        "CollationVersionsValidation",
+        "LockTableValidation",
+        "SizeEstimateValidation",
     ];
     assert_eq!(looked.made("sound"), of_database);
     assert_eq!(looked.made("Other one"), of_database);
@@ -70,12 +83,25 @@ async fn show_no_finding() {
             "SameServerValidation",
             "CreateDatabasePrivilegeValidation",
             "RolesValidation",
+            "RoleAttributesValidation",
             "SessionReplicationRoleValidation",
+            "ServerParametersValidation",
+            "SessionsValidation",
+            "DifferencesReport",
         ]
     );
     assert_eq!(
         looked.made("sound"),
-        ["OverwriteValidation", "ExtensionsValidation", "LocaleValidation"]
+        [
+            "OverwriteValidation",
+            "ExtensionsValidation",
+            "LocaleValidation",
+            "CollationsValidation",
+            "TablespacesValidation",
+            "PrivilegedObjectsValidation",
+            "LibrariesValidation",
+            "LockTableValidation",
+        ]
     );
     assert!(looked.0.existing.is_empty());
     assert_times(&looked.0);

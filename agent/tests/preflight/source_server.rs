@@ -91,3 +91,48 @@ async fn whose_role_may_not_replicate_and_programs_that_are_missing() {
     looked.assert_told(&[": PgDumpMissing pg_dump"]);
     assert!(looked.only("PgDumpMissing").remedy.contains("postgresql-client-"));
 }
+
+#[tokio::test]
+async fn that_throws_away_what_a_slot_needs() {
+    let bench = Bench::start("max_slot_wal_keep_size = '1GB'\nwal_sender_timeout = '3s'\n").await;
+    bench.sql("postgres", "create database app").await;
+    let looked = bench.source(&bench.superuser(), &["app"]).await;
+    looked.assert_told(&[
+        ": WalKeepSizeLimited max_slot_wal_keep_size",
+        ": WalSenderTimeoutShort wal_sender_timeout",
+    ]);
+    looked.assert_status(FindingState::FindingWarning);
+    assert!(looked.only("WalKeepSizeLimited").message.contains("1024 MB"));
+    looked.paste(&bench).await;
+    bench.source(&bench.superuser(), &["app"]).await.assert_told(&[]);
+}
+
+#[tokio::test]
+async fn that_has_few_sessions_and_locks() {
+    let bench = Bench::start(
+        "max_connections = 8\nmax_wal_senders = 4\nmax_locks_per_transaction = 10\nautovacuum_max_workers = 1\n",
+    )
+    .await;
+    bench
+        .sql(
+            "postgres",
+            &format!("create role few_mover login replication connection limit 3 password '{ROLE_PASSWORD}'"),
+        )
+        .await;
+    bench.sql("postgres", "create database app owner few_mover connection limit 4").await;
+    let tables: String =
+        (0..90).map(|i| format!("create table public.t{i} (id int primary key);")).collect();
+    bench.sql("app", "alter schema public owner to few_mover").await;
+    bench.sql("app", &format!("set role few_mover; {tables}")).await;
+    let mover = bench.as_role("few_mover");
+    let looked = bench.source(&mover, &["app"]).await;
+    looked.assert_told(&[
+        ": ConnectionsFew max_connections",
+        ": ConnectionLimitLow few_mover",
+        ": ConnectionLimitLow app",
+        "app: MaxLocksTooLow max_locks_per_transaction",
+    ]);
+    looked.paste(&bench).await;
+    bench.cluster.restart();
+    bench.source(&mover, &["app"]).await.assert_told(&[]);
+}

@@ -23,6 +23,8 @@ pub(in crate::preflight) const CHECK: Check = Check {
 struct Table {
     schema: String,
     name: String,
+    /// The partitioned table that it is a partition of.
+    root: Option<String>,
     /// It has a primary key that could be the identity.
     primary_key: bool,
     /// A unique index that could be.
@@ -38,8 +40,12 @@ async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
 
 fn finding(table: &Table) -> Found {
     let label = format!("{}.{}", table.schema, table.name);
+    let part = match &table.root {
+        Some(root) => format!(" (a partition of {root}, whose own identity does not count for it)"),
+        None => String::new(),
+    };
     let message = format!(
-        "{label} has no usable replica identity: its inserts flow; updates and deletes are found by comparison at the \
+        "{label}{part} has no usable replica identity: its inserts flow; updates and deletes are found by comparison at the \
          cutover, and the table is then copied again"
     );
     let alter = format!("alter table {} replica identity", qualified(&table.schema, &table.name));

@@ -1,7 +1,7 @@
 -- Tables whose updates and deletes the change stream can't carry, each with what could be its replica identity
 -- (PostgreSQL manual, ALTER TABLE, REPLICA IDENTITY): a primary key, or a unique index over columns that are not null.
 with keyless as (
-    select c.oid, n.nspname, c.relname
+    select c.oid, n.nspname, c.relname, c.relispartition
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace
     where c.relkind = 'r' and c.relpersistence = 'p' and c.relreplident <> 'f'
@@ -28,6 +28,8 @@ candidates as (
       )
 )
 select k.nspname as schema, k.relname as name,
+       -- A replica identity is not inherited: each leaf has its own.
+       case when k.relispartition then pg_partition_root(k.oid)::regclass::text end as root,
        exists (select from candidates c where c.indrelid = k.oid and c.indisprimary) as primary_key,
        (select c.relname from candidates c where c.indrelid = k.oid order by c.indnatts, c.relname limit 1) as index
 from keyless k

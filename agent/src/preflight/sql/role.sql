@@ -6,7 +6,8 @@ select r.rolname as name, r.rolsuper as superuser, r.rolcreatedb as createdb,
        ) as replication,
        exists (
            select from pg_roles m
-           where m.rolname in ('rds_superuser', 'cloudsqlsuperuser', 'alloydbsuperuser', 'azure_pg_admin')
+           where m.rolname in ('rds_superuser', 'cloudsqlsuperuser', 'alloydbsuperuser', 'azure_pg_admin',
+                             'neon_superuser', 'supabase_admin', 'avnadmin', 'doadmin', 'tsdbadmin')
              and pg_has_role(m.oid, 'USAGE')
        ) as managed_admin
 from pg_roles r

@@ -42,6 +42,24 @@ const PACKAGES: &[(&str, &str)] = &[
     ("wal2json", "wal2json"),
 ];
 
+/// Extensions whose library must be in `shared_preload_libraries`: their names, the library's, and whether they can't even
+/// be made without it (otherwise they are made, and do nothing or answer with errors).
+const PRELOADED: &[(&str, &str, bool)] = &[
+    ("age", "age", false),
+    ("citus", "citus", true),
+    ("pg_cron", "pg_cron", true),
+    ("pg_net", "pg_net", true),
+    ("pg_qualstats", "pg_qualstats", false),
+    ("pg_squeeze", "pg_squeeze", true),
+    ("pg_stat_kcache", "pg_stat_kcache", true),
+    ("pg_stat_monitor", "pg_stat_monitor", false),
+    ("pg_stat_statements", "pg_stat_statements", false),
+    ("pg_wait_sampling", "pg_wait_sampling", false),
+    ("pgaudit", "pgaudit", true),
+    ("pglogical", "pglogical", true),
+    ("timescaledb", "timescaledb", true),
+];
+
 #[derive(Deserialize)]
 struct Available {
     name: String,
@@ -57,11 +75,48 @@ async fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
     let sql = include_str!("../sql/available_extensions.sql");
     let available: Vec<Available> =
         ask(target.client, "asking which extensions the target has", sql, &[&names]).await?;
+    let preloaded = target.own()?.settings.get("shared_preload_libraries");
     let judged = wanted.iter().filter_map(|extension| {
         let available = available.iter().find(|available| available.name == extension.name)?;
         judge(extension, available, target)
     });
-    Ok(judged.map(|(found, name)| found.object(name)).collect())
+    let mut found: Vec<Found> = judged.map(|(found, name)| found.object(name)).collect();
+    let at_hand = available.iter().filter(|available| available.default_version.is_some());
+    found.extend(at_hand.filter_map(|available| preload(&available.name, preloaded)));
+    Ok(found)
+}
+
+/// `loaded`: the target's parameter; only a superuser, or a member of `pg_read_all_settings`, is shown it.
+fn preload(name: &str, loaded: Option<&String>) -> Option<Found> {
+    let (_, library, needed) = PRELOADED.iter().find(|(extension, ..)| *extension == name)?;
+    let Some(loaded) = loaded else {
+        let message = format!(
+            "extension {name} needs {library} in shared_preload_libraries, which the target does not show to our role"
+        );
+        let remedy = "-- make sure that it is there: show shared_preload_libraries";
+        return Some(
+            Found::warning("ExtensionPreloadUnknown", message).object(name).remedy(remedy),
+        );
+    };
+    let mut libraries: Vec<&str> =
+        loaded.split(',').map(str::trim).filter(|one| !one.is_empty()).collect();
+    if libraries.iter().any(|one| one.trim_matches('"').trim_start_matches("$libdir/") == *library)
+    {
+        return None;
+    }
+    libraries.push(library);
+    let message = format!(
+        "extension {name} needs {library} in the target's shared_preload_libraries, which is {loaded:?}"
+    );
+    let found = if *needed {
+        Found::failed("ExtensionNeedsPreload", message)
+    } else {
+        Found::warning("ExtensionNeedsPreload", message)
+    };
+    Some(found.object(name).remedy(format!(
+        "alter system set shared_preload_libraries = {}; -- then restart the server",
+        libraries.join(", ")
+    )))
 }
 
 fn judge<'a>(
@@ -86,13 +141,13 @@ fn judge<'a>(
         return Some((found, name));
     }
     let role = target.role;
-    // Services let others make some of them, in ways of their own: no reason to stop.
+    // Services let their administrators make some of them, in ways of their own: no reason to stop.
     if available.needs_superuser && !role.superuser && !role.managed_admin {
         let message =
             format!("extension {name} can only be made by a superuser; role {} is none", role.name);
         let remedy =
             format!("alter role {} with superuser; -- until the migration is over", role.quoted());
-        return Some((Found::warning("ExtensionNeedsSuperuser", message).remedy(remedy), name));
+        return Some((Found::failed("ExtensionNeedsSuperuser", message).remedy(remedy), name));
     }
     None
 }
@@ -112,4 +167,24 @@ fn unavailable(name: &str, major: u32) -> Found {
     };
     Found::failed("ExtensionUnavailable", format!("the target has no extension {name}"))
         .remedy(remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preloading() {
+        let told = |name, loaded: Option<&str>| {
+            let found = preload(name, loaded.map(str::to_owned).as_ref());
+            found.map(|found| format!("{found:?}"))
+        };
+        assert_eq!(told("hstore", Some("")), None);
+        assert_eq!(told("pg_cron", Some("pg_stat_statements, \"$libdir/pg_cron\"")), None);
+        let found = told("pg_cron", Some("auto_explain")).unwrap();
+        assert!(found.contains("shared_preload_libraries = auto_explain, pg_cron;"), "{found}");
+        assert!(found.contains("FindingFailed"), "{found}");
+        assert!(told("pg_stat_statements", Some("")).unwrap().contains("FindingWarning"));
+        assert!(told("pg_cron", None).unwrap().contains("ExtensionPreloadUnknown"));
+    }
 }

@@ -42,7 +42,7 @@ async fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
     let mut locales = vec![&database.collate, &database.ctype];
     locales.dedup();
     for locale in locales {
-        if !has(target, locale).await? {
+        if !has_locale(target, locale).await? {
             found.push(missing(locale));
         }
     }
@@ -73,7 +73,7 @@ fn provider(database: &DatabaseFacts, server: &Server) -> Option<Found> {
 
 /// Whether the machine has the locale. The server tries every locale that a session names; catalogs only know those that
 /// were there when the server was made.
-async fn has(target: &Target<'_>, locale: &str) -> Result<bool, Fault> {
+pub(super) async fn has_locale(target: &Target<'_>, locale: &str) -> Result<bool, Fault> {
     let sql = "select set_config('lc_monetary', $1, true)";
     match target.client.execute(sql, &[&locale]).await {
         Ok(_) => Ok(true),

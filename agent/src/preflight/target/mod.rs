@@ -1,12 +1,19 @@
 //! The checks of the target, one file each.
 
+pub(super) mod collations;
 pub(super) mod create_database;
+pub(super) mod differences;
 pub(super) mod extensions;
 pub(super) mod foreign_keys;
+pub(super) mod libraries;
 pub(super) mod locale;
 pub(super) mod overwrite;
+pub(super) mod privileged;
+pub(super) mod role_attributes;
 pub(super) mod roles;
 pub(super) mod same_server;
+pub(super) mod server_settings;
+pub(super) mod tablespaces;
 pub(super) mod version;
 
 pub(super) use overwrite::{Existing, existing_databases};

@@ -9,7 +9,7 @@ use crate::{
     preflight::{
         ask::ask,
         check::{At, Check, Level, Run, Target},
-        facts::{RoleFacts, SourceFacts},
+        facts::{RoleAttributes, RoleFacts, SourceFacts},
         finding::Found,
     },
 };
@@ -45,7 +45,10 @@ async fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
     for role in here {
         if !role.exists {
             let login = wanted.get(&role.name).is_some_and(|role| role.login);
-            found.push(missing(&role.name, login, target.input.migrate_roles));
+            let attributes =
+                target.source()?.role_attributes.iter().find(|found| found.name == role.name);
+            let attributes = attributes.map(words).unwrap_or_default();
+            found.push(missing(&role.name, login, &attributes, target.input.migrate_roles));
         } else if !role.granted {
             found.push(not_granted(&role.name, target));
         }
@@ -63,12 +66,27 @@ fn wanted(source: &SourceFacts) -> BTreeMap<String, RoleFacts> {
     wanted
 }
 
-fn missing(name: &str, login: bool, migrate_roles: bool) -> Found {
+/// What it is on the source beside a role that may log in.
+fn words(role: &RoleAttributes) -> String {
+    let mut words = String::new();
+    if role.superuser {
+        words.push_str(" superuser");
+    }
+    if role.bypassrls {
+        words.push_str(" bypassrls");
+    }
+    if role.connection_limit >= 0 {
+        words.push_str(&format!(" connection limit {}", role.connection_limit));
+    }
+    words
+}
+
+fn missing(name: &str, login: bool, attributes: &str, migrate_roles: bool) -> Found {
     let role = identifier(name);
     let remedy = if login {
-        format!("create role {role} login; -- and give it its password")
+        format!("create role {role} login{attributes}; -- and give it its password")
     } else {
-        format!("create role {role};")
+        format!("create role {role}{attributes};")
     };
     let message =
         format!("role {name} owns or is granted something on the source, and is not on the target");

@@ -3,8 +3,8 @@ use crate::{
     fault::Fault,
     preflight::{
         check::{At, Check, Level, Run, Target},
-        facts::identity,
         finding::Found,
+        gather::identity,
     },
 };
 

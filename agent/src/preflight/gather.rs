@@ -1,0 +1,154 @@
+//! Asks for the facts.
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{
+    ask::{ask, ask_one},
+    facts::{CollationFacts, DatabaseFacts, Identity, Parameter, RoleAttributes, SourceFacts},
+};
+use crate::{
+    fault::Fault,
+    postgres::{Client, Endpoint, connect_as_anybody},
+};
+
+/// Users of a collation that are told: enough to find them, and a table of thousands of columns does not fill a report.
+const COLLATION_USERS_MAX: i64 = 20;
+
+/// What a server's own settings are: not those that our sessions have.
+#[derive(Debug)]
+pub(super) struct OwnSettings {
+    /// That matter to applications.
+    pub(super) settings: BTreeMap<String, String>,
+    /// That somebody set.
+    pub(super) parameters: Vec<Parameter>,
+}
+
+#[derive(Deserialize)]
+struct Setting {
+    name: String,
+    value: String,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Described {
+    what: String,
+}
+
+#[derive(Deserialize)]
+struct Locks {
+    schema: u64,
+}
+
+/// Opens a session of its own for it.
+pub(super) async fn own_settings(
+    endpoint: &Endpoint,
+    database: &str,
+) -> Result<OwnSettings, Fault> {
+    let client = connect_as_anybody(endpoint, database, "preflight").await.map_err(Fault::from)?;
+    let doing = "reading the server's parameters";
+    let settings: Vec<Setting> = ask(&client, doing, include_str!("sql/settings.sql"), &[]).await?;
+    let parameters = ask(&client, doing, include_str!("sql/parameters.sql"), &[]).await?;
+    let settings = settings.into_iter().map(|setting| (setting.name, setting.value)).collect();
+    Ok(OwnSettings { settings, parameters })
+}
+
+/// The server's own facts around those of its databases.
+pub(super) async fn of_server(
+    client: &Client,
+    databases: Vec<DatabaseFacts>,
+) -> Result<SourceFacts, Fault> {
+    let own = own_settings(client.endpoint(), client.database()).await?;
+    let roles = databases.iter().flat_map(|database| &database.roles);
+    let mut names: Vec<String> = roles.map(|role| role.name.clone()).collect();
+    names.sort();
+    names.dedup();
+    Ok(SourceFacts {
+        server_version_num: client.server_version_num(),
+        server_version: client.server_version().to_owned(),
+        // Some services don't let it be asked; then the check that needs it says so.
+        identity: identity(client).await.ok(),
+        settings: own.settings,
+        parameters: own.parameters,
+        role_attributes: role_attributes(client, &names).await?,
+        role_names: role_names(client).await?,
+        databases,
+    })
+}
+
+/// Who the server is.
+pub(super) async fn identity(client: &Client) -> Result<Identity, Fault> {
+    ask_one(client, "asking the server's identity", include_str!("sql/identity.sql"), &[]).await
+}
+
+/// All roles but PostgreSQL's own.
+pub(super) async fn role_names(client: &Client) -> Result<Vec<String>, Fault> {
+    let sql = "select rolname as name from pg_roles where rolname !~ '^pg_' order by 1 limit 2000";
+    let names: Vec<Named> = ask(client, "listing the roles", sql, &[]).await?;
+    Ok(names.into_iter().map(|role| role.name).collect())
+}
+
+/// Those of `names` that are there.
+pub(super) async fn role_attributes(
+    client: &Client,
+    names: &[String],
+) -> Result<Vec<RoleAttributes>, Fault> {
+    let doing = "reading the attributes of roles";
+    let sql = include_str!("sql/role_attributes.sql");
+    let mut roles: Vec<RoleAttributes> = ask(client, doing, sql, &[&names]).await?;
+    let sql = "select rolname as name from pg_authid where rolpassword ~ '^md5' and rolname = any ($1::text[])";
+    // Only a superuser may ask; another one's migration carries no passwords.
+    let md5: Vec<Named> = ask(client, doing, sql, &[&names]).await.unwrap_or_default();
+    for role in &mut roles {
+        role.md5 = md5.iter().any(|found| found.name == role.name);
+    }
+    Ok(roles)
+}
+
+/// Collations that the database made or uses.
+pub(super) async fn collations(client: &Client) -> Result<Vec<CollationFacts>, Fault> {
+    let doing = format!("reading the collations of database {}", client.database());
+    ask(client, &doing, include_str!("sql/collations.sql"), &[&COLLATION_USERS_MAX]).await
+}
+
+/// The database that the session is in.
+pub(super) async fn of_database(client: &Client) -> Result<DatabaseFacts, Fault> {
+    let doing = |what| format!("reading {what} of database {}", client.database());
+    let facts =
+        ask_one(client, &doing("the properties"), include_str!("sql/database.sql"), &[]).await?;
+    let Locks { schema } =
+        ask_one(client, &doing("the size"), include_str!("sql/locks.sql"), &[]).await?;
+    Ok(DatabaseFacts {
+        roles: ask(client, &doing("the roles"), include_str!("sql/roles.sql"), &[]).await?,
+        extensions: ask(client, &doing("the extensions"), include_str!("sql/extensions.sql"), &[])
+            .await?,
+        collations: collations(client).await?,
+        tablespaces: ask(client, &doing("tablespaces"), include_str!("sql/tablespaces.sql"), &[])
+            .await?,
+        privileged: privileged(client).await?,
+        libraries: ask(client, &doing("the libraries"), include_str!("sql/libraries.sql"), &[])
+            .await?,
+        locks: schema,
+        ..facts
+    })
+}
+
+/// What only a superuser can make again.
+async fn privileged(client: &Client) -> Result<Vec<String>, Fault> {
+    let doing = format!("reading what needs a superuser in database {}", client.database());
+    let mut found: Vec<Described> =
+        ask(client, &doing, include_str!("sql/superuser_objects.sql"), &[]).await?;
+    if client.server_major() >= 15 {
+        let sql = include_str!("sql/schema_publications.sql");
+        found.extend(ask::<Described>(client, &doing, sql, &[]).await?);
+    }
+    let sql = include_str!("sql/system_grants.sql");
+    let sql = format!("select format('right of %s on %s', grantee, object) as what from ({sql}) g");
+    found.extend(ask::<Described>(client, &doing, &sql, &[]).await?);
+    Ok(found.into_iter().map(|described| described.what).collect())
+}

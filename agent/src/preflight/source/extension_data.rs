@@ -1,0 +1,70 @@
+//! Rows in tables that extensions own: pg_dump carries those that the extension declares to be the user's; we carry none.
+use serde::Deserialize;
+
+use crate::{
+    fault::Fault,
+    preflight::{
+        ask::{ask, ask_one},
+        check::{At, Check, Level, Run, Source},
+        finding::Found,
+    },
+};
+
+pub(in crate::preflight) const CHECK: Check = Check {
+    type_name: "ExtensionDataValidation",
+    level: Level::InDatabase,
+    at: At::Preflight,
+    online_only: false,
+    run: Run::Source(|source| Box::pin(look(source))),
+};
+
+#[derive(Deserialize)]
+struct Table {
+    extension: String,
+    quoted: String,
+    label: String,
+    /// Which rows the extension declares to be the user's: a WHERE clause, or nothing. None: none of them.
+    condition: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Rows {
+    any: bool,
+}
+
+async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
+    let doing = format!("looking for tables of extensions in database {}", source.database);
+    let tables: Vec<Table> =
+        ask(source.client, &doing, include_str!("../sql/extension_tables.sql"), &[]).await?;
+    let mut found = Vec::new();
+    for table in &tables {
+        let doing = format!("looking for rows in {}", table.label);
+        let condition = table.condition.as_deref().unwrap_or_default();
+        let sql = format!("select exists (select from only {} {condition}) as any", table.quoted);
+        match ask_one::<Rows>(source.client, &doing, &sql, &[]).await {
+            Ok(Rows { any: false }) => {}
+            Ok(Rows { any: true }) => found.push(finding(table)),
+            Err(fault) => found.push(Found::impossible(fault, At::Preflight).object(&table.label)),
+        }
+    }
+    Ok(found)
+}
+
+fn finding(table: &Table) -> Found {
+    let Table { extension, quoted, label, condition } = table;
+    let Some(condition) = condition else {
+        let message = format!(
+            "table {label} of extension {extension} has rows that pg_dump never carries, nor do we: on the target it has \
+             what the extension puts there when it is made"
+        );
+        return Found::warning("ExtensionTableNotCarried", message)
+            .object(label)
+            .remedy(format!("-- if any are yours, copy them by hand after the cutover: {quoted}"));
+    };
+    let message = format!(
+        "table {label} of extension {extension} has rows of yours; carrying them is not built yet"
+    );
+    Found::failed("ExtensionDataNotCarried", message).object(label).remedy(format!(
+        "delete from only {quoted} {condition}; -- after you kept them with: pg_dump --data-only --table={quoted}"
+    ))
+}

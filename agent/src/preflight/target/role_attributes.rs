@@ -1,0 +1,113 @@
+//! Are the roles that both servers have the same? Whoever logs in there, and what row security shows, hangs on it.
+
+use crate::{
+    fault::Fault,
+    postgres::identifier,
+    preflight::{
+        check::{At, Check, Level, Run, Target},
+        facts::{RoleAttributes, RoleSetting},
+        finding::Found,
+        gather::role_attributes,
+        setting::{setting_name, setting_value},
+    },
+};
+
+pub(in crate::preflight) const CHECK: Check = Check {
+    type_name: "RoleAttributesValidation",
+    level: Level::Server,
+    at: At::Preflight,
+    online_only: false,
+    run: Run::Target(|target| Box::pin(look(target))),
+};
+
+async fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
+    let wanted = &target.source()?.role_attributes;
+    let names: Vec<String> = wanted.iter().map(|role| role.name.clone()).collect();
+    let here = role_attributes(target.client, &names).await?;
+    let mut found = Vec::new();
+    for role in wanted {
+        // A role that is missing is told by another check.
+        let Some(there) = here.iter().find(|there| there.name == role.name) else { continue };
+        // The first role of a server is a superuser, or, of a service, can't be one; ours may be one for a while.
+        let fixed = target.role.managed_admin || there.first || there.name == target.role.name;
+        found.extend(attributes(role, there, fixed));
+        found.extend(memberships(role, there, &here));
+        found.extend(role.settings.iter().filter_map(|setting| not_carried(role, there, setting)));
+        if target.input.migrate_roles && role.md5 {
+            found.push(md5(role));
+        }
+    }
+    Ok(found)
+}
+
+fn attributes(role: &RoleAttributes, there: &RoleAttributes, fixed: bool) -> Option<Found> {
+    let mut words = Vec::new();
+    let mut word = |differs: bool, wanted: bool, text: &str| {
+        if differs {
+            words.push(if wanted { text.to_owned() } else { format!("no{text}") });
+        }
+    };
+    word(role.login != there.login, role.login, "login");
+    word(role.superuser != there.superuser && !fixed, role.superuser, "superuser");
+    word(role.bypassrls != there.bypassrls && !fixed, role.bypassrls, "bypassrls");
+    if role.connection_limit != there.connection_limit {
+        words.push(format!("connection limit {}", role.connection_limit));
+    }
+    let words = if words.is_empty() { return None } else { words.join(" ") };
+    let name = &role.name;
+    let message =
+        format!("role {name} is on both servers; the source's is {words}, the target's is not");
+    let remedy = format!("alter role {} {words};", identifier(name));
+    Some(Found::warning("RoleDiffers", message).object(name).remedy(remedy))
+}
+
+fn memberships<'a>(
+    role: &'a RoleAttributes,
+    there: &'a RoleAttributes,
+    here: &'a [RoleAttributes],
+) -> impl Iterator<Item = Found> + 'a {
+    let is_there = |of: &&String| here.iter().any(|role| role.name == **of);
+    let missing = role.member_of.iter().filter(|of| !there.member_of.contains(of)).filter(is_there);
+    missing.map(|of| {
+        let name = &role.name;
+        let message =
+            format!("role {name} is a member of {of} on the source, and not on the target");
+        let remedy = format!("grant {} to {};", identifier(of), identifier(name));
+        Found::warning("RoleMembershipMissing", message).object(name).remedy(remedy)
+    })
+}
+
+fn not_carried(
+    role: &RoleAttributes,
+    there: &RoleAttributes,
+    setting: &RoleSetting,
+) -> Option<Found> {
+    if there.settings.iter().any(|other| other.digest == setting.digest) {
+        return None;
+    }
+    let (name, role) = (&setting.name, &role.name);
+    let message = format!(
+        "role {role} has {name} set on the source; settings of roles for every database are not carried"
+    );
+    let alter = format!("alter role {} set {}", identifier(role), setting_name(name));
+    let remedy = match &setting.value {
+        Some(value) => format!("{alter} = {};", setting_value(name, value)),
+        None => format!("-- {alter} = '...' (its value is not told: it could be a secret)"),
+    };
+    Some(
+        Found::warning("RoleSettingsNotCarried", message)
+            .object(format!("{role}.{name}"))
+            .remedy(remedy),
+    )
+}
+
+fn md5(role: &RoleAttributes) -> Found {
+    let name = &role.name;
+    let message = format!(
+        "the password of role {name} is kept as an MD5 digest: with it nobody logs in where scram-sha-256 is asked for"
+    );
+    Found::warning("PasswordMd5", message).object(name).remedy(format!(
+        "-- set password_encryption = 'scram-sha-256', then give it its password anew: alter role {} password '...'",
+        identifier(name)
+    ))
+}

@@ -1,0 +1,204 @@
+//! What a source's database has that is not carried, or not as it is.
+use whimbrel_proto::v1::FindingState;
+
+use crate::bench::{Bench, ROLE_PASSWORD};
+
+#[tokio::test]
+async fn objects_and_extensions_in_the_systems_schemas() {
+    let bench = Bench::shared().await;
+    bench.sql("postgres", "create database insystem; create role reads_system").await;
+    bench
+        .sql(
+            "insystem",
+            "create extension citext schema pg_catalog; create extension adminpack;
+             create function pg_catalog.\"Mine\"(a int) returns int language sql as 'select 1';
+             create domain pg_catalog.positive as int check (value > 0);
+             create operator pg_catalog.=== (leftarg = int4, rightarg = int4, function = int4eq);
+             create table information_schema.kept (id int primary key);
+             grant select on pg_authid to reads_system;
+             grant select (rolname) on pg_authid to public;
+             grant execute on function pg_catalog.pg_read_file(text) to reads_system",
+        )
+        .await;
+    let looked = bench.source(&bench.superuser(), &["insystem"]).await;
+    looked.assert_told(&[
+        "insystem: ObjectInSystemSchema pg_catalog.positive",
+        "insystem: ObjectInSystemSchema pg_catalog.\"Mine\"(a integer)",
+        "insystem: ObjectInSystemSchema pg_catalog.=== (integer, integer)",
+        "insystem: ObjectInSystemSchema information_schema.kept",
+        "insystem: GrantsOnSystemCatalogs function pg_catalog.pg_read_file(text)",
+        "insystem: GrantsOnSystemCatalogs table pg_catalog.pg_authid",
+        "insystem: GrantsOnSystemCatalogs table pg_catalog.pg_authid column rolname",
+        "insystem: ExtensionInSystemSchema citext",
+    ]);
+    looked.paste(&bench).await;
+    bench.source(&bench.superuser(), &["insystem"]).await.assert_told(&[]);
+}
+
+/// No extension of PostgreSQL's own has tables, so two are given to one here.
+#[tokio::test]
+async fn rows_in_tables_of_extensions() {
+    let bench = Bench::shared().await;
+    bench.sql("postgres", "create database extrows").await;
+    bench
+        .sql(
+            "extrows",
+            "create extension hstore; create table public.job (id int primary key, mine bool);
+             create table public.plain (id int primary key); create table public.empty (id int primary key);
+             insert into public.job values (1, false), (2, true);
+             alter extension hstore add table public.job; alter extension hstore add table public.plain;
+             alter extension hstore add table public.empty;
+             update pg_extension set extconfig = array['public.job'::regclass, 'public.empty'::regclass]::oid[],
+                 extcondition = array['where mine', ''] where extname = 'hstore'",
+        )
+        .await;
+    let look = async || bench.source(&bench.superuser(), &["extrows"]).await;
+    let looked = look().await;
+    looked.assert_told(&["extrows: ExtensionDataNotCarried public.job"]);
+    assert!(looked.only("ExtensionDataNotCarried").message.contains("extension hstore"));
+    looked.assert_status(FindingState::FindingFailed);
+    looked.paste(&bench).await;
+    look().await.assert_told(&[]);
+    bench.sql("extrows", "insert into public.plain values (1)").await;
+    let looked = look().await;
+    looked.assert_told(&["extrows: ExtensionTableNotCarried public.plain"]);
+    looked.assert_status(FindingState::FindingWarning);
+}
+
+#[tokio::test]
+async fn what_lies_elsewhere_or_speaks_of_it() {
+    let bench = Bench::shared().await;
+    bench
+        .sql(
+            "postgres",
+            &format!("create role far_mover login replication password '{ROLE_PASSWORD}'"),
+        )
+        .await;
+    bench.sql("postgres", "create database far owner far_mover").await;
+    bench
+        .sql(
+            "far",
+            "create extension postgres_fdw; create server \"Hub\" foreign data wrapper postgres_fdw;
+             create user mapping for far_mover server \"Hub\" options (user 'u', password 'p');
+             create user mapping for postgres server \"Hub\" options (user 'u', password 'p');
+             create foreign table public.away (id int) server \"Hub\";
+             create subscription \"From hub\" connection 'host=nowhere password=x' publication one, two with (connect = false)",
+        )
+        .await;
+    let looked = bench.source(&bench.superuser(), &["far"]).await;
+    looked.assert_told(&["far: ForeignTable public.away", "far: SubscriptionsNotCarried From hub"]);
+    looked.assert_status(FindingState::FindingWarning);
+    assert!(looked.only("SubscriptionsNotCarried").remedy.contains("publication one, two"));
+    assert!(!format!("{:?}", looked.0.findings).contains("nowhere"));
+    looked.paste(&bench).await;
+
+    let looked = bench.source(&bench.as_role("far_mover"), &["far"]).await;
+    assert!(
+        looked.told().contains(&"far: UserMappingHidden postgres@Hub".to_owned()),
+        "{:?}",
+        looked.told()
+    );
+    bench.sql("far", "alter subscription \"From hub\" set (slot_name = none)").await;
+    bench.sql("far", "drop subscription \"From hub\"").await;
+}
+
+#[tokio::test]
+async fn columns_of_oids_and_indexes_that_failed() {
+    let bench = Bench::shared().await;
+    bench.sql("postgres", "create database odd").await;
+    bench
+        .sql(
+            "odd",
+            "create table public.\"Refs\" (id int primary key, t regclass, ts regtype[], o oid);
+             create table public.parted (id int primary key, r regrole) partition by range (id);
+             create table public.leaf partition of public.parted default;
+             create temporary table scratch (r regclass);
+             insert into public.\"Refs\" values (1, 'pg_class', '{int4}', 1);
+             create table public.dup (v int); alter table public.dup replica identity full;
+             insert into public.dup values (1), (1)",
+        )
+        .await;
+    let client = bench.client("odd").await;
+    let built =
+        client.batch_execute("create unique index concurrently dup_v on public.dup (v)").await;
+    assert!(built.is_err());
+    let looked = bench.source(&bench.superuser(), &["odd"]).await;
+    looked.assert_told(&[
+        "odd: RegColumns public.Refs.t",
+        "odd: RegColumns public.Refs.ts",
+        "odd: RegColumns public.parted.r",
+        "odd: IndexInvalid public.dup_v",
+    ]);
+    looked.assert_status(FindingState::FindingWarning);
+    bench.sql("odd", "delete from public.dup").await;
+    looked.paste(&bench).await;
+    bench.source(&bench.superuser(), &["odd"]).await.assert_told(&[]);
+    let row = client.query_one("select t || ' ' || ts[1] from public.\"Refs\"", &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>(0), "pg_class integer");
+}
+
+#[tokio::test]
+async fn orders_that_changed_under_the_indexes() {
+    let bench = Bench::shared().await;
+    bench
+        .sql(
+            "postgres",
+            "create database reordered template template0 locale_provider icu icu_locale 'en'",
+        )
+        .await;
+    bench
+        .sql(
+            "reordered",
+            "create collation public.\"German\" (provider = icu, locale = 'de', version = '0.1');
+             create table public.t (id text collate public.\"German\" primary key, n text collate \"de-x-icu\");
+             update pg_database set datcollversion = '0.1' where datname = 'reordered'",
+        )
+        .await;
+    let looked = bench.source(&bench.superuser(), &["reordered"]).await;
+    looked.assert_told(&[
+        "reordered: CollationVersionMismatch reordered",
+        "reordered: CollationVersionMismatch public.German",
+    ]);
+    looked.assert_status(FindingState::FindingWarning);
+    looked.paste(&bench).await;
+    bench.source(&bench.superuser(), &["reordered"]).await.assert_told(&[]);
+}
+
+#[tokio::test]
+async fn the_size_is_told_and_is_no_defect() {
+    let bench = Bench::shared().await;
+    bench.sql("postgres", "create database sized").await;
+    bench.sql("sized", "create table public.a (id int primary key)").await;
+    let looked = bench.source(&bench.superuser(), &["sized"]).await;
+    looked.assert_told(&[]);
+    let noted = looked.noted();
+    assert_eq!(noted.len(), 1, "{noted:?}");
+    assert!(noted[0].starts_with("SizeEstimate sized: 1 tables, 8 MB; about 1 min"), "{noted:?}");
+}
+
+/// A table of its own kind for each thing that is sound, however unusual.
+#[tokio::test]
+async fn what_is_unusual_and_sound() {
+    let bench = Bench::shared().await;
+    bench.sql("postgres", "create database unusual").await;
+    bench
+        .sql(
+            "unusual",
+            "create extension btree_gist; create extension hstore;
+             create table public.parent (id int primary key); create table public.child (primary key (id)) inherits (public.parent);
+             create table public.generated (id int primary key generated by default as identity, d int generated always as (id * 2) stored);
+             create table public.excluded (id int primary key, r int4range, exclude using gist (r with &&));
+             create table public.deferred (id int primary key, v int unique deferrable initially deferred);
+             create type public.mood as enum ('a', 'b'); create type public.pair as (a int, b text);
+             create domain public.positive as int check (value > 0); create type public.span as range (subtype = float8);
+             create table public.typed (id public.positive primary key, m public.mood, p public.pair, s public.span, h hstore, ms public.mood[]);
+             create table public.later (id int primary key); alter table public.later add foreign key (id) references public.parent not valid;
+             create procedure public.nothing() language plpgsql as 'begin end';
+             create materialized view public.mat as select 1 as a;
+             create publication some_tables for table public.parent;
+             create temporary table scratch (v text);
+             alter database unusual set work_mem = '8MB'",
+        )
+        .await;
+    bench.source(&bench.superuser(), &["unusual"]).await.assert_told(&[]);
+}
