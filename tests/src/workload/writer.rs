@@ -80,15 +80,21 @@ impl Writer {
         }
     }
 
+    /// `None` while the server is not there, or goes away again at once.
     fn connect(&mut self, url: &str) -> Outcome<Option<Client>> {
         let Ok(mut client) = Client::connect(url, NoTls) else { return Ok(None) };
-        client.batch_execute("set application_name = 'bank'")?;
         // The database knows how the transaction in doubt ended.
-        let row = client.query_one(
-            "select coalesce(max(entry), 0) from bank.ledger where writer = $1",
-            &[&self.number],
-        )?;
-        let there: i64 = row.get(0);
+        let asked = client.batch_execute("set application_name = 'bank'").and_then(|()| {
+            client.query_one(
+                "select coalesce(max(entry), 0) from bank.ledger where writer = $1",
+                &[&self.number],
+            )
+        });
+        let there: i64 = match asked {
+            Ok(row) => row.get(0),
+            Err(error) if client.is_closed() || is_end_of_server(&error) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         if self.in_doubt && there == self.last + 1 {
             self.last = there;
         }
