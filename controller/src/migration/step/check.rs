@@ -86,8 +86,8 @@ impl Work {
         }
         check.side = Side::Target;
         check.facts = facts.to_vec();
-        // A source that fails its prerequisites needs no look at the target.
-        if check.found.status() == FindingState::Failed && self.is_prerequisites() {
+        // A source that could not even be asked has nothing to hold the target against.
+        if check.facts.is_empty() && check.found.status() == FindingState::Failed {
             return self.level_checked();
         }
         self.reissue_check();
