@@ -81,6 +81,19 @@ impl<'a> Target<'a> {
         self.facts.as_ref().map_err(Clone::clone)
     }
 
+    /// The source, whose settings are known.
+    pub(super) fn source_with_settings(&self) -> Result<&'a SourceFacts, Fault> {
+        let facts = self.source()?;
+        match &facts.settings_unknown {
+            None => Ok(facts),
+            Some(why) => {
+                let message = format!("the source's settings could not be read: {why}");
+                Err(Fault::hold("SourceFactsMissing", message)
+                    .remedy("-- compare the servers' parameters yourself: select name, setting from pg_settings"))
+            }
+        }
+    }
+
     /// What is set on the target's server itself.
     pub(super) fn own(&self) -> Result<&'a OwnSettings, Fault> {
         self.own.as_ref().map_err(Clone::clone)

@@ -20,6 +20,8 @@ pub(super) struct SourceFacts {
     pub(super) settings: BTreeMap<String, String>,
     /// Server parameters that somebody has set.
     pub(super) parameters: Vec<Parameter>,
+    /// Why neither of both could be read.
+    pub(super) settings_unknown: Option<String>,
     /// Of the roles that the databases speak of.
     pub(super) role_attributes: Vec<RoleAttributes>,
     /// All roles that are not PostgreSQL's own.

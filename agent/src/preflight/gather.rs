@@ -16,7 +16,7 @@ use crate::{
 const COLLATION_USERS_MAX: i64 = 20;
 
 /// What a server's own settings are: not those that our sessions have.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct OwnSettings {
     /// That matter to applications.
     pub(super) settings: BTreeMap<String, String>,
@@ -63,7 +63,10 @@ pub(super) async fn of_server(
     client: &Client,
     databases: Vec<DatabaseFacts>,
 ) -> Result<SourceFacts, Fault> {
-    let own = own_settings(client.endpoint(), client.database()).await?;
+    // What identifies the server must reach the target even if this does not.
+    let own = own_settings(client.endpoint(), client.database()).await;
+    let settings_unknown = own.as_ref().err().map(|fault| fault.message.clone());
+    let own = own.unwrap_or_default();
     let roles = databases.iter().flat_map(|database| &database.roles);
     let mut names: Vec<String> = roles.map(|role| role.name.clone()).collect();
     names.sort();
@@ -74,6 +77,7 @@ pub(super) async fn of_server(
         // Some services don't let it be asked; then the check that needs it says so.
         identity: identity(client).await.ok(),
         settings: own.settings,
+        settings_unknown,
         parameters: own.parameters,
         role_attributes: role_attributes(client, &names).await?,
         role_names: role_names(client).await?,

@@ -20,6 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     source::large_objects::CHECK,
     source::publication_privilege::CHECK,
     source::replica_identity::CHECK,
+    source::generated_identity::CHECK,
     source::unlogged_tables::CHECK,
     source::prepared_transactions::HERE,
     source::long_transactions::HERE,

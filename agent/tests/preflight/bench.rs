@@ -204,6 +204,13 @@ impl Looked {
         assert_eq!(self.0.findings.as_ref().unwrap().status(), status, "{:#?}", self.0);
     }
 
+    /// The finding with this code, of this object.
+    #[track_caller]
+    pub(crate) fn finding_of(&self, code: &str, object: &str) -> &Finding {
+        let is_it = |finding: &&Finding| finding.code == code && finding.object == object;
+        self.findings().map(|(_, finding)| finding).find(is_it).unwrap()
+    }
+
     /// The one finding with this code.
     #[track_caller]
     pub(crate) fn only(&self, code: &str) -> &Finding {

@@ -49,6 +49,7 @@ async fn show_no_finding() {
         "LargeObjectsValidation",
         "PublicationPrivilegeValidation",
         "ReplicaIdentityValidation",
+        "GeneratedIdentityValidation",
         "UnloggedTablesValidation",
         "PreparedTransactionsValidation",
         "LongTransactionsValidation",

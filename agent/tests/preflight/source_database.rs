@@ -45,7 +45,8 @@ async fn whose_tables_the_stream_can_not_follow() {
              create unique index whole on public.has_index (a, c);
              create table public.parted (id int) partition by list (id);
              create table public.leaf partition of public.parted for values in (1);
-             create unlogged table public.fleeting (id int primary key);",
+             create unlogged table public.fleeting (id int primary key);
+             create table public.computed (a int, id int generated always as (a + 1) stored primary key, b int);",
         )
         .await;
     let looked = bench.source(&bench.superuser(), &["keyless"]).await;
@@ -55,9 +56,12 @@ async fn whose_tables_the_stream_can_not_follow() {
         "keyless: TableWithoutReplicaIdentity public.late",
         "keyless: TableWithoutReplicaIdentity public.leaf",
         "keyless: TableWithoutReplicaIdentity public.nothing",
+        "keyless: ReplicaIdentityGenerated public.computed",
         "keyless: TableUnlogged public.fleeting",
     ]);
-    looked.assert_status(FindingState::FindingWarning);
+    looked.assert_status(FindingState::FindingFailed);
+    let leaf = looked.finding_of("TableWithoutReplicaIdentity", "public.leaf");
+    assert!(leaf.message.contains("a partition of public.parted"), "{}", leaf.message);
     looked.paste(&bench).await;
     bench.source(&bench.superuser(), &["keyless"]).await.assert_told(&[]);
     let client = bench.client("keyless").await;

@@ -57,9 +57,9 @@ async fn objects_that_need_a_superuser() {
         "privileged: SuperuserNeeded function public.shell_in(cstring) in language internal",
         "privileged: SuperuserNeeded function public.shell_out(public.shell) in language internal",
         "privileged: SuperuserNeeded function public.sure() leakproof",
-        "privileged: SuperuserNeeded operator family fam",
+        "privileged: SuperuserNeeded operator family public.fam",
         "privileged: SuperuserNeeded publication all_of_it for all tables",
-        "privileged: SuperuserNeeded text search template tmpl",
+        "privileged: SuperuserNeeded text search template public.tmpl",
         "privileged: SuperuserNeeded publication of_schema for tables in schema",
         "privileged: SuperuserNeeded right of priv_mover on table pg_catalog.pg_authid",
     ]);

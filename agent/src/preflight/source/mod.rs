@@ -5,6 +5,7 @@ pub(super) mod database_exists;
 pub(super) mod extension_data;
 pub(super) mod extension_schemas;
 pub(super) mod foreign_tables;
+pub(super) mod generated_identity;
 pub(super) mod invalid_indexes;
 pub(super) mod large_objects;
 pub(super) mod long_transactions;

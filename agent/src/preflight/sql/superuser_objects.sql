@@ -15,9 +15,9 @@ with made(class, oid, what) as (
     from pg_cast
     where castmethod = 'b' or castsource < 16384 and casttarget < 16384
     union all
-    select 'pg_opclass'::regclass, oid, format('operator class %I', opcname) from pg_opclass
+    select 'pg_opclass'::regclass, oid, format('operator class %s.%I', opcnamespace::regnamespace, opcname) from pg_opclass
     union all
-    select 'pg_opfamily'::regclass, oid, format('operator family %I', opfname) from pg_opfamily
+    select 'pg_opfamily'::regclass, oid, format('operator family %s.%I', opfnamespace::regnamespace, opfname) from pg_opfamily
     union all
     select 'pg_proc'::regclass, p.oid,
            format('function %s(%s) %s', p.oid::regproc, pg_get_function_identity_arguments(p.oid),
@@ -32,9 +32,9 @@ with made(class, oid, what) as (
     from pg_aggregate
     where aggtranstype = 'internal'::regtype and aggfnoid::oid >= 16384
     union all
-    select 'pg_ts_parser'::regclass, oid, format('text search parser %I', prsname) from pg_ts_parser
+    select 'pg_ts_parser'::regclass, oid, format('text search parser %s.%I', prsnamespace::regnamespace, prsname) from pg_ts_parser
     union all
-    select 'pg_ts_template'::regclass, oid, format('text search template %I', tmplname) from pg_ts_template
+    select 'pg_ts_template'::regclass, oid, format('text search template %s.%I', tmplnamespace::regnamespace, tmplname) from pg_ts_template
     union all
     select 'pg_am'::regclass, oid, format('access method %I', amname) from pg_am
     union all

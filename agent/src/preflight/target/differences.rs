@@ -33,7 +33,7 @@ struct Available {
 
 async fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
     let mut found: Vec<Found> = version(target)?.into_iter().collect();
-    found.extend(parameters(&target.source()?.parameters, &target.own()?.parameters));
+    found.extend(parameters(&target.source_with_settings()?.parameters, &target.own()?.parameters));
     found.extend(extensions(target).await?);
     let here = role_names(target.client).await?;
     let missing = target.source()?.role_names.iter().filter(|name| !here.contains(name));

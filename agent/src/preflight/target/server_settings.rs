@@ -48,7 +48,7 @@ const NOTICED: &[&str] = &[
 const AT_LEAST: &[&str] = &["max_connections", "max_prepared_transactions"];
 
 fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
-    let source = &target.source()?.settings;
+    let source = &target.source_with_settings()?.settings;
     let here = &target.own()?.settings;
     let both = |name: &str| Some((source.get(name)?.as_str(), here.get(name)?.as_str()));
     let mut found = Vec::new();
