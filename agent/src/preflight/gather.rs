@@ -152,7 +152,9 @@ async fn privileged(client: &Client) -> Result<Vec<String>, Fault> {
         found.extend(ask::<Described>(client, &doing, sql, &[]).await?);
     }
     let sql = include_str!("sql/system_grants.sql");
-    let sql = format!("select format('right of %s on %s', grantee, object) as what from ({sql}) g");
+    let sql = format!(
+        "select format('%s of %s on %s', case when taken then 'revoked right' else 'right' end, grantee, object) as what from ({sql}) g"
+    );
     found.extend(ask::<Described>(client, &doing, &sql, &[]).await?);
     Ok(found.into_iter().map(|described| described.what).collect())
 }

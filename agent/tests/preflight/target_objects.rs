@@ -31,6 +31,7 @@ async fn objects_that_need_a_superuser() {
              create text search template public.tmpl (lexize = dsimple_lexize);
              create function public.sure() returns int language sql leakproof as 'select 1';
              grant select on pg_authid to priv_mover;
+             revoke execute on function pg_catalog.version() from public;
              drop event trigger \"Watch\";
              create event trigger \"Watch\" on ddl_command_start execute function public.on_ddl()",
         )
@@ -61,6 +62,7 @@ async fn objects_that_need_a_superuser() {
         "privileged: SuperuserNeeded publication all_of_it for all tables",
         "privileged: SuperuserNeeded text search template public.tmpl",
         "privileged: SuperuserNeeded publication of_schema for tables in schema",
+        "privileged: SuperuserNeeded revoked right of public on function pg_catalog.version()",
         "privileged: SuperuserNeeded right of priv_mover on table pg_catalog.pg_authid",
     ]);
     looked.assert_status(FindingState::FindingFailed);

@@ -25,17 +25,19 @@ struct Grant {
     grantee: String,
     rights: String,
     remedy: String,
+    /// A right that the system gives, and that was revoked.
+    taken: bool,
 }
 
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("asking for rights on system objects in database {}", source.database);
     let grants: Vec<Grant> =
         ask(source.client, &doing, include_str!("../sql/system_grants.sql"), &[]).await?;
-    Ok(grants.iter().map(finding).collect())
+    Ok(grants.iter().filter(|grant| !grant.taken).map(finding).collect())
 }
 
 fn finding(grant: &Grant) -> Found {
-    let Grant { object, grantee, rights, remedy } = grant;
+    let Grant { object, grantee, rights, remedy, .. } = grant;
     let message = format!(
         "{grantee} has {rights} on {object}, which is the system's: the target's role must be a superuser to grant it \
          again, and the target's version must have that object"

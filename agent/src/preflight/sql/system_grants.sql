@@ -1,4 +1,4 @@
--- Rights on the system's own objects that initdb and extensions did not give.
+-- Rights on the system's own objects that initdb and extensions did not give, or that were taken away since.
 with objects as (
     select 'pg_class'::regclass::oid as class, c.oid, 0 as sub, c.relacl as acl,
            acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner) as standard,
@@ -27,23 +27,27 @@ with objects as (
     where n.nspname in ('pg_catalog', 'information_schema') and n.nspacl is not null
 ),
 given as (
-    select o.*, a.grantee, a.privilege_type
+    select o.*, a.grantee, a.privilege_type, a.taken
     from objects o
     left join pg_init_privs i on i.classoid = o.class and i.objoid = o.oid and i.objsubid = o.sub
     cross join lateral (
-        select grantee, privilege_type from aclexplode(o.acl)
-        except
-        select grantee, privilege_type from aclexplode(coalesce(i.initprivs, o.standard))
+        (select grantee, privilege_type, false as taken from aclexplode(o.acl)
+         except
+         select grantee, privilege_type, false from aclexplode(coalesce(i.initprivs, o.standard)))
+        union all
+        (select grantee, privilege_type, true from aclexplode(coalesce(i.initprivs, o.standard))
+         except
+         select grantee, privilege_type, true from aclexplode(o.acl))
     ) a
     -- initdb gives these, and does not note it.
     where not (a.grantee = 0 and a.privilege_type in ('SELECT', 'USAGE') and o.name ~ '^information_schema')
 )
 select kind || ' ' || name || coalesce(' column ' || "column", '') as object,
        case when grantee = 0 then 'public' else pg_get_userbyid(grantee) end as grantee,
-       string_agg(lower(privilege_type), ', ' order by privilege_type) as rights,
+       string_agg(lower(privilege_type), ', ' order by privilege_type) as rights, taken,
        format('revoke %s on %s %s from %s;',
               string_agg(lower(privilege_type) || coalesce(' (' || "column" || ')', ''), ', ' order by privilege_type),
               kind, name, case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end) as remedy
 from given
-group by kind, name, "column", grantee
+group by kind, name, "column", grantee, taken
 order by 1, 2
