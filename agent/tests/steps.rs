@@ -6,7 +6,7 @@ mod driver;
 use std::sync::Arc;
 
 use cluster::Cluster;
-use driver::{Driver, HBA, database, moved_alike, sql};
+use driver::{Driver, HBA, database, moved_alike, sql, value};
 use whimbrel_proto::agent::v1::{Step, report::Kind};
 
 const STEPS: [Step; 10] = [
@@ -128,4 +128,48 @@ async fn the_last_of_two_markers_of_one_attempt_is_the_end() {
     let end = run(&mut driver, &[Step::MarkEnd], 0).await;
     run(&mut driver, &STEPS[3..], end).await;
     moved_alike(&source, &target, "twice").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_switch_itself_sees_what_was_written_since_it_was_verified() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let mut driver = streaming(&source, &target, "since").await;
+    let end = run(&mut driver, &STEPS[..7], 0).await;
+    sql(&source, "since", "insert into parent values (1000, 'since')").await;
+    let failure = driver.step(Step::Switch, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "SourceStillWritten", "{}", failure.message);
+    driver.back(1).await;
+    // The lost command comes again, after its attempt is over: nothing is done, and nothing hangs.
+    driver.order(Step::Switch, 1, &[], end).await;
+    driver.order(Step::Drain, 1, &[], end).await;
+    let end = driver.step(Step::MarkEnd, 2, &[], 0).await.unwrap().lsn;
+    for step in &STEPS[3..8] {
+        driver.step(*step, 2, &[], end).await.unwrap();
+    }
+    moved_alike(&source, &target, "since").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_stream_does_not_tell_is_compared_again_before_the_switch() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let mut driver = streaming(&source, &target, "silent").await;
+    let end = run(&mut driver, &STEPS[..5], 0).await;
+    sql(&source, "silent", "update keyless set v = 0 where v = 1").await;
+    driver.step(Step::Sequences, 1, &[], end).await.unwrap();
+    let failure = driver.step(Step::Verify, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "SourceStillWritten", "{}", failure.message);
+    assert!(failure.message.contains("keyless"), "{}", failure.message);
+    driver.back(1).await;
+    // Writes are stopped as they often are: that must not follow the database to its new home.
+    sql(&source, "silent", "insert into child (parent) values (3)").await;
+    sql(&source, "silent", "alter database silent set default_transaction_read_only = on").await;
+    let end = driver.step(Step::MarkEnd, 2, &[], 0).await.unwrap().lsn;
+    for step in &STEPS[3..8] {
+        driver.step(*step, 2, &[], end).await.unwrap();
+    }
+    moved_alike(&source, &target, "silent").await;
+    // Refreshed at this attempt, not at the first one.
+    let count = value(&source, "silent", "select count(*) from child").await;
+    assert_eq!(value(&target, "silent", "select count from sums").await, count);
+    sql(&target, "silent", "insert into keyless values (1)").await;
 }

@@ -18,8 +18,9 @@ pub(super) async fn bounded(
     }
     match timeout(order.timeout + GRACE, work).await {
         Ok(done) => done,
+        // A switch that was given up half-way may have been made: it is asked again, and the ledger knows.
         Err(_) => Err(Fault::new(
-            Policy::Hold,
+            if order.step == Step::Switch { Policy::Retry } else { Policy::Hold },
             "StepTimedOut",
             format!(
                 "cutover step {} did not end in {} s",

@@ -3,7 +3,7 @@ use super::{order::StepDone, steps::Steps};
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
-    target::{CopyIn, can_be_replica, copy_in, run_entries},
+    target::{CopyIn, can_be_replica, copy_in, run_entries, run_entries_again},
     verify::table_checksum,
     wire::{Answer, Ask, Publish, Relation, SnapshotKind, unexpected_answer},
 };
@@ -25,12 +25,13 @@ pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
         }
     }
     run_entries(&mut session, copied.ledger, &copied.plan.foreign_keys).await?;
-    run_entries(&mut session, copied.ledger, &copied.plan.quiet).await?;
+    // Again at each attempt: they are as old as the last one.
+    run_entries_again(&mut session, copied.ledger, &copied.plan.quiet).await?;
     Ok(StepDone { note, ..StepDone::default() })
 }
 
 /// Tables whose updates and deletes are not in the stream, or which are not in it at all: their rows are compared.
-async fn compare_unpublished<'a>(
+pub(super) async fn compare_unpublished<'a>(
     steps: &Steps<'a>,
     session: &Client,
 ) -> Result<Vec<&'a Relation>, Fault> {

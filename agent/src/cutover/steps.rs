@@ -1,4 +1,6 @@
 //! What the target's steps act on.
+use std::{sync::Mutex, time::Instant};
+
 use tokio::sync::{mpsc, watch};
 
 use super::order::StepResult;
@@ -14,6 +16,21 @@ pub struct Steps<'a> {
     pub stream: Option<watch::Receiver<StreamState>>,
     /// How the stream is told which markers count; none in an offline migration.
     pub control: Option<mpsc::Sender<Control>>,
+    /// The attempt that was last found in order, and when: what was true then may not be at the switch.
+    pub verified: Mutex<Option<(u32, Instant)>>,
     /// Where the steps' results go.
     pub results: mpsc::Sender<StepResult>,
+}
+
+impl<'a> Steps<'a> {
+    /// For one running receiver.
+    pub fn new(
+        receiver: &'a Receiver,
+        copied: &'a Copied,
+        stream: Option<watch::Receiver<StreamState>>,
+        control: Option<mpsc::Sender<Control>>,
+        results: mpsc::Sender<StepResult>,
+    ) -> Self {
+        Self { receiver, copied, stream, control, verified: Mutex::new(None), results }
+    }
 }

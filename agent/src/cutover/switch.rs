@@ -1,23 +1,24 @@
 //! SWITCH: the point of no return. In one transaction of the target: triggers, rules, policies and publications come, the
 //! identity columns and what is set on the database are as they were, phase and epoch say that the database is the application's.
-use super::{order::StepDone, steps::Steps};
+use super::{
+    order::{StepDone, StepOrder},
+    steps::Steps,
+    verify::{quiet, verify_if_stale},
+};
 use crate::{
     fault::{Doing, Fault},
     target::{current, identity_always, ledger::Phase, schema::RESTORE_SETTINGS},
-    wire::{Answer, Ask, unexpected_answer},
 };
 
-pub(super) async fn switch(steps: &Steps<'_>) -> Result<StepDone, Fault> {
+pub(super) async fn switch(steps: &Steps<'_>, order: &StepOrder) -> Result<StepDone, Fault> {
     steps.receiver.lease.require()?;
     let doing = "switching the target database";
     let mut session = steps.receiver.session("switch").await?;
     if current(&session).await?.phase == Phase::Live {
         return Ok(StepDone::default());
     }
-    let Answer::Statements(settings) = steps.receiver.caller.ask(Ask::DatabaseSettings).await?
-    else {
-        return Err(unexpected_answer());
-    };
+    verify_if_stale(steps, order).await?;
+    let settings = steps.receiver.database_settings(&session).await?;
     let tx = session.transaction().await.doing(doing)?;
     tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
     tx.batch_execute(&identity_always(&steps.copied.catalog)).await.doing(doing)?;
@@ -34,10 +35,17 @@ pub(super) async fn switch(steps: &Steps<'_>) -> Result<StepDone, Fault> {
             .await
             .doing(format!("{doing}: carrying over what is set on the database"))?;
     }
+    if steps.receiver.spec.online {
+        quiet(steps, order).await?;
+    }
+    // An online database is switched where this attempt's marker 2 is, and nowhere else.
+    let marker =
+        steps.receiver.spec.online.then(|| i32::try_from(order.attempt).unwrap_or_default());
     let switched = tx
         .execute(
-            "update whimbrel.ledger set phase = 'live', epoch = epoch + 1 where epoch = $1 and phase = 'stream'",
-            &[&steps.copied.ledger.epoch()],
+            "update whimbrel.ledger set phase = 'live', epoch = epoch + 1 \
+             where epoch = $1 and phase = 'stream' and marker is not distinct from $2",
+            &[&steps.copied.ledger.epoch(), &marker],
         )
         .await
         .doing(doing)?;

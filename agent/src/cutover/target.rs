@@ -15,16 +15,21 @@ use super::{
 use crate::{
     fault::Fault,
     target::{Control, Receiver},
+    wire::Ask,
 };
 
 impl Steps<'_> {
     /// Carries out orders until the switch is done (`true`), or there are no more.
     pub async fn run(&self, orders: &mut mpsc::Receiver<Order>) -> bool {
+        let mut over = self.receiver.spec.past_attempts;
         while let Some(order) = orders.recv().await {
             let order = match (order, &self.control) {
+                // A command that comes again after its attempt is over must do nothing.
+                (Order::Step(order), _) if order.attempt <= over => continue,
                 (Order::Step(order), _) => order,
                 (Order::Back { .. }, None) => continue,
                 (Order::Back { attempt }, Some(control)) => {
+                    over = over.max(attempt);
                     if control.send(Control::Over(attempt)).await.is_err() {
                         return false;
                     }
@@ -32,6 +37,9 @@ impl Steps<'_> {
                 }
             };
             let result = carry_out(&order, self.step(&order)).await;
+            if order.step == Step::Complete && result.is_err() {
+                self.release_snapshot().await;
+            }
             let switched = order.step == Step::Switch && result.is_ok();
             if self.results.send(result).await.is_err() {
                 return false;
@@ -41,6 +49,14 @@ impl Steps<'_> {
             }
         }
         false
+    }
+
+    /// A table that was to be copied again may have left its snapshot behind, and the source would keep its WAL for it.
+    async fn release_snapshot(&self) {
+        if let Err(fault) = self.receiver.caller.ask(Ask::Release).await {
+            // The sender is gone, and its snapshot with it.
+            tracing::debug!(%fault, "releasing the snapshot");
+        }
     }
 
     async fn step(&self, order: &StepOrder) -> Result<StepDone, Fault> {
@@ -54,7 +70,7 @@ impl Steps<'_> {
             Step::Complete => complete::complete(self).await,
             Step::Sequences => sequences::carry_over(self).await,
             Step::Verify => verify::verify(self, order).await,
-            Step::Switch => switch::switch(self).await,
+            Step::Switch => switch::switch(self, order).await,
             other => Err(wrong_side(other, "target")),
         }
     }

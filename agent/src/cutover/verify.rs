@@ -1,7 +1,13 @@
 //! VERIFY: nothing was written after marker 2, sequences are equal, the source's catalog is as it was dumped.
+use std::{
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
+
 use uuid::Uuid;
 
 use super::{
+    complete::compare_unpublished,
     drain::{no_stream, stream_ended},
     order::{StepDone, StepOrder},
     sequences::of_source,
@@ -31,15 +37,35 @@ pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
         if current(&session).await?.applied < Some(order.end) {
             return Err(Fault::hold("NotDrained", "the ledger is not at marker 2"));
         }
-        // Last, so that as little as can be lies between it and the switch.
+        if !order.allow_source_writes
+            && let Some(table) = compare_unpublished(steps, &session).await?.first()
+        {
+            return Err(still_written(&format!("rows of {} differ", table.label())));
+        }
+        // Last, so that as little as can be lies between it and the switch, which asks it once more.
         quiet(steps, order).await?;
     }
+    *steps.verified.lock().unwrap_or_else(PoisonError::into_inner) =
+        Some((order.attempt, Instant::now()));
     Ok(StepDone::default())
+}
+
+/// How old a verification may be at the switch. The controller orders the switch within milliseconds; after a pause, or by
+/// another agent than verified, the source may have been written to since.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// Verifies again, unless this agent has just done so for this attempt.
+pub(super) async fn verify_if_stale(steps: &Steps<'_>, order: &StepOrder) -> Result<(), Fault> {
+    let last = *steps.verified.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_some_and(|(attempt, at)| attempt == order.attempt && at.elapsed() < FRESH) {
+        return Ok(());
+    }
+    verify(steps, order).await.map(|_| ())
 }
 
 /// A probe behind everything that is committed on the source comes back through the stream: what was written after
 /// marker 2 has come before it.
-async fn quiet(steps: &Steps<'_>, order: &StepOrder) -> Result<(), Fault> {
+pub(super) async fn quiet(steps: &Steps<'_>, order: &StepOrder) -> Result<(), Fault> {
     let probe = Uuid::new_v4().to_string();
     let ask = Ask::Quiet { probe: probe.clone() };
     let Answer::Quiet(quiet) = steps.receiver.caller.ask(ask).await? else {

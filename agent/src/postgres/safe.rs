@@ -13,11 +13,10 @@ pub fn safe_message(sqlstate: &str, message: &str) -> String {
     if !sqlstate.starts_with("22") {
         return message.to_owned();
     }
-    match (message.find('"'), message.rfind('"')) {
-        (Some(first), Some(last)) if first < last => {
-            format!("{}\"…\"{}", &message[..first], &message[last + 1..])
-        }
-        _ => message.to_owned(),
+    // Whatever the language of the messages, what they quote stands behind the first quotation mark.
+    match message.find(['"', '\u{ab}', '\u{201e}', '\u{201c}', '\u{300c}', '\'']) {
+        Some(first) => format!("{}\u{2026}", &message[..first]),
+        None => message.to_owned(),
     }
 }
 
@@ -29,7 +28,11 @@ mod tests {
     fn quoted_values_are_left_out() {
         assert_eq!(
             safe_message("22P02", "invalid input syntax for type integer: \"my \"secret\"\""),
-            "invalid input syntax for type integer: \"…\""
+            "invalid input syntax for type integer: …"
+        );
+        assert_eq!(
+            safe_message("22P02", "ung\u{fc}ltig f\u{fc}r Typ integer: \u{ab}hush\u{bb}"),
+            "ung\u{fc}ltig f\u{fc}r Typ integer: …"
         );
         assert_eq!(
             safe_message("42P01", "relation \"t\" does not exist"),

@@ -29,8 +29,12 @@ pub(crate) async fn follow(
     let mut stale = Stale { attempts: receiver.spec.past_attempts, ..Stale::default() };
     let mut announced = false;
     loop {
-        let session = receiver.session("apply").await?;
-        settle(&session, can_be_replica(&session).await).await?;
+        let mut session = receiver.session("apply").await?;
+        let as_replica = can_be_replica(&session).await;
+        settle(&session, as_replica).await?;
+        if !as_replica {
+            drop_foreign_keys(&mut session, copied).await?;
+        }
         let (from, system, marker) = start(current(&session).await?)?;
         let tables = Tables::new(Arc::clone(&copied.catalog), points(&session).await?);
         let at_marker = marker.filter(|attempt| stale.stops(*attempt, from));
@@ -48,6 +52,22 @@ pub(crate) async fn follow(
         let Ended::MarkerStale(learned) = applier.run(&mut control).await?;
         stale = learned;
     }
+}
+
+/// Where their triggers can't be switched off, foreign keys and the stream don't go together: those that a cutover made
+/// before it stepped back go again. Until the switch every foreign key of the database is ours.
+async fn drop_foreign_keys(session: &mut Client, copied: &Copied) -> Result<(), Fault> {
+    let doing = "dropping the foreign keys of a cutover that stepped back";
+    let tx = session.transaction().await.doing(doing)?;
+    let rows = tx.query(include_str!("sql/drop_foreign_keys.sql"), &[]).await.doing(doing)?;
+    for row in &rows {
+        tx.batch_execute(row.get(0)).await.doing(doing)?;
+    }
+    let entries: Vec<i32> = copied.plan.foreign_keys.iter().map(|entry| entry.dump_id).collect();
+    tx.execute("delete from whimbrel.entry where dump_id = any($1)", &[&entries])
+        .await
+        .doing(doing)?;
+    copied.ledger.commit(tx, doing).await
 }
 
 fn start(state: ledger::State) -> Result<(Lsn, u64, Option<u32>), Fault> {

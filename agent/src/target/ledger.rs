@@ -101,7 +101,11 @@ impl Ledger {
         let ledger = Self { epoch: signed(epoch)? };
         for _ in 1..TAKEOVER_TRIES {
             match ledger.install(client).await {
-                Ok(state) => return Ok((ledger, state)),
+                Ok(state) => {
+                    // One that is frozen holds its locks on, and the new epoch would wait for it without end.
+                    end_older_sessions(client).await?;
+                    return Ok((ledger, state));
+                }
                 Err(Installing::Locked) => end_older_sessions(client).await?,
                 Err(Installing::Failed(fault)) => return Err(fault),
             }

@@ -21,6 +21,8 @@ pub use progress::Progress;
 pub use receive::{Begun, Copied, Receiver, ReceiverSpec};
 
 pub(crate) use follow::follow;
-pub(crate) use load::{CopyIn, can_be_replica, copy_in, identity_always, run_entries};
+pub(crate) use load::{
+    CopyIn, can_be_replica, copy_in, identity_always, run_entries, run_entries_again,
+};
 pub(crate) use prepare::MAINTENANCE_DATABASE;
 pub(crate) use receive::current;

@@ -155,7 +155,20 @@ async fn rename(admin: &mut Client, oid: u32, to: &str) -> Result<(), Fault> {
         let statement =
             format!("alter database {} rename to {}", identifier(&from), identifier(to));
         match tx.batch_execute(&statement).await {
-            Ok(()) => return tx.commit().await.doing(&doing),
+            Ok(()) => {
+                // ALTER DATABASE goes by name: what has the new name now must be what was meant.
+                let row = tx
+                    .query_opt("select oid from pg_database where datname = $1", &[&to])
+                    .await
+                    .doing(&doing)?;
+                if row.map(|row| row.get::<_, u32>(0)) != Some(oid) {
+                    return Err(Fault::retry(
+                        "TargetDatabaseRenamed",
+                        format!("{doing}: another one was renamed meanwhile"),
+                    ));
+                }
+                return tx.commit().await.doing(&doing);
+            }
             Err(error) if error.code() == Some(&SqlState::OBJECT_IN_USE) => {
                 tx.rollback().await.doing(&doing)?;
                 sleep(RENAME_PAUSE).await;

@@ -92,14 +92,13 @@ async fn cut_over(
 ) -> Result<bool, Fault> {
     if !receiver.spec.online {
         receiver.progress.operation("copied");
-        let steps =
-            Steps { receiver, copied, stream: None, control: None, results: results.clone() };
+        let steps = Steps::new(receiver, copied, None, None, results.clone());
         return Ok(steps.run(orders).await);
     }
     let (state, watched) = watch::channel(StreamState::default());
     let (control_in, control) = mpsc::channel(CONTROLS);
     let (stream, control_in) = (Some(watched), Some(control_in));
-    let steps = Steps { receiver, copied, stream, control: control_in, results: results.clone() };
+    let steps = Steps::new(receiver, copied, stream, control_in, results.clone());
     tokio::select! {
         switched = steps.run(orders) => Ok(switched),
         ended = follow(receiver, copied, &state, control) => ended.map(|()| false),

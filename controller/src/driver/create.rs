@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fleet::FleetError,
-    migration::{NewMigration, Spec, create},
+    migration::{Event, NewMigration, Spec, create},
     store::{Change, Memo, Record, StoreError},
 };
 
@@ -79,8 +79,14 @@ impl Driver {
             e => e.into(),
         })?;
         tracing::info!(migration = uid, name = record.migration.name, "recorded a migration");
-        self.lock_live().insert(uid, Arc::new(Live::new(record.clone())));
+        let live = Arc::new(Live::new(record.clone()));
+        self.lock_live().insert(uid, Arc::clone(&live));
         for agent in woken {
+            // A life that began while this was being recorded did not find the migration.
+            if let Some(incarnation) = self.fleet.incarnation(&agent) {
+                let event = Event::AgentIncarnation { agent: agent.clone(), incarnation };
+                self.happen(&live, &event).await?;
+            }
             self.fleet.wake(&agent);
         }
         Ok(record)

@@ -89,7 +89,12 @@ impl Command {
                 same_agent && old.epoch < self.epoch && !matches!(old.kind, CommandKind::Stop)
             }
             CommandKind::Stop => same_agent && !matches!(old.kind, CommandKind::CleanSource),
-            CommandKind::CutoverStep(_) | CommandKind::CutoverBack { .. } => false,
+            // The attempt is over: none of its steps may be heard after this, least of all its switch.
+            CommandKind::CutoverBack { .. } => {
+                matches!(old.kind, CommandKind::CutoverStep(_) | CommandKind::CutoverBack { .. })
+                    && (same_agent || matches!(old.kind, CommandKind::CutoverStep(_)))
+            }
+            CommandKind::CutoverStep(_) => false,
         }
     }
 
@@ -104,5 +109,34 @@ impl Command {
             CommandKind::CutoverStep(order) => Some(order.step.side()),
             CommandKind::CutoverBack { .. } | CommandKind::Stop => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(agent: &str, kind: CommandKind) -> Command {
+        Command { agent: agent.into(), database: "d".into(), epoch: 3, kind }
+    }
+
+    fn switch(attempt: u32) -> CommandKind {
+        CommandKind::CutoverStep(StepOrder {
+            step: Step::Switch,
+            attempt,
+            open: Vec::new(),
+            end_lsn: 0,
+            allow_source_writes: false,
+        })
+    }
+
+    #[test]
+    fn a_step_back_takes_the_attempts_switch_out_of_the_outbox() {
+        let back = command("source", CommandKind::CutoverBack { attempt: 1 });
+        assert!(back.supersedes(&command("target", switch(1))));
+        assert!(back.supersedes(&command("source", CommandKind::CutoverBack { attempt: 1 })));
+        assert!(!back.supersedes(&command("target", CommandKind::CutoverBack { attempt: 1 })));
+        assert!(!back.supersedes(&command("target", CommandKind::Receive)));
+        assert!(!command("target", switch(2)).supersedes(&back));
     }
 }

@@ -10,6 +10,9 @@ use super::{record::Side, spec::Mode};
 /// transactions, and while it does nothing is lost but time; the others take seconds.
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 
+/// Of a step that reads whole tables on both sides: some hundred gigabytes.
+const TIMEOUT_COMPARING: Duration = Duration::from_secs(600);
+
 /// A step of the cutover. In order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -105,11 +108,14 @@ impl Step {
         }
     }
 
-    /// How long it may take. `None`: as long as it takes, for a drain is as long as the lag is.
+    /// How long it may take. `None`: as long as it takes, for a drain is as long as the lag is, and foreign keys and tables
+    /// without a key as long as they are large; a cancel ends both.
     #[must_use]
     pub const fn timeout(self) -> Option<Duration> {
         match self {
-            Self::Drain => None,
+            Self::Drain | Self::Complete => None,
+            // Tables without a key are compared once more.
+            Self::Verify | Self::Switch => Some(TIMEOUT_COMPARING),
             _ => Some(TIMEOUT_DEFAULT),
         }
     }

@@ -15,11 +15,11 @@ use crate::data_dir::DataDir;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A year: made again at a start, so a controller that is restarted once a year never notices.
-const LIFE: Duration = DAY.saturating_mul(365);
+/// Five years: it is made again only at a start, and clients pin the CA, not this.
+const LIFE: Duration = DAY.saturating_mul(5 * 365);
 
-/// Made again when less than this is left.
-const RENEW_BEFORE: Duration = DAY.saturating_mul(60);
+/// Made again when less than this is left: a controller that is restarted once in four years never notices.
+const RENEW_BEFORE: Duration = DAY.saturating_mul(4 * 365);
 
 /// The certificate that the server shows, and its key.
 pub struct ServerIdentity {

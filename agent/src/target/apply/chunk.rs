@@ -62,7 +62,9 @@ impl Changes {
                 tracing::debug!(code = %fault.code, "a run of changes goes one by one");
                 self.pipeline.abandon().await;
                 self.command(ROLLBACK.to_owned(), "undoing a run of changes".into()).await?;
-                self.one_by_one(changes).await
+                self.one_by_one(changes).await?;
+                // Or each would open inside the one before.
+                self.command(RELEASE.to_owned(), "ending a run of changes".into()).await
             }
             Err(fault) => Err(fault),
         }

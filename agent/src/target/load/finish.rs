@@ -60,6 +60,22 @@ pub(crate) async fn run_entries(
     Ok(())
 }
 
+/// As [`run_entries`], of what may be done any number of times: the ledger does not remember it.
+pub(crate) async fn run_entries_again(
+    session: &mut Client,
+    ledger: Ledger,
+    entries: &[Entry],
+) -> Result<(), Fault> {
+    for entry in entries {
+        let doing = format!("making {} {}", entry.kind.to_lowercase(), entry.tag);
+        let tx = session.transaction().await.doing(&doing)?;
+        tx.batch_execute(RESTORE_SETTINGS).await.doing(&doing)?;
+        tx.batch_execute(&entry.sql).await.doing(&doing)?;
+        ledger.commit(tx, &doing).await?;
+    }
+    Ok(())
+}
+
 /// One entry in a transaction of its own, with the ledger's word of it.
 pub(super) async fn run_entry(
     session: &mut Client,

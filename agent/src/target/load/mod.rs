@@ -7,5 +7,5 @@ mod parts;
 mod start;
 
 pub(crate) use copy_in::{CopyIn, copy_in};
-pub(crate) use finish::{can_be_replica, run_entries};
+pub(crate) use finish::{can_be_replica, run_entries, run_entries_again};
 pub(crate) use start::identity_always;

@@ -29,6 +29,8 @@ impl Receiver {
             (true, true) => SnapshotKind::Renewed,
         };
         self.progress.operation("taking a snapshot of the source");
+        // A new slot takes the place of one of that name: an agent that was asleep must not drop its successor's.
+        self.lease.require()?;
         let snapshot = self.take_snapshot(kind).await?;
         if begun {
             self.check_source(&snapshot, state.source_system, client).await?;
@@ -92,6 +94,11 @@ impl Receiver {
         documents::get_json(&**client, "shape").await
     }
 
+    /// What was set on the source's database when its schema was dumped, as statements.
+    pub(crate) async fn database_settings(&self, client: &Client) -> Result<Vec<String>, Fault> {
+        documents::get_json(&**client, "settings").await
+    }
+
     /// Everything before the rows, in one transaction with the snapshot's point: it is all there, or nothing is.
     async fn make_schema(
         &self,
@@ -106,11 +113,16 @@ impl Receiver {
         let shape = self.shape(true).await?;
         let dump = self.fetch_dump(client.server_major()).await?;
         let plan = self.read_plan(client, &catalog, &dump).await?;
+        // As they are now, not at the switch: writes are often stopped by a setting, or by taking a right away.
+        let Answer::Statements(settings) = self.caller.ask(Ask::DatabaseSettings).await? else {
+            return Err(unexpected_answer());
+        };
         let doing = "creating the schema on the target";
         let tx = client.transaction().await.doing(doing)?;
         documents::put(&tx, "catalog", &documents::to_json("catalog", &catalog)?).await?;
         documents::put(&tx, "shape", &documents::to_json("shape", &shape)?).await?;
         documents::put(&tx, "dump", &dump).await?;
+        documents::put(&tx, "settings", &documents::to_json("settings", &settings)?).await?;
         self.record_snapshot(&tx, snapshot).await?;
         create_objects(&tx, &plan, &catalog).await?;
         ledger.commit(tx, doing).await?;

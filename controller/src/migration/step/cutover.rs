@@ -188,7 +188,7 @@ impl Work {
             .phase()
             .cutover()
             .is_some_and(|c| c.step == failed.step && c.attempt == failed.attempt);
-        if !outstanding || failed.failure.policy == Policy::Fenced {
+        if !outstanding {
             self.ignore("a step that is not outstanding");
             return Ok(());
         }
@@ -198,6 +198,11 @@ impl Work {
         }
         let failure = &failed.failure;
         self.note_failure(&name, "CutoverStepFailed", failure);
+        if failure.policy == Policy::Fenced {
+            // As for a task: nobody with a newer epoch is known to us.
+            self.hold(index, failure);
+            return Ok(());
+        }
         let back = failed.step < Step::Switch
             // A lost connection does not tell whether the switch was made: ask again. Any other failure of the step
             // is the target's word that it was not.

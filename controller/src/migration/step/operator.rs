@@ -184,7 +184,13 @@ impl Work {
         if self.migration.is_over() || self.migration.spec.target == *target {
             return;
         }
-        self.migration.spec.target = target.clone();
+        let before = std::mem::replace(&mut self.migration.spec.target, target.clone());
+        if (&before.host, before.port) != (&target.host, target.port) {
+            // What may be overwritten was found, and confirmed, on another server: an OID there means nothing here.
+            for database in &mut self.migration.databases {
+                database.existing_oid = 0;
+            }
+        }
         self.note("", "TargetChanged", "what is started from now on uses the target as it is now");
         self.restart_held();
     }

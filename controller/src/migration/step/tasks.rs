@@ -50,10 +50,8 @@ impl Work {
     pub(super) fn task_failed(&mut self, index: usize, failure: &Failure) -> Result<(), Refusal> {
         let name = self.name(index);
         match failure.policy {
-            Policy::Fenced => {
-                self.ignore("a newer epoch owns the work");
-                return Ok(());
-            }
+            // Ours is the newest epoch that we know of, so nobody else will go on: a person must look.
+            Policy::Fenced => self.hold(index, failure),
             Policy::Fail if !self.migration.databases[index].may_have_switched() => {
                 self.note_failure(&name, "TaskFailed", failure);
                 self.database(index).message = Some(failure.clone());
@@ -152,6 +150,14 @@ impl Work {
             return;
         }
         let Some((index, found)) = self.migration.database(database) else { return };
+        if found.epoch == epoch && matches!(found.phase(), DatabasePhase::Cleaning(_)) {
+            let now = self.now;
+            let cleaned = self.database(index);
+            cleaned.tries = cleaned.tries.saturating_add(1);
+            cleaned.retry_at = Some(retry_time(now, cleaned.tries));
+            self.note_failure(database, "CleaningRetried", &failure);
+            return;
+        }
         if found.epoch != epoch || !found.phase().has_tasks() || found.hold.is_some() {
             self.ignore("a refusal that is no longer of interest");
         } else if !ended {

@@ -1,0 +1,6 @@
+-- A statement for each foreign key that is not a partition's share of its parent's.
+select format('alter table %I.%I drop constraint %I', n.nspname, c.relname, k.conname)
+from pg_constraint k
+join pg_class c on c.oid = k.conrelid
+join pg_namespace n on n.oid = c.relnamespace
+where k.contype = 'f' and k.conparentid = 0 and n.nspname not in ('pg_catalog', 'information_schema', 'whimbrel');
