@@ -36,7 +36,7 @@ impl Steps<'_> {
                     continue;
                 }
             };
-            let result = carry_out(&order, self.step(&order)).await;
+            let result = carry_out(&order, Box::pin(self.step(&order))).await;
             if order.step == Step::Complete && result.is_err() {
                 self.release_snapshot().await;
             }
