@@ -51,6 +51,10 @@ impl Driver {
         for agent in agents {
             self.takes_work(agent).await?;
         }
+        if spec.source_agent != spec.target_agent {
+            let (source_agent, target_agent) = (spec.source_agent, spec.target_agent);
+            return Err(DriverError::TwoAgentsNotBuilt { source_agent, target_agent });
+        }
         self.refuse_busy(&target_id, &spec).await?;
         let incarnations: BTreeMap<_, _> = agents
             .into_iter()

@@ -48,6 +48,16 @@ pub enum DriverError {
         /// The other migration's resource name.
         by: String,
     },
+    /// The rows would have to go from one agent to another.
+    #[error(
+        "source agent {source_agent} and agent {target_agent} differ: rows between two agents are not carried yet; name one agent that reaches both servers"
+    )]
+    TwoAgentsNotBuilt {
+        /// Who would read.
+        source_agent: String,
+        /// Who would write.
+        target_agent: String,
+    },
     /// Migrations of the target are not over.
     #[error("{target} has migrations that are not over ({by}): wait for them, or cancel them")]
     TargetBusy {

@@ -50,6 +50,7 @@ pub(super) fn of_driver(error: DriverError) -> Status {
         E::MigrationNameTaken { .. } => (Code::AlreadyExists, "MigrationNameTaken"),
         E::TargetNameTaken { .. } => (Code::AlreadyExists, "TargetNameTaken"),
         E::EtagMismatch { .. } => (Code::Aborted, "EtagMismatch"),
+        E::TwoAgentsNotBuilt { .. } => (Code::FailedPrecondition, "TwoAgentsNotBuilt"),
         E::DatabaseBusy { .. } => (Code::FailedPrecondition, "DatabaseBusy"),
         E::TargetBusy { .. } => (Code::FailedPrecondition, "TargetBusy"),
         E::AgentDraining { .. } => (Code::FailedPrecondition, "AgentDraining"),
