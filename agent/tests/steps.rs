@@ -173,3 +173,33 @@ async fn what_the_stream_does_not_tell_is_compared_again_before_the_switch() {
     assert_eq!(value(&target, "silent", "select count from sums").await, count);
     sql(&target, "silent", "insert into keyless values (1)").await;
 }
+
+/// A role that may not set `session_replication_role`: foreign keys come in the cutover, and must go when it steps back, or
+/// their cascades would act beside the stream.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn foreign_keys_go_again_where_their_triggers_cannot_be_switched_off() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let password = cluster::PASSWORD.replace('\'', "''");
+    database(&source, &format!("create role mover superuser login password '{password}'")).await;
+    database(&target, &format!("create role mover createdb login password '{password}'")).await;
+    database(&source, "create database plain owner mover").await;
+    sql(&source, "plain", &format!("set role mover;\n{SCHEMA}")).await;
+    let mut driver = Driver::new(&source, &target, "plain").await;
+    driver.user = "mover".into();
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    let foreign_keys =
+        "select count(*) from pg_constraint where contype = 'f' and conname like 'child%'";
+    assert_eq!(value(&target, "plain", foreign_keys).await, "0");
+    run(&mut driver, &STEPS[..5], 0).await;
+    assert_eq!(value(&target, "plain", foreign_keys).await, "1");
+    driver.back(1).await;
+    // On the source the cascade deletes the children; the stream tells of them too.
+    sql(&source, "plain", "delete from parent where id <= 20").await;
+    let end = driver.step(Step::MarkEnd, 2, &[], 0).await.unwrap().lsn;
+    for step in &STEPS[3..8] {
+        driver.step(*step, 2, &[], end).await.unwrap();
+    }
+    moved_alike(&source, &target, "plain").await;
+    assert_eq!(value(&target, "plain", foreign_keys).await, "1");
+}

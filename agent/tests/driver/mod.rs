@@ -34,6 +34,8 @@ pub(crate) struct Driver {
     tasks: Arc<Supervisor>,
     seen: u64,
     oid: u32,
+    /// The role on both servers.
+    pub(crate) user: String,
     _password: tempfile::NamedTempFile,
 }
 
@@ -69,6 +71,7 @@ impl Driver {
             tasks,
             seen: 0,
             oid: 0,
+            user: "postgres".into(),
             _password: password,
         }
     }
@@ -78,7 +81,7 @@ impl Driver {
         Endpoint {
             host: "127.0.0.1".into(),
             port: cluster.port.into(),
-            user: "postgres".into(),
+            user: self.user.clone(),
             password: Some(Secret { kind: Some(secret::Kind::File(path)) }),
             ssl_mode: 0,
         }
