@@ -71,7 +71,8 @@ async fn refuse_large_objects(client: &Client) -> Result<(), Fault> {
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, Fault> {
+/// A document that the catalog's queries make.
+pub(super) fn parse<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, Fault> {
     serde_json::from_str(json).map_err(|error| {
         Fault::hold("CatalogUnreadable", format!("reading the source's catalog: {error}")).remedy(
             "report it: this version of PostgreSQL has a catalog that the agent does not know",

@@ -166,8 +166,8 @@ impl Pump<'_> {
                     self.send(Frame::Changes(std::mem::take(&mut pending)), &mut status).await?;
                     continue;
                 }
-                _ = status.tick() => { self.tell(false).await?; continue }
-                Ok(()) = self.acknowledged.changed() => { self.tell(false).await?; continue }
+                _ = status.tick() => { self.tell().await?; continue }
+                Ok(()) = self.acknowledged.changed() => { self.tell().await?; continue }
             };
             match event {
                 Some(Event::XLogData { server_time, data, .. }) => {
@@ -187,7 +187,7 @@ impl Pump<'_> {
                     }
                     self.send(Frame::Position(wal_end), &mut status).await?;
                     if reply_requested {
-                        self.tell(false).await?;
+                        self.tell().await?;
                     }
                 }
                 None => {
@@ -206,16 +206,16 @@ impl Pump<'_> {
         loop {
             tokio::select! {
                 sent = &mut sending => return sent.map_err(Fault::from),
-                _ = status.tick() => self.tell(false).await?,
-                Ok(()) = self.acknowledged.changed() => self.tell(false).await?,
+                _ = status.tick() => self.tell().await?,
+                Ok(()) = self.acknowledged.changed() => self.tell().await?,
             }
         }
     }
 
     /// Tells the slot the ledger's position, and nothing beyond it: received is not applied.
-    async fn tell(&mut self, reply: bool) -> Result<(), Fault> {
+    async fn tell(&mut self) -> Result<(), Fault> {
         self.durable = self.durable.max(*self.acknowledged.borrow_and_update());
-        self.stream.status(self.durable, self.durable, self.durable, reply).await?;
+        self.stream.status(self.durable, self.durable, self.durable, false).await?;
         Ok(())
     }
 }

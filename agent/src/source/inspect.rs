@@ -1,7 +1,7 @@
 //! Short looks at the source: sequences, checksums, who writes.
 use super::{publication::check_published, sender::Sender};
 use crate::{
-    fault::{Doing, Fault},
+    fault::{Doing, Fault, Policy},
     verify,
     wire::{Marker, Quiet, SequenceValue, TableChecksum},
 };
@@ -27,7 +27,10 @@ impl Sender {
     }
 
     pub(super) async fn quiet(&self, probe: &str) -> Result<Quiet, Fault> {
-        check_published(&*self.control().await?, &self.spec.objects).await?;
+        // Nothing makes the publications again at this point: a person must know.
+        check_published(&*self.control().await?, &self.spec.objects)
+            .await
+            .map_err(|fault| Fault { policy: Policy::Hold, ..fault })?;
         // Who is open first: one that commits after this look commits before the probe, and is seen in the stream.
         let writers = self.writers().await?;
         let probe = self.emit(&Marker::Probe(probe.to_owned())).await?;

@@ -2,7 +2,7 @@
 //! UPDATE of a table without a replica identity fail).
 use whimbrel_proto::agent::v1::SourceObjects;
 
-use super::sender::Sender;
+use super::{catalog::parse, sender::Sender};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified},
@@ -23,7 +23,7 @@ impl Sender {
             .await
             .doing("reading which tables to publish")?;
         let relations: Vec<Relation> =
-            rows.iter().filter_map(|row| serde_json::from_str(row.get(0)).ok()).collect();
+            rows.iter().map(|row| parse(row.get(0))).collect::<Result<_, _>>()?;
         let objects = &self.spec.objects;
         let tx = client.transaction().await.doing("making the publications")?;
         tx.batch_execute(LOCK_TIMEOUT).await.doing("making the publications")?;

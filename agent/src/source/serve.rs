@@ -2,7 +2,6 @@
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::{copy_out::Copy, sender::Sender};
 use crate::{
@@ -14,12 +13,11 @@ use crate::{
 const ANSWERS: usize = 16;
 
 impl Sender {
-    /// Answers until the receiver ends or `cancel` is called.
-    pub async fn serve(self: Arc<Self>, mut listener: Listener, cancel: CancellationToken) {
+    /// Answers until the receiver ends.
+    pub async fn serve(self: Arc<Self>, mut listener: Listener) {
         let mut answers = JoinSet::new();
         loop {
             tokio::select! {
-                () = cancel.cancelled() => break,
                 Some(_) = answers.join_next(), if !answers.is_empty() => {}
                 call = listener.next(), if answers.len() < ANSWERS => match call {
                     Some(call) => {

@@ -1,14 +1,8 @@
-//! CLEAN_SOURCE and CLEAN_TARGET: take what is ours away.
-use uuid::Uuid;
-use whimbrel_proto::agent::v1::{CleanSource, CleanTarget};
+//! CLEAN_SOURCE: takes what is ours off the source.
+use whimbrel_proto::agent::v1::CleanSource;
 
 use super::{kit::Kit, report::Reporter};
-use crate::{
-    fault::{Fault, Policy},
-    postgres::connect,
-    source::remove_objects,
-    target::remove_ledger,
-};
+use crate::{fault::Fault, source::remove_objects};
 
 pub(super) async fn source(kit: &Kit, reporter: &Reporter, spec: CleanSource) -> Result<(), Fault> {
     let database = &reporter.id().database;
@@ -19,15 +13,4 @@ pub(super) async fn source(kit: &Kit, reporter: &Reporter, spec: CleanSource) ->
         Err(fault) if fault.code == "DatabaseDoesNotExist" => Ok(()),
         other => other,
     }
-}
-
-pub(super) async fn target(kit: &Kit, reporter: &Reporter, spec: CleanTarget) -> Result<(), Fault> {
-    let database = &reporter.id().database;
-    let endpoint = kit.secrets.endpoint(&spec.target.unwrap_or_default(), database)?;
-    let migration = Uuid::parse_str(&reporter.id().migration).map_err(|_| {
-        Fault::new(Policy::Hold, "CommandInvalid", "the migration's uid is not a UUID")
-    })?;
-    reporter.outlet().lease().require()?;
-    let mut client = connect(&endpoint, database, "clean").await?;
-    remove_ledger(&mut client, migration).await
 }

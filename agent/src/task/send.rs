@@ -2,7 +2,6 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use whimbrel_proto::agent::v1::Send;
 
 use super::{kit::Kit, report::Reporter};
@@ -37,7 +36,7 @@ pub(super) async fn run(
     let serve = async {
         let listener = kit.exchange.listener(&key).await?;
         // Ends with the receiver: what it held of the source ends with it.
-        Arc::clone(&sender).serve(listener, CancellationToken::new()).await;
+        Arc::clone(&sender).serve(listener).await;
         Ok(())
     };
     tokio::select! {

@@ -102,14 +102,6 @@ impl Supervisor {
                 })
                 .await
             }
-            Kind::CleanTarget(spec) => {
-                self.start(id(TaskKind::CleanTarget), epoch, |reporter, _| async move {
-                    clean::target(&kit, &reporter, spec).await?;
-                    done(&reporter).await;
-                    Ok(())
-                })
-                .await
-            }
             Kind::CutoverStep(step) => {
                 let side = id(side_of(step.step()));
                 self.order(&side, epoch, Order::Step(step_order(step)))

@@ -39,10 +39,7 @@ fn task_in(task: i32) -> Result<Task, UnknownReport> {
         Ok(link::TaskKind::Send) => Ok(Task::Send),
         Ok(link::TaskKind::Receive) => Ok(Task::Receive),
         Ok(link::TaskKind::CleanSource) => Ok(Task::CleanSource),
-        // CleanTarget is never asked for: a cancel leaves the target as it is.
-        Ok(link::TaskKind::CleanTarget | link::TaskKind::Unspecified) | Err(_) => {
-            Err(UnknownReport("task"))
-        }
+        Ok(link::TaskKind::Unspecified) | Err(_) => Err(UnknownReport("task")),
     }
 }
 
