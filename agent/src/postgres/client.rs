@@ -1,5 +1,6 @@
 //! Ordinary sessions, with the settings that everything here relies on.
 use std::{
+    borrow::Cow,
     fmt,
     ops::{Deref, DerefMut},
     sync::{Arc, OnceLock},
@@ -13,6 +14,7 @@ use super::{
     connection::{Negotiated, config, run},
     dial::{dial, in_time, plain_instead},
     settings::{CLIENT_CHECK, LATER_SETTINGS, SESSION_OPTIONS},
+    versioned::for_version,
 };
 
 /// A session. Its connection's task ends with it: at once, or within a second while a statement is under way.
@@ -131,6 +133,12 @@ impl Client {
     #[must_use]
     pub const fn server_major(&self) -> u32 {
         self.server_version_num / 10_000
+    }
+
+    /// What a text with version marks ([`for_version`]) is for this server.
+    #[must_use]
+    pub fn sql<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        for_version(text, self.server_version_num)
     }
 
     /// `server_version` without the packager's words: "15.18".

@@ -128,7 +128,7 @@ impl ConnectProblem {
                 "raise max_connections, or the role's or database's connection limit"
             }
             Self::ServerStarting => "wait until the server has started",
-            Self::ServerTooOld => "upgrade the server to PostgreSQL 10 or later",
+            Self::ServerTooOld => "upgrade the server to PostgreSQL 9.6 or later",
             Self::ConnectionRejected => "look at the server's log",
             Self::NotPostgres => {
                 "check host and port: a PostgreSQL server must be there, not a pooler or proxy"

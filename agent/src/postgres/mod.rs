@@ -16,6 +16,7 @@ mod quote;
 mod safe;
 mod settings;
 mod tls;
+mod versioned;
 
 pub use child::ChildEnvironment;
 pub use client::{Canceller, Client, connect};
@@ -24,10 +25,11 @@ pub use endpoint::{Endpoint, Password, SslMode};
 pub use programs::{Program, Programs, ProgramsError, Tools, Version};
 pub use quote::{identifier, literal, qualified};
 pub use safe::safe_message;
+pub use versioned::for_version;
 
 pub(crate) use client::connect_as_anybody;
 pub(crate) use dial::{Wire, dial, in_time, plain_instead};
 pub(crate) use settings::{LATER_SETTINGS, SESSION_OPTIONS};
 
 /// `server_version_num` of the oldest server that a connection is made to.
-pub const SERVER_VERSION_MIN: u32 = 100_000;
+pub const SERVER_VERSION_MIN: u32 = 90_600;

@@ -8,14 +8,15 @@ use crate::{
 };
 
 /// The rows of a query. JSON carries them, so that a server whose column has another type is an error and no panic;
-/// OIDs must be cast to `int8`, which JSON keeps as a number.
+/// OIDs must be cast to `int8`, which JSON keeps as a number. Lines of `sql` can be marked for some versions only
+/// ([`crate::postgres::for_version`]).
 pub(super) async fn ask<T: DeserializeOwned>(
     client: &Client,
     doing: &str,
     sql: &str,
     params: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<T>, Fault> {
-    let sql = format!("select row_to_json(q)::text from (\n{sql}\n) q");
+    let sql = format!("select row_to_json(q)::text from (\n{}\n) q", client.sql(sql));
     let rows = client.query(&sql, params).await.doing(doing)?;
     rows.iter()
         .map(|row| {

@@ -5,7 +5,9 @@
 //! holds: every check that ran is in the result, also when it found nothing; a check that could not be made is a finding
 //! itself, `CheckImpossible`; a remedy that is SQL can be pasted as it is, words in it are comments.
 //!
-//! To add a check: write its file with a `CHECK`, and add that to the table.
+//! To add a check: write its file with a `CHECK`, and add that to the table. Its SQL must be one that every supported version
+//! understands: what only some have stands on lines of their own, marked `-- since 12` or `-- before 12`
+//! ([`crate::postgres::for_version`]); `ask` chooses among them.
 
 mod ask;
 mod check;

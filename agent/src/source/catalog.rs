@@ -36,7 +36,8 @@ impl Sender {
             check_published(&client, &self.spec.objects).await?;
         }
         let doing = format!("reading the catalog of database {:?}", self.spec.database);
-        let relations = client.query(include_str!("sql/relations.sql"), &[]).await.doing(&doing)?;
+        let relations = client.sql(include_str!("sql/relations.sql"));
+        let relations = client.query(&*relations, &[]).await.doing(&doing)?;
         let owners = client.query(include_str!("sql/owners.sql"), &[]).await.doing(&doing)?;
         Ok(Catalog {
             server_version: client.server_version_num(),

@@ -19,7 +19,7 @@ impl Sender {
     pub(super) async fn make_publications(&self) -> Result<(), Fault> {
         let mut client = self.session("publication").await?;
         let rows = client
-            .query(include_str!("sql/relations.sql"), &[])
+            .query(&*client.sql(include_str!("sql/relations.sql")), &[])
             .await
             .doing("reading which tables to publish")?;
         let relations: Vec<Relation> =
@@ -57,7 +57,7 @@ impl Sender {
 pub(super) async fn check_published(client: &Client, objects: &SourceObjects) -> Result<(), Fault> {
     let rows = client
         .query(
-            include_str!("sql/unpublished.sql"),
+            &*client.sql(include_str!("sql/unpublished.sql")),
             &[&objects.publication, &objects.keyless_publication],
         )
         .await

@@ -13,7 +13,7 @@ use crate::{
 /// The server's.
 pub async fn shape_of(client: &Client) -> Result<Vec<ShapeItem>, Fault> {
     let rows = client
-        .query(include_str!("shape.sql"), &[])
+        .query(&*client.sql(include_str!("shape.sql")), &[])
         .await
         .doing("reading the definitions of the database's objects")?;
     Ok(rows.iter().map(|row| ShapeItem { object: row.get(0), digest: row.get(1) }).collect())

@@ -5,9 +5,13 @@ with ours as (
     where n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
 )
 select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as object,
-       md5(concat_ws('|', c.relkind, c.relpersistence, c.relreplident, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
+       md5(concat_ws('|', c.relkind, c.relpersistence, c.relreplident, c.relrowsecurity, c.relforcerowsecurity,
+           c.relispartition, -- since 10
+           c.relhasoids, -- before 12
            (select string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.attnotnull,
-                              a.attidentity, a.attgenerated, pg_get_expr(d.adbin, d.adrelid)), ',' order by a.attnum)
+                              a.attidentity, -- since 10
+                              a.attgenerated, -- since 12
+                              pg_get_expr(d.adbin, d.adrelid)), ',' order by a.attnum)
             from pg_attribute a
             left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))) as digest
@@ -19,9 +23,11 @@ from pg_class c join ours n on n.oid = c.relnamespace
 where c.relkind in ('v', 'm') and c.relpersistence <> 't'
 union all
 select 'sequence ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-       md5(concat_ws('|', s.seqtypid, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle))
-from pg_class c join ours n on n.oid = c.relnamespace join pg_sequence s on s.seqrelid = c.oid
-where c.relpersistence <> 't'
+       md5(concat_ws('|', s.seqtypid, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle)) -- since 10
+       md5(pg_sequence_parameters(c.oid)::text) -- before 10
+from pg_class c join ours n on n.oid = c.relnamespace
+join pg_sequence s on s.seqrelid = c.oid -- since 10
+where c.relkind = 'S' and c.relpersistence <> 't'
 union all
 select 'index ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), md5(pg_get_indexdef(c.oid))
 from pg_class c join ours n on n.oid = c.relnamespace
@@ -39,7 +45,8 @@ where not t.tgisinternal
 union all
 select 'function ' || quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '('
            || pg_get_function_identity_arguments(p.oid) || ')',
-       md5(case when p.prokind = 'a' then '' else pg_get_functiondef(p.oid) end)
+       md5(case when p.prokind = 'a' then '' else pg_get_functiondef(p.oid) end) -- since 11
+       md5(case when p.proisagg then '' else pg_get_functiondef(p.oid) end) -- before 11
 from pg_proc p join ours n on n.oid = p.pronamespace
 union all
 select 'type ' || quote_ident(n.nspname) || '.' || quote_ident(t.typname),
@@ -60,7 +67,9 @@ select 'constraint ' || quote_ident(k.conname) || ' of domain ' || quote_ident(n
 from pg_constraint k join pg_type t on t.oid = k.contypid join ours n on n.oid = t.typnamespace
 union all
 select 'policy ' || quote_ident(p.polname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-       md5(concat_ws('|', p.polcmd, p.polpermissive, p.polroles::regrole[]::text, pg_get_expr(p.polqual, p.polrelid),
+       md5(concat_ws('|', p.polcmd,
+           p.polpermissive, -- since 10
+           p.polroles::regrole[]::text, pg_get_expr(p.polqual, p.polrelid),
            pg_get_expr(p.polwithcheck, p.polrelid)))
 from pg_policy p join pg_class c on c.oid = p.polrelid join ours n on n.oid = c.relnamespace
 union all

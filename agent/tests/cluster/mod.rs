@@ -1,13 +1,14 @@
 //! A throw-away PostgreSQL for these tests: made with initdb, gone with the value.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 use std::{
+    collections::BTreeMap,
     env, fs,
     net::TcpListener,
     os::unix::fs::{PermissionsExt as _, chown},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        OnceLock,
+        Mutex,
         atomic::{AtomicU16, Ordering},
     },
 };
@@ -28,7 +29,11 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts one. `hba` replaces pg_hba.conf; `settings` are added to postgresql.conf.
     pub(crate) fn start(hba: &str, settings: &str) -> Self {
-        let bin = bin();
+        Self::start_of(bin(), hba, settings)
+    }
+
+    /// As [`Cluster::start`], of the server whose programs are in `bin`.
+    pub(crate) fn start_of(bin: PathBuf, hba: &str, settings: &str) -> Self {
         // Short: a socket's path has at most 107 bytes.
         let folder = tempfile::Builder::new().prefix("whp").tempdir_in("/tmp").unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -123,10 +128,31 @@ impl Drop for Cluster {
     }
 }
 
-/// What initdb makes, made once for each test program.
-fn template(bin: &Path) -> &'static Path {
-    static TEMPLATE: OnceLock<Template> = OnceLock::new();
-    &TEMPLATE.get_or_init(|| Template::make(bin)).folder
+/// What initdb makes, made once for each test program and version.
+fn template(bin: &Path) -> PathBuf {
+    static TEMPLATES: Mutex<BTreeMap<PathBuf, Template>> = Mutex::new(BTreeMap::new());
+    let mut templates = TEMPLATES.lock().unwrap();
+    templates.entry(bin.to_owned()).or_insert_with(|| Template::make(bin)).folder.clone()
+}
+
+/// The programs of a major version: what `tests/servers` fetched, or what is installed. None: this machine has none.
+pub(crate) fn programs_of(major: u32) -> Option<PathBuf> {
+    let root = output_of("id", &["-u"]) == "0";
+    let fetched = match (env::var_os("WHIMBREL_TEST_SERVERS"), env::var_os("XDG_CACHE_HOME")) {
+        (Some(folder), _) => PathBuf::from(folder),
+        _ if root => PathBuf::from("/var/cache/whimbrel/postgresql"),
+        (_, Some(cache)) => PathBuf::from(cache).join("whimbrel/postgresql"),
+        _ => PathBuf::from(env::var_os("HOME")?).join(".cache/whimbrel/postgresql"),
+    };
+    [fetched, PathBuf::from("/usr/lib/postgresql")]
+        .map(|folder| folder.join(major.to_string()).join("bin"))
+        .into_iter()
+        .find(|bin| bin.join("initdb").exists())
+}
+
+fn output_of(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// A folder that goes with the process: a static is never dropped, but its pipe closes, however the process ends.

@@ -42,7 +42,7 @@ impl Bench {
         Self::of(share(&OTHER)).await
     }
 
-    async fn of(cluster: Arc<Cluster>) -> Self {
+    pub(crate) async fn of(cluster: Arc<Cluster>) -> Self {
         Self { cluster, programs: Programs::discover(&[]).await }
     }
 

@@ -14,3 +14,4 @@ mod speed;
 mod target_database;
 mod target_objects;
 mod target_server;
+mod versions;

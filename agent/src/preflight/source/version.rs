@@ -6,11 +6,14 @@ use crate::preflight::{
     finding::Found,
 };
 
-/// The oldest whose catalogs we read (pg_attribute.attgenerated, pg_collation.collisdeterministic).
-const OFFLINE_MIN: u32 = 12;
+/// A version in the form of `server_version_num`, and as people write it.
+type Oldest = (u32, &'static str);
 
-/// The oldest whose change stream carries the cutover's markers (logical decoding messages in pgoutput).
-const ONLINE_MIN: u32 = 14;
+/// The oldest whose transactions export a snapshot to a session that can read everything we ask for.
+const OFFLINE_MIN: Oldest = (120_000, "12");
+
+/// The oldest with publications and pgoutput.
+const ONLINE_MIN: Oldest = (140_000, "14");
 
 pub(in crate::preflight) const CHECK: Check = Check {
     type_name: "SourceVersionValidation",
@@ -21,15 +24,16 @@ pub(in crate::preflight) const CHECK: Check = Check {
 };
 
 fn look(source: &Source<'_>) -> Vec<Found> {
-    judge(source.client.server_major(), source.client.server_version(), source.input.online)
+    judge(source.client.server_version_num(), source.client.server_version(), source.input.online)
 }
 
-fn judge(major: u32, version: &str, online: bool) -> Vec<Found> {
-    let (min, mode) = if online { (ONLINE_MIN, "online") } else { (OFFLINE_MIN, "offline") };
-    if major >= min {
+fn judge(number: u32, version: &str, online: bool) -> Vec<Found> {
+    let ((oldest, min), mode) =
+        if online { (ONLINE_MIN, "online") } else { (OFFLINE_MIN, "offline") };
+    if number >= oldest {
         return Vec::new();
     }
-    let remedy = if online && major >= OFFLINE_MIN {
+    let remedy = if online && number >= OFFLINE_MIN.0 {
         "-- migrate offline (--mode offline), or upgrade the source"
     } else {
         "-- upgrade the source"
@@ -50,10 +54,13 @@ mod tests {
 
     #[test]
     fn online_needs_a_newer_server_than_offline() {
-        for (major, online, fits) in
-            [(13, true, false), (14, true, true), (12, false, true), (11, false, false)]
-        {
-            assert_eq!(judge(major, "x", online).is_empty(), fits, "{major} {online}");
+        for (number, online, fits) in [
+            (130_023, true, false),
+            (140_000, true, true),
+            (120_000, false, true),
+            (110_022, false, false),
+        ] {
+            assert_eq!(judge(number, "x", online).is_empty(), fits, "{number} {online}");
         }
     }
 }

@@ -1,9 +1,12 @@
 -- Collations of our own, and the system's that something in the database speaks of: pg_depend has them all, but for
 -- those that every server has. $1: how many users of each are told.
-select n.nspname as schema, c.collname as name, c.collprovider as provider,
+select n.nspname as schema, c.collname as name,
+       c.collprovider as provider, -- since 10
+       'c' as provider, -- before 10
        n.nspname = 'pg_catalog' as of_system,
        coalesce(to_jsonb(c) ->> 'colllocale', to_jsonb(c) ->> 'colliculocale', c.collcollate) as locale,
-       c.collversion as version, pg_collation_actual_version(c.oid) as actual_version,
+       c.collversion as version, pg_collation_actual_version(c.oid) as actual_version, -- since 10
+       null::text as version, null::text as actual_version, -- before 10
        coalesce(u.users, '[]') as users, coalesce(u.remedies, '[]') as remedies
 from pg_collation c
 join pg_namespace n on n.oid = c.collnamespace

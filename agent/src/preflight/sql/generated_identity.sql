@@ -5,7 +5,9 @@ select n.nspname as schema, c.relname as name, string_agg(a.attname, ', ' order 
        c.relreplident = 'f' as whole
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
-join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated <> ''
+join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+  and a.attgenerated <> '' -- since 12
+  and false -- before 12
 where c.relkind = 'r' and c.relpersistence = 'p'
   and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
   and (c.relreplident = 'f' and current_setting('server_version_num')::int >= 180000

@@ -4,7 +4,9 @@ select pid, coalesce(usename, '') as user, coalesce(application_name, '') as app
        coalesce(datname, '') as database, coalesce(state, '') as state,
        extract(epoch from now() - xact_start)::int8 as seconds
 from pg_stat_activity
-where backend_type = 'client backend' and pid <> pg_backend_pid()
+where pid <> pg_backend_pid()
+  and backend_type = 'client backend' -- since 10
+  and query not like 'autovacuum:%' -- before 10
   and xact_start < now() - make_interval(secs => $3::int4)
   and (datname = $1 or $1 = '' and backend_xid is not null and datname <> all ($2::text[]))
   and coalesce(application_name, '') not like 'whimbrel/%'

@@ -5,7 +5,8 @@ from pg_attribute a
 join pg_class c on c.oid = a.attrelid
 join pg_namespace n on n.oid = c.relnamespace
 join pg_type t on t.oid = a.atttypid
-where c.relkind in ('r', 'p') and c.relpersistence <> 't' and not c.relispartition and a.attnum > 0 and not a.attisdropped
+where c.relkind in ('r', 'p') and c.relpersistence <> 't' and a.attnum > 0 and not a.attisdropped
+  and not c.relispartition -- since 10
   and t.typname ~ '^_?reg(class|proc|procedure|oper|operator|type|role|namespace|config|dictionary|collation)$'
   and t.typnamespace = 'pg_catalog'::regnamespace
   and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')

@@ -2,10 +2,10 @@
 with made(class, oid, what) as (
     select 'pg_event_trigger'::regclass::oid, oid, format('event trigger %I', evtname) from pg_event_trigger
     union all
-    select 'pg_publication'::regclass, oid, format('publication %I for all tables', pubname)
-    from pg_publication
-    where puballtables
-    union all
+    select 'pg_publication'::regclass, oid, format('publication %I for all tables', pubname) -- since 10
+    from pg_publication -- since 10
+    where puballtables -- since 10
+    union all -- since 10
     select 'pg_type'::regclass, oid, format('base type %s', format_type(oid, null))
     from pg_type
     where (typtype = 'b' or typtype = 'p' and not typisdefined) and typinput <> 'pg_catalog.array_in'::regproc
@@ -26,7 +26,11 @@ with made(class, oid, what) as (
                        else 'with a support function' end)
     from pg_proc p
     join pg_language l on l.oid = p.prolang
-    where p.prokind <> 'a' and p.oid >= 16384 and (not l.lanpltrusted or p.proleakproof or p.prosupport <> 0)
+    where p.oid >= 16384
+      and p.prokind <> 'a' -- since 11
+      and not p.proisagg -- before 11
+      and (not l.lanpltrusted or p.proleakproof or p.prosupport <> 0) -- since 12
+      and (not l.lanpltrusted or p.proleakproof or p.protransform <> 0) -- before 12
     union all
     select 'pg_proc'::regclass, aggfnoid, format('aggregate %s, whose state is internal', aggfnoid)
     from pg_aggregate

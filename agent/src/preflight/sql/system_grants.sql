@@ -17,7 +17,8 @@ with objects as (
     union all
     select 'pg_proc'::regclass, p.oid, 0, p.proacl, acldefault('f', p.proowner),
            format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)),
-           case p.prokind when 'p' then 'procedure' else 'function' end, null
+           case p.prokind when 'p' then 'procedure' else 'function' end, null -- since 11
+           'function', null -- before 11
     from pg_proc p
     join pg_namespace n on n.oid = p.pronamespace
     where p.proacl is not null and p.oid < 16384 and n.nspname in ('pg_catalog', 'information_schema')

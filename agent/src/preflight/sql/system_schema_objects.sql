@@ -8,7 +8,8 @@ with made as (
     where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and c.relpersistence <> 't'
     union all
     select 'pg_proc'::regclass, p.oid, p.pronamespace,
-           case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end,
+           case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end, -- since 11
+           case when p.proisagg then 'aggregate' else 'function' end, -- before 11
            quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')'
     from pg_proc p
     union all

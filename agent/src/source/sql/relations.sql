@@ -24,13 +24,17 @@ columns as (
            json_agg(json_build_object(
                'name', a.attname, 'type_oid', a.atttypid::int8, 'typmod', a.atttypmod,
                'type_name', format_type(a.atttypid, a.atttypmod),
-               'exact_equality', f.exact and coalesce(l.collisdeterministic, true),
-               'identity_always', a.attidentity = 'a') order by a.attnum) as columns,
+               'exact_equality', f.exact and coalesce(l.collisdeterministic, true), -- since 12
+               'exact_equality', f.exact, -- before 12
+               'identity_always', a.attidentity = 'a' -- since 10
+               'identity_always', false -- before 10
+           ) order by a.attnum) as columns,
            bool_and(f.binary) as binary
     from pg_attribute a
     join facts f on f.type = a.atttypid
     left join pg_collation l on l.oid = a.attcollation
-    where a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+    where a.attnum > 0 and not a.attisdropped
+      and a.attgenerated = '' -- since 12
     group by a.attrelid
 ),
 tables as (

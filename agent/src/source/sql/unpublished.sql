@@ -12,7 +12,8 @@ where c.relkind = 'r' and c.relpersistence = 'p'
   and not exists (
       select from pg_publication_rel r
       join pg_publication p on p.oid = r.prpubid
-      where r.prrelid = c.oid and p.pubinsert and p.pubtruncate
+      where r.prrelid = c.oid and p.pubinsert
+        and p.pubtruncate -- since 11
         and (p.pubname = $1 and p.pubupdate and p.pubdelete or p.pubname = $2)
   )
 order by 1

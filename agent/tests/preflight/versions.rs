@@ -1,0 +1,64 @@
+//! Every check can be made on every version that can be a source, and as a target's too.
+use std::sync::Arc;
+
+use whimbrel_proto::agent::v1::CheckLevel;
+
+use crate::{
+    bench::{Bench, HBA},
+    cluster::{Cluster, programs_of},
+};
+
+/// What every version has and no check minds.
+const SCHEMA: &str = "
+    create table public.customer (id bigint generated always as identity primary key, name text not null);
+    create table public.log (at date not null, line text) partition by range (at);
+    create table public.log_1 partition of public.log for values from ('2020-01-01') to ('2030-01-01');
+    alter table public.log_1 replica identity full;
+    create view public.names as select name from public.customer;
+    create extension hstore schema public;
+    create collation public.ours from \"C\";
+    create table public.collated (v text collate public.ours primary key)";
+
+/// Looks at a server of this version as a source and as a target, if this machine has one.
+async fn looked_at(major: u32) {
+    let Some(programs) = programs_of(major) else {
+        eprintln!(
+            "NOT TESTED: PostgreSQL {major}: this machine has no server of it (tests/servers)"
+        );
+        return;
+    };
+    let bench = Bench::of(Arc::new(Cluster::start_of(programs, HBA, ""))).await;
+    // Dumps of later versions than this machine's programs are another test's.
+    let newest = bench.programs.dump_for(major, major).is_ok();
+    bench.sql("postgres", "create database app").await;
+    bench.sql("app", SCHEMA).await;
+    for online in [true, false] {
+        let looked =
+            bench.source_at(&bench.superuser(), &["app"], CheckLevel::Preflight, online).await;
+        let told = looked.told();
+        let told: Vec<&String> = told
+            .iter()
+            .filter(|line| newest || !line.contains("PgDumpMissing"))
+            .filter(|line| !line.contains("SourceVersionUnsupported"))
+            .collect();
+        assert!(told.is_empty(), "PostgreSQL {major}: {told:#?} {looked:#?}", looked = looked.0);
+        if major >= 13 {
+            let facts = &looked.0.facts;
+            let told = bench.target(&bench.superuser(), &["app"], facts).await.told();
+            let impossible: Vec<&String> =
+                told.iter().filter(|line| line.contains("CheckImpossible")).collect();
+            assert!(impossible.is_empty(), "PostgreSQL {major}: {impossible:#?}");
+        }
+    }
+}
+
+macro_rules! versions {
+    ($($name:ident $major:literal)*) => {
+        $(#[tokio::test] async fn $name() { looked_at($major).await; })*
+    };
+}
+
+versions! {
+    postgresql_10 10 postgresql_11 11 postgresql_12 12 postgresql_13 13 postgresql_14 14 postgresql_15 15
+    postgresql_16 16 postgresql_17 17 postgresql_18 18
+}
