@@ -179,6 +179,17 @@ impl Cluster {
         fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
+    /// The process id of its postmaster.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn postmaster(&self) -> Outcome<u32> {
+        let path = self.data().join("postmaster.pid");
+        let text = fs::read_to_string(&path).context(|| format!("read {}", path.display()))?;
+        let first = text.lines().next().unwrap_or_default();
+        first.trim().parse().context(|| format!("read the process id in {}", path.display()))
+    }
+
     /// Its TCP port, on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
