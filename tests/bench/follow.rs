@@ -80,6 +80,8 @@ fn prepare(scene: &mut Scene, size: Size) -> Outcome<String> {
     scene.stage.target.psql(NATIVE, &subscribe)?;
     let name = scene.create(&["--mode", "online"])?;
     scene.wait_for(&name, "WaitingForCutoverTrigger")?;
+    // Each run resumes it, and pauses it again.
+    scene.stage.migration("pause", &name, &[])?;
     Ok(name)
 }
 
@@ -110,7 +112,6 @@ fn case(
         .collect();
     let transactions = transactions(name, size);
     for round in 0..size.rounds() {
-        scene.stage.migration("pause", migration, &[])?;
         let marker = backlog(scene, script, transactions)?;
         for turn in 0..CONTENDERS.len() {
             let at = (turn + round) % CONTENDERS.len();

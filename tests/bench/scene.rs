@@ -19,8 +19,9 @@ use crate::meter::Meter;
 /// The database that is moved, on both sides.
 pub(crate) const DATABASE: &str = "app";
 
-/// Servers as a careful person sets them up on a small machine: durable, with room for WAL between checkpoints, and
-/// autovacuum asleep, so that it does not fall into one contender's run and not into another's.
+/// Servers as a careful person sets them up on a small machine: durable, with room for WAL between checkpoints, with no
+/// wait (of 5 s) before native replication starts its worker again, and
+/// with autovacuum asleep, so that it does not fall into one contender's run and not into another's.
 const SETTINGS: &str = "
 fsync = on
 shared_buffers = 512MB
@@ -30,6 +31,7 @@ checkpoint_timeout = 30min
 autovacuum = off
 max_replication_slots = 20
 max_wal_senders = 20
+wal_retrieve_retry_interval = 100ms
 ";
 
 /// How long one run may take.
