@@ -41,11 +41,13 @@ pub(super) async fn compare_unpublished<'a>(
             continue;
         }
         let name = (relation.schema.clone(), relation.name.clone());
-        let Answer::Checksum(source) = steps.receiver.caller.ask(Ask::Checksum { name }).await?
-        else {
+        let columns: Vec<String> =
+            relation.columns.iter().map(|column| column.name.clone()).collect();
+        let target = table_checksum(session, &relation.schema, &relation.name, &columns).await?;
+        let ask = Ask::Checksum { name, columns };
+        let Answer::Checksum(source) = steps.receiver.caller.ask(ask).await? else {
             return Err(unexpected_answer());
         };
-        let target = table_checksum(session, &relation.schema, &relation.name).await?;
         if source != target {
             differing.push(relation);
         }
@@ -70,7 +72,9 @@ async fn replace(
     for relation in relations {
         let copy = CopyIn { relation, pages: None, replace: true, point: Some(snapshot.point) };
         let (caller, ledger) = (&receiver.caller, steps.copied.ledger);
-        copy_in(&copy, session, caller, ledger, &receiver.progress).await?;
+        receiver.progress.table_restarted(relation.oid);
+        let (rows, bytes) = copy_in(&copy, session, caller, ledger, &receiver.progress).await?;
+        receiver.progress.table_done(relation.oid, rows, bytes);
     }
     receiver.caller.ask(Ask::Release).await?;
     Ok(())

@@ -23,11 +23,7 @@ pub(super) async fn switch(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
     tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
     tx.batch_execute(&identity_always(&steps.copied.catalog)).await.doing(doing)?;
     for entry in &steps.copied.plan.switch {
-        tx.batch_execute(&entry.sql).await.doing(format!(
-            "{doing}: creating {} {}",
-            entry.kind.to_lowercase(),
-            entry.tag
-        ))?;
+        tx.batch_execute(&entry.sql).await.doing(format!("{doing}: {}", entry.creating()))?;
     }
     // An error does not quote the statement: applications keep secrets in settings of their own.
     for statement in &settings {

@@ -11,9 +11,13 @@ impl Sender {
         verify::sequence_values(&*self.control().await?).await
     }
 
-    pub(super) async fn checksum(&self, name: &(String, String)) -> Result<TableChecksum, Fault> {
+    pub(super) async fn checksum(
+        &self,
+        name: &(String, String),
+        columns: &[String],
+    ) -> Result<TableChecksum, Fault> {
         let client = self.session("checksum").await?;
-        verify::table_checksum(&client, &name.0, &name.1).await
+        verify::table_checksum(&client, &name.0, &name.1, columns).await
     }
 
     /// Transactions of this database that have written and are open.

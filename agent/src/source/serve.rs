@@ -66,7 +66,9 @@ impl Sender {
             }
             Ask::Follow { from, system } => self.follow(from, system, reply).await.map(|()| None),
             Ask::Sequences => self.read_sequences().await.map(Answer::Sequences).map(Some),
-            Ask::Checksum { name } => self.checksum(&name).await.map(Answer::Checksum).map(Some),
+            Ask::Checksum { name, columns } => {
+                self.checksum(&name, &columns).await.map(Answer::Checksum).map(Some)
+            }
             Ask::Quiet { probe } => self.quiet(&probe).await.map(Answer::Quiet).map(Some),
         }
     }

@@ -91,7 +91,7 @@ impl Progress {
     }
 
     /// A table's rows are already here.
-    pub(super) fn table_done(&self, oid: u32, rows: u64, bytes: u64) {
+    pub(crate) fn table_done(&self, oid: u32, rows: u64, bytes: u64) {
         self.table(oid, |row| {
             row.state = State::Completed.into();
             row.copied_rows = rows;
@@ -104,7 +104,7 @@ impl Progress {
     }
 
     /// A table is copied from its start (again).
-    pub(super) fn table_restarted(&self, oid: u32) {
+    pub(crate) fn table_restarted(&self, oid: u32) {
         self.table(oid, |row| {
             row.copied_bytes = 0;
             row.copied_rows = 0;

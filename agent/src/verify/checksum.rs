@@ -1,12 +1,13 @@
 //! What a table holds, in a number.
 use crate::{
     fault::{Doing, Fault},
-    postgres::{Client, qualified},
+    postgres::{Client, identifier, qualified},
     wire::TableChecksum,
 };
 
 /// Number of rows, and the sum of their 64-bit hashes: the same when the rows are, whatever their order, and a row that
-/// is there twice counts twice. Both sides must have the same text settings, which every session of ours has.
+/// is there twice counts twice. `columns` are compared in that order, for an inheriting table can have them in another one
+/// on the other side. Both sides must have the same text settings, which every session of ours has.
 ///
 /// # Errors
 /// The server's.
@@ -14,11 +15,15 @@ pub async fn table_checksum(
     client: &Client,
     schema: &str,
     name: &str,
+    columns: &[String],
 ) -> Result<TableChecksum, Fault> {
+    let columns: Vec<String> =
+        columns.iter().map(|column| format!("t.{}", identifier(column))).collect();
     let row = client
         .query_one(
             &format!(
-                "select count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::text from only {} t",
+                "select count(*), coalesce(sum(hashtextextended(row({})::text, 0)), 0)::text from only {} t",
+                columns.join(", "),
                 qualified(schema, name)
             ),
             &[],

@@ -54,6 +54,8 @@ pub enum Ask {
     Checksum {
         /// Schema and name, not quoted.
         name: (String, String),
+        /// The columns that are compared, in this order: an inheriting table can have them in another order on the target.
+        columns: Vec<String>,
     },
     /// Is anybody writing? Puts a probe into the change stream behind everything committed. One [`Answer::Quiet`].
     Quiet {

@@ -82,7 +82,7 @@ pub(super) async fn run_entry(
     ledger: Ledger,
     entry: &Entry,
 ) -> Result<(), Fault> {
-    let doing = format!("creating {} {}", entry.kind.to_lowercase(), entry.tag);
+    let doing = entry.creating();
     let tx = session.transaction().await.doing(&doing)?;
     let new = tx
         .execute(

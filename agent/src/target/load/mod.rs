@@ -3,6 +3,7 @@ mod copy_in;
 mod fill;
 mod finish;
 mod jobs;
+mod make;
 mod parts;
 mod start;
 

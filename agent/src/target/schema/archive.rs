@@ -22,6 +22,13 @@ pub struct Entry {
     pub sql: String,
 }
 
+impl Entry {
+    /// For an error: "creating table orders".
+    pub(crate) fn creating(&self) -> String {
+        format!("creating {} {}", self.kind.to_lowercase(), self.tag)
+    }
+}
+
 /// The output does not have the form that the module's head describes.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ArchiveError {
