@@ -14,6 +14,7 @@ pub mod pgpass;
 mod programs;
 mod quote;
 mod safe;
+mod setting;
 mod settings;
 mod tls;
 mod versioned;
@@ -29,7 +30,16 @@ pub use versioned::for_version;
 
 pub(crate) use client::connect_as_anybody;
 pub(crate) use dial::{Wire, dial, in_time, plain_instead};
+pub(crate) use setting::{setting_name, setting_value};
 pub(crate) use settings::{LATER_SETTINGS, SESSION_OPTIONS};
 
 /// `server_version_num` of the oldest server that a connection is made to.
 pub const SERVER_VERSION_MIN: u32 = 90_600;
+
+/// Names of roles that come with the server: PostgreSQL's own, and those that managed services make in every server of
+/// theirs. They are on the target, or have no meaning there.
+pub(crate) const SYSTEM_ROLES: &str = "^(pg_|rds_|aws_)|^(rdsadmin|rdstopmgr|rdsrepladmin|rdsproxyadmin|azure_pg_admin\
+    |azure_superuser|azuresu|cloudsqladmin|cloudsqlagent|cloudsqliamgroup|cloudsqliamserviceaccount|cloudsqliamuser\
+    |cloudsqlimportexport|cloudsqllogical|cloudsqlobservabilityadmin|cloudsqlreplica|cloudsqlsuperuser|alloydbadmin\
+    |alloydbagent|alloydbimportexport|alloydbmetadata|alloydbsqladmin|alloydbsuperuser|cloud_admin|neon_superuser\
+    |supabase_admin|supabase_replication_admin|tsdbadmin|tsdbowner)$";

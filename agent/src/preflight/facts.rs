@@ -22,7 +22,7 @@ pub(super) struct SourceFacts {
     pub(super) parameters: Vec<Parameter>,
     /// Why neither of both could be read.
     pub(super) settings_unknown: Option<String>,
-    /// Of the roles that the databases speak of.
+    /// Of the roles that the databases speak of, or, when roles are migrated, of all that are.
     pub(super) role_attributes: Vec<RoleAttributes>,
     /// All roles that are not PostgreSQL's own.
     pub(super) role_names: Vec<String>,
@@ -45,6 +45,9 @@ pub(super) struct RoleAttributes {
     pub(super) login: bool,
     pub(super) superuser: bool,
     pub(super) bypassrls: bool,
+    pub(super) createdb: bool,
+    pub(super) createrole: bool,
+    pub(super) replication: bool,
     pub(super) connection_limit: i64,
     /// The one that initdb made: it can't be less than a superuser.
     pub(super) first: bool,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     fault::Fault,
-    postgres::{Client, Endpoint, connect_as_anybody},
+    postgres::{Client, Endpoint, SYSTEM_ROLES, connect_as_anybody},
 };
 
 /// Users of a collation that are told: enough to find them, and a table of thousands of columns does not fill a report.
@@ -62,13 +62,18 @@ pub(super) async fn own_settings(
 pub(super) async fn of_server(
     client: &Client,
     databases: Vec<DatabaseFacts>,
+    migrate_roles: bool,
 ) -> Result<SourceFacts, Fault> {
     // What identifies the server must reach the target even if this does not.
     let own = own_settings(client.endpoint(), client.database()).await;
     let settings_unknown = own.as_ref().err().map(|fault| fault.message.clone());
     let own = own.unwrap_or_default();
+    let all = role_names(client).await?;
     let roles = databases.iter().flat_map(|database| &database.roles);
     let mut names: Vec<String> = roles.map(|role| role.name.clone()).collect();
+    if migrate_roles {
+        names.extend(all.iter().cloned());
+    }
     names.sort();
     names.dedup();
     Ok(SourceFacts {
@@ -80,7 +85,7 @@ pub(super) async fn of_server(
         settings_unknown,
         parameters: own.parameters,
         role_attributes: role_attributes(client, &names).await?,
-        role_names: role_names(client).await?,
+        role_names: all,
         databases,
     })
 }
@@ -90,10 +95,10 @@ pub(super) async fn identity(client: &Client) -> Result<Identity, Fault> {
     ask_one(client, "asking the server's identity", include_str!("sql/identity.sql"), &[]).await
 }
 
-/// All roles but PostgreSQL's own.
+/// All roles but PostgreSQL's own, and a service's.
 pub(super) async fn role_names(client: &Client) -> Result<Vec<String>, Fault> {
-    let sql = "select rolname as name from pg_roles where rolname !~ '^pg_' order by 1 limit 2000";
-    let names: Vec<Named> = ask(client, "listing the roles", sql, &[]).await?;
+    let sql = "select rolname as name from pg_roles where rolname !~ $1 order by 1 limit 2000";
+    let names: Vec<Named> = ask(client, "listing the roles", sql, &[&SYSTEM_ROLES]).await?;
     Ok(names.into_iter().map(|role| role.name).collect())
 }
 

@@ -21,7 +21,6 @@ mod on_target;
 mod primary;
 mod room;
 mod session;
-mod setting;
 mod source;
 mod table;
 mod target;

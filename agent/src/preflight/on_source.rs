@@ -68,7 +68,7 @@ pub async fn check_source(input: &SourceInput<'_>) -> Checked {
     let facts = facts.into_iter().flatten().collect();
     Checked {
         findings: Some(details(start_time, server, databases)),
-        facts: tell(gather::of_server(&client, facts).await),
+        facts: tell(gather::of_server(&client, facts, input.migrate_roles).await),
         existing: Vec::new(),
     }
 }

@@ -20,6 +20,10 @@ pub(super) struct Role {
     pub(super) name: String,
     pub(super) superuser: bool,
     pub(super) createdb: bool,
+    pub(super) createrole: bool,
+    pub(super) bypassrls: bool,
+    /// The attribute itself.
+    pub(super) own_replication: bool,
     /// By its own attribute or by a managed service's role.
     pub(super) replication: bool,
     /// A managed service's stand-in for a superuser.

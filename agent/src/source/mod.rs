@@ -11,6 +11,7 @@ mod follow;
 mod inspect;
 mod marker;
 mod publication;
+mod roles;
 mod sender;
 mod serve;
 mod snapshot;

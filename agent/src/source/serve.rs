@@ -55,6 +55,7 @@ impl Sender {
             Ask::DatabaseSettings => {
                 self.read_database_settings().await.map(Answer::Statements).map(Some)
             }
+            Ask::Roles => self.read_roles().await.map(Answer::Roles).map(Some),
             Ask::Catalog => self.read_catalog().await.map(Answer::Catalog).map(Some),
             Ask::Shape { under_snapshot } => {
                 self.read_shape(under_snapshot).await.map(Answer::Shape).map(Some)

@@ -12,6 +12,7 @@ mod load;
 mod prepare;
 mod progress;
 mod receive;
+mod roles;
 pub mod schema;
 
 pub use apply::{Control, StreamState};

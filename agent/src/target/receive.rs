@@ -38,6 +38,8 @@ pub struct ReceiverSpec {
     pub overwrite_oid: u32,
     /// OID of the database that was made already; 0: not yet.
     pub target_oid: u32,
+    /// Make the source's roles that are missing.
+    pub migrate_roles: bool,
     /// Cutover attempts that are over.
     pub past_attempts: u32,
     /// pg_restore, of every version that is here.
@@ -89,6 +91,9 @@ impl Receiver {
     /// # Errors
     /// What stopped it.
     pub async fn begin(&self) -> Result<Begun, Fault> {
+        if self.spec.migrate_roles && self.spec.target_oid == 0 {
+            self.make_roles().await?;
+        }
         self.progress.operation("preparing the target database");
         let oid = self.prepare().await?;
         self.tell(Fact::Prepared { oid }).await;

@@ -121,6 +121,7 @@ fn receiver_spec(kit: &Kit, reporter: &Reporter, spec: Receive) -> Result<Receiv
         objects: spec.objects.unwrap_or_default(),
         overwrite_oid: spec.overwrite_oid,
         target_oid: spec.target_oid,
+        migrate_roles: spec.migrate_roles,
         past_attempts: spec.past_attempts,
         programs: Arc::clone(&kit.programs),
     })

@@ -2,7 +2,7 @@
 use bytes::Bytes;
 use whimbrel_proto::Lsn;
 
-use super::{Catalog, DatabaseProperties};
+use super::{Catalog, DatabaseProperties, Roles};
 use crate::fault::Fault;
 
 /// What the receiver wants of the sender.
@@ -16,6 +16,8 @@ pub enum Ask {
     Database,
     /// What is set on the database itself. One [`Answer::Statements`].
     DatabaseSettings,
+    /// The server's roles. One [`Answer::Roles`].
+    Roles,
     /// What is in the database, as the snapshot sees it. One [`Answer::Catalog`].
     Catalog,
     /// What the shape of the database's objects is now, or as the snapshot sees it. One [`Answer::Shape`].
@@ -148,6 +150,8 @@ pub enum Answer {
     Database(DatabaseProperties),
     /// To [`Ask::DatabaseSettings`]: for a database of the same name.
     Statements(Vec<String>),
+    /// To [`Ask::Roles`].
+    Roles(Roles),
     /// To [`Ask::Catalog`].
     Catalog(Catalog),
     /// To [`Ask::Shape`], ordered by object.

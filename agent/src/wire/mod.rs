@@ -13,6 +13,7 @@ mod credit;
 mod exchange;
 mod marker;
 mod pipe;
+mod roles;
 
 pub use ask::{
     Answer, Ask, Change, CopyFormat, Frame, PageRange, Quiet, SequenceValue, ShapeItem,
@@ -24,3 +25,4 @@ pub use exchange::{Exchange, PipeKey};
 pub use marker::{MARKER_PREFIX, Marker};
 pub use pipe::{Call, Caller, Listener, pipe};
 pub(crate) use pipe::{unexpected, unexpected_answer};
+pub use roles::{Membership, ParameterGrant, Role, Roles, Verifier};

@@ -36,6 +36,9 @@ pub(crate) struct Driver {
     oid: u32,
     /// The role on both servers.
     pub(crate) user: String,
+    pub(crate) migrate_roles: bool,
+    pub(crate) online: bool,
+    pub(crate) overwrite_oid: u32,
     _password: tempfile::NamedTempFile,
 }
 
@@ -72,6 +75,9 @@ impl Driver {
             seen: 0,
             oid: 0,
             user: "postgres".into(),
+            migrate_roles: false,
+            online: true,
+            overwrite_oid: 0,
             _password: password,
         }
     }
@@ -118,7 +124,7 @@ impl Driver {
     /// `switched`: the controller knows that the switch is done.
     pub(crate) async fn begin_as(&mut self, epoch: u64, target_oid: u32, switched: bool) {
         self.epoch = epoch;
-        let mode = MigrationMode::Online.into();
+        let mode = if self.online { MigrationMode::Online } else { MigrationMode::Offline }.into();
         self.command(command::Kind::Send(Send {
             source: Some(self.endpoint(&self.source)),
             mode,
@@ -131,6 +137,8 @@ impl Driver {
             objects: Some(self.objects()),
             target_oid,
             switched,
+            migrate_roles: self.migrate_roles,
+            overwrite_oid: self.overwrite_oid,
             ..Receive::default()
         }))
         .await;
@@ -210,7 +218,7 @@ impl Driver {
     }
 
     /// The next report that is wanted. A task that fails fails the test.
-    pub(crate) async fn wait(&mut self, wanted: impl Fn(&Kind) -> bool) -> Report {
+    pub(crate) async fn wait(&mut self, mut wanted: impl FnMut(&Kind) -> bool) -> Report {
         let waiting = async {
             loop {
                 for report in self.outlet.unacknowledged() {

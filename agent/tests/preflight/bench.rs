@@ -84,18 +84,27 @@ impl Bench {
         level: CheckLevel,
         online: bool,
     ) -> Looked {
+        let change = |input: &mut SourceInput<'_>| (input.level, input.online) = (level, online);
+        self.source_with(endpoint, databases, change).await
+    }
+
+    pub(crate) async fn source_with(
+        &self,
+        endpoint: &Endpoint,
+        databases: &[&str],
+        change: impl FnOnce(&mut SourceInput<'_>),
+    ) -> Looked {
         let databases: Vec<String> = databases.iter().map(|&name| name.to_owned()).collect();
-        Looked(
-            check_source(&SourceInput {
-                endpoint,
-                databases: &databases,
-                level,
-                online,
-                migrate_roles: false,
-                programs: &self.programs,
-            })
-            .await,
-        )
+        let mut input = SourceInput {
+            endpoint,
+            databases: &databases,
+            level: CheckLevel::Preflight,
+            online: true,
+            migrate_roles: false,
+            programs: &self.programs,
+        };
+        change(&mut input);
+        Looked(check_source(&input).await)
     }
 
     pub(crate) async fn target(

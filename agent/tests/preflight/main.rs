@@ -5,6 +5,7 @@
 mod cluster;
 
 mod bench;
+mod migrated_roles;
 mod not_carried;
 mod sound;
 mod source_database;

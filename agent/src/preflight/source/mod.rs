@@ -17,6 +17,7 @@ pub(super) mod reg_columns;
 pub(super) mod replica_identity;
 pub(super) mod replication_privilege;
 pub(super) mod reserved_names;
+pub(super) mod role_passwords;
 pub(super) mod row_security;
 pub(super) mod server_parameters;
 pub(super) mod size_estimate;

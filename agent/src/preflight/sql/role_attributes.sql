@@ -1,5 +1,6 @@
 -- Of the roles $1. Settings with a dot are an application's own, and can hold a secret: only a digest of them is told.
 select r.rolname as name, r.rolcanlogin as login, r.rolsuper as superuser, r.rolbypassrls as bypassrls,
+       r.rolcreatedb as createdb, r.rolcreaterole as createrole, r.rolreplication as replication,
        r.rolconnlimit as connection_limit, r.oid = 10 as first,
        (select coalesce(json_agg(g.rolname order by g.rolname), '[]')
         from pg_auth_members m

@@ -6,14 +6,13 @@ use serde::Deserialize;
 
 use crate::{
     fault::Fault,
-    postgres::identifier,
+    postgres::{identifier, setting_name, setting_value},
     preflight::{
         ask::ask,
         check::{At, Check, Level, Run, Target},
         facts::Parameter,
         finding::Found,
         gather::role_names,
-        setting::{setting_name, setting_value},
     },
 };
 
@@ -36,7 +35,8 @@ async fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
     found.extend(parameters(&target.source_with_settings()?.parameters, &target.own()?.parameters));
     found.extend(extensions(target).await?);
     let here = role_names(target.client).await?;
-    let missing = target.source()?.role_names.iter().filter(|name| !here.contains(name));
+    let is_missing = |name: &&String| !target.input.migrate_roles && !here.contains(name);
+    let missing = target.source()?.role_names.iter().filter(is_missing);
     found.extend(missing.map(|name| {
         let message = format!("role {name} is not on the target");
         let remedy = format!("create role {};", identifier(name));

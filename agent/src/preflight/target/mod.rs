@@ -7,6 +7,7 @@ pub(super) mod extensions;
 pub(super) mod foreign_keys;
 pub(super) mod libraries;
 pub(super) mod locale;
+pub(super) mod migrated_roles;
 pub(super) mod overwrite;
 pub(super) mod privileged;
 pub(super) mod role_attributes;

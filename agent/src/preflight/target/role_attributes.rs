@@ -2,13 +2,12 @@
 
 use crate::{
     fault::Fault,
-    postgres::identifier,
+    postgres::{identifier, setting_name, setting_value},
     preflight::{
         check::{At, Check, Level, Run, Target},
         facts::{RoleAttributes, RoleSetting},
         finding::Found,
         gather::role_attributes,
-        setting::{setting_name, setting_value},
     },
 };
 
@@ -33,9 +32,6 @@ async fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
         found.extend(attributes(role, there, fixed));
         found.extend(memberships(role, there, &here));
         found.extend(role.settings.iter().filter_map(|setting| not_carried(role, there, setting)));
-        if target.input.migrate_roles && role.md5 {
-            found.push(md5(role));
-        }
     }
     Ok(found)
 }
@@ -99,15 +95,4 @@ fn not_carried(
             .object(format!("{role}.{name}"))
             .remedy(remedy),
     )
-}
-
-fn md5(role: &RoleAttributes) -> Found {
-    let name = &role.name;
-    let message = format!(
-        "the password of role {name} is kept as an MD5 digest: with it nobody logs in where scram-sha-256 is asked for"
-    );
-    Found::warning("PasswordMd5", message).object(name).remedy(format!(
-        "-- set password_encryption = 'scram-sha-256', then give it its password anew: alter role {} password '...'",
-        identifier(name)
-    ))
 }

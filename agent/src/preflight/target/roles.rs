@@ -48,7 +48,10 @@ async fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
             let attributes =
                 target.source()?.role_attributes.iter().find(|found| found.name == role.name);
             let attributes = attributes.map(words).unwrap_or_default();
-            found.push(missing(&role.name, login, &attributes, target.input.migrate_roles));
+            // Otherwise it is made, by a role that may.
+            if !target.input.migrate_roles {
+                found.push(missing(&role.name, login, &attributes));
+            }
         } else if !role.granted {
             found.push(not_granted(&role.name, target));
         }
@@ -81,7 +84,7 @@ fn words(role: &RoleAttributes) -> String {
     words
 }
 
-fn missing(name: &str, login: bool, attributes: &str, migrate_roles: bool) -> Found {
+fn missing(name: &str, login: bool, attributes: &str) -> Found {
     let role = identifier(name);
     let remedy = if login {
         format!("create role {role} login{attributes}; -- and give it its password")
@@ -90,12 +93,7 @@ fn missing(name: &str, login: bool, attributes: &str, migrate_roles: bool) -> Fo
     };
     let message =
         format!("role {name} owns or is granted something on the source, and is not on the target");
-    let found = if migrate_roles {
-        Found::failed("RolesNotCarried", format!("{message}; making roles is not built yet"))
-    } else {
-        Found::failed("RolesMissing", message)
-    };
-    found.object(name).remedy(remedy)
+    Found::failed("RolesMissing", message).object(name).remedy(remedy)
 }
 
 fn not_granted(name: &str, target: &Target<'_>) -> Found {

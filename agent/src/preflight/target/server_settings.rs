@@ -2,10 +2,10 @@
 
 use crate::{
     fault::Fault,
+    postgres::{setting_name, setting_value},
     preflight::{
         check::{At, Check, Level, Run, Target},
         finding::Found,
-        setting::{setting_name, setting_value},
     },
 };
 

@@ -1,5 +1,5 @@
 //! Settings, as SQL.
-use crate::postgres::{identifier, literal};
+use super::{identifier, literal};
 
 /// Lists of names are kept quoted as they are (pg_dump's `variable_is_guc_list_quote`).
 const LISTS: &[&str] = &[
@@ -12,12 +12,12 @@ const LISTS: &[&str] = &[
 ];
 
 /// The name, each part quoted.
-pub(super) fn setting_name(name: &str) -> String {
+pub(crate) fn setting_name(name: &str) -> String {
     name.split('.').map(identifier).collect::<Vec<_>>().join(".")
 }
 
 /// What comes behind `set … =`.
-pub(super) fn setting_value(name: &str, value: &str) -> String {
+pub(crate) fn setting_value(name: &str, value: &str) -> String {
     if LISTS.contains(&name.to_lowercase().as_str()) && !value.is_empty() {
         value.to_owned()
     } else {
