@@ -1,3 +1,6 @@
 select pg_catalog.set_config(name, '0', false)
 from pg_catalog.pg_settings
-where name in ('idle_session_timeout', 'transaction_timeout');
+where name in ('idle_session_timeout', 'transaction_timeout')
+union all
+select pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)
+where pg_catalog.current_setting('server_encoding') = 'SQL_ASCII';

@@ -76,8 +76,20 @@ pub struct Column {
     /// `=` of its type tells apart whatever its text tells apart (1.0 and 1.00 are equal numerics, and are not the
     /// same): it can find a row by the old value. Otherwise texts are compared.
     pub exact_equality: bool,
+    /// In the key that tells rows apart: how it compares. `None` in other columns.
+    #[serde(default)]
+    pub key: Option<KeyEquality>,
     /// GENERATED ALWAYS AS IDENTITY: an UPDATE may not set it, so it is BY DEFAULT until the switch.
     pub identity_always: bool,
+}
+
+/// How a key's index tells two values of a column apart. Its operator class and collation need not be the column's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyEquality {
+    /// As SQL writes it, between two values: `operator(pg_catalog.=)`.
+    pub operator: String,
+    /// Quoted; `None`: the column's own, or none.
+    pub collation: Option<String>,
 }
 
 /// `relreplident`, resolved.

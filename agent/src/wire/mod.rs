@@ -19,7 +19,9 @@ pub use ask::{
     Answer, Ask, Change, CopyFormat, Frame, PageRange, Quiet, SequenceValue, ShapeItem,
     SnapshotKind, SnapshotTaken, TableChecksum,
 };
-pub use catalog::{Catalog, Column, DatabaseProperties, Publish, Relation, TableIdentity};
+pub use catalog::{
+    Catalog, Column, DatabaseProperties, KeyEquality, Publish, Relation, TableIdentity,
+};
 pub use credit::{FrameReceiver, FrameSender};
 pub use exchange::{Exchange, PipeKey};
 pub use marker::{MARKER_PREFIX, Marker};

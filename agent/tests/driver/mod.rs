@@ -114,7 +114,13 @@ impl Driver {
                 kind: Some(kind),
             })
             .await;
-        assert!(ack.accepted, "{}", ack.refusal);
+        assert!(ack.accepted, "{} {:?}", ack.refusal, self.failures());
+    }
+
+    /// What has failed so far.
+    fn failures(&self) -> Vec<Kind> {
+        let kinds = self.outlet.unacknowledged().into_iter().filter_map(|report| report.kind);
+        kinds.filter(|kind| matches!(kind, Kind::TaskFailed(_))).collect()
     }
 
     pub(crate) async fn begin(&mut self, epoch: u64, target_oid: u32) {
@@ -288,12 +294,23 @@ pub(crate) async fn value(cluster: &Cluster, database: &str, query: &str) -> Str
 
 /// Every table and sequence has the same on both sides.
 pub(crate) async fn moved_alike(source: &Cluster, target: &Cluster, database: &str) {
+    alike(source, target, database, "c.relkind in ('r', 'S')").await;
+}
+
+/// Every table has the same rows on both sides.
+pub(crate) async fn rows_alike(source: &Cluster, target: &Cluster, database: &str) {
+    alike(source, target, database, "c.relkind = 'r'").await;
+}
+
+async fn alike(source: &Cluster, target: &Cluster, database: &str, which: &str) {
     let (source, target) = (session(source, database).await, session(target, database).await);
-    let names = "select format('%I.%I', n.nspname, c.relname), c.relkind::text from pg_class c \
-                 join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'S') \
-                 and n.nspname not in ('pg_catalog', 'information_schema', 'whimbrel') and n.nspname not like 'pg_toast%' order by 1";
-    let tables = source.query(names, &[]).await.unwrap();
-    let theirs = target.query(names, &[]).await.unwrap();
+    let names = format!(
+        "select format('%I.%I', n.nspname, c.relname), c.relkind::text from pg_class c \
+                 join pg_namespace n on n.oid = c.relnamespace where {which} \
+                 and n.nspname not in ('pg_catalog', 'information_schema', 'whimbrel') and n.nspname not like 'pg_toast%' order by 1"
+    );
+    let tables = source.query(&names, &[]).await.unwrap();
+    let theirs = target.query(&names, &[]).await.unwrap();
     assert_eq!(tables.len(), theirs.len());
     for row in tables {
         let (name, kind): (String, String) = (row.get(0), row.get(1));
@@ -301,11 +318,29 @@ pub(crate) async fn moved_alike(source: &Cluster, target: &Cluster, database: &s
             format!("select format('%s %s', last_value, is_called) from {name}")
         } else {
             format!(
-                "select coalesce(string_agg(t::text, e'\\n' order by t::text), '') from {name} t"
+                // Bytes as they are, of any encoding, or none.
+                "select encode(convert_to(coalesce(string_agg(t::text, e'\\n' order by t::text), ''), \
+                 getdatabaseencoding()), 'escape') from {name} t"
             )
         };
         let ours: String = source.query_one(&query, &[]).await.unwrap().get(0);
         let theirs: String = target.query_one(&query, &[]).await.unwrap().get(0);
-        assert!(ours == theirs, "{name} differs");
+        assert!(ours == theirs, "{name} differs: {}", differences(&ours, &theirs));
     }
+}
+
+fn differences(ours: &str, theirs: &str) -> String {
+    let only = |these: &str, others: &str| {
+        let mut others: Vec<&str> = others.lines().collect();
+        let mut only = Vec::new();
+        for line in these.lines() {
+            match others.iter().position(|other| *other == line) {
+                Some(at) => drop(others.swap_remove(at)),
+                None => only.push(format!("{line:.200}")),
+            }
+        }
+        only.truncate(5);
+        only
+    };
+    format!("only source {:?}, only target {:?}", only(ours, theirs), only(theirs, ours))
 }

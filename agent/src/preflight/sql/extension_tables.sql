@@ -1,4 +1,4 @@
--- Tables that extensions own, with the condition under which rows in them are the user's: "where …", or empty. Null: the
+-- Tables that extensions own, with the condition under which rows in them are the user's: "where ...", or empty. Null: the
 -- extension declared none of its rows to be.
 select e.extname as extension, format('%I.%I', n.nspname, c.relname) as quoted, n.nspname || '.' || c.relname as label,
        e.extcondition[array_position(e.extconfig, c.oid)] as condition

@@ -316,12 +316,6 @@ pub(in crate::target) async fn settle(session: &Client, as_replica: bool) -> Res
         .batch_execute("set synchronous_commit = on")
         .await
         .doing("setting synchronous_commit on the target")?;
-    // The equality of a key of an extension's type (ltree, citext) is in the extension's schema; every name of ours is
-    // qualified all the same.
-    session
-        .execute(include_str!("search_path.sql"), &[])
-        .await
-        .doing("setting search_path on the target")?;
     if as_replica {
         session
             .batch_execute("set session_replication_role = replica")

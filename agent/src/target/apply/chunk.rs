@@ -2,6 +2,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
+    by_key::by_key,
     change::Changes,
     fold::Fold,
     setwise::{Bulk, statements},
@@ -39,7 +40,16 @@ impl Changes {
         message: Message,
         tables: Vec<Arc<Table>>,
     ) -> Result<(), Fault> {
-        self.chunk.bytes += bytes(&message);
+        let message = match tables.first() {
+            Some(table) if table.full_identity && table.keyed => by_key(table, message),
+            _ => message,
+        };
+        let bytes = bytes(&message);
+        // A large row is not held, and copied, with others.
+        if self.chunk.bytes + bytes > BYTES {
+            self.write_chunk().await?;
+        }
+        self.chunk.bytes += bytes;
         self.chunk.changes.push((message, tables));
         if self.chunk.changes.len() >= CHANGES || self.chunk.bytes >= BYTES {
             self.write_chunk().await?;
@@ -98,7 +108,7 @@ impl Changes {
     }
 
     async fn write_fold(&mut self, fold: Fold) -> Result<(), Fault> {
-        let table = Arc::clone(&fold.table);
+        let table = Arc::clone(fold.table());
         for Bulk { change, rows, verb } in statements(&table, fold.finish())? {
             self.send(&table, verb, change, rows).await?;
         }

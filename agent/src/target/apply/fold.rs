@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 
-use super::table::Table;
+use super::{table::Table, whole::Whole};
 use crate::replication::pgoutput::{Message, OldTuple, Value};
 
 /// A row's values, in the order of the table's columns.
@@ -14,10 +14,49 @@ pub(super) type Row = Vec<Value>;
 
 /// The net changes of one table.
 #[derive(Debug)]
-pub(super) struct Fold {
-    pub(super) table: Arc<Table>,
-    /// Rows without a key to fold by.
-    plain_inserts: Vec<Row>,
+pub(super) enum Fold {
+    /// Row by row, by its key.
+    Keyed(Keyed),
+    /// Rows that have none.
+    Whole(Whole),
+}
+
+impl Fold {
+    pub(super) fn new(table: Arc<Table>) -> Self {
+        if table.keyed { Self::Keyed(Keyed::new(table)) } else { Self::Whole(Whole::new(table)) }
+    }
+
+    pub(super) fn table(&self) -> &Arc<Table> {
+        match self {
+            Self::Keyed(fold) => &fold.table,
+            Self::Whole(fold) => &fold.table,
+        }
+    }
+
+    /// Takes a change in.
+    ///
+    /// # Errors
+    /// The change itself when it must go alone, after what was taken in.
+    pub(super) fn add(&mut self, message: Message) -> Result<(), Message> {
+        match self {
+            Self::Keyed(fold) => fold.add(message),
+            Self::Whole(fold) => fold.add(message),
+        }
+    }
+
+    /// What it came to.
+    pub(super) fn finish(self) -> Folded {
+        match self {
+            Self::Keyed(fold) => fold.finish(),
+            Self::Whole(fold) => fold.finish(),
+        }
+    }
+}
+
+/// The net changes of a table with a key.
+#[derive(Debug)]
+pub(super) struct Keyed {
+    table: Arc<Table>,
     rows: HashMap<Vec<Option<Bytes>>, Net>,
 }
 
@@ -38,27 +77,24 @@ enum Net {
 #[derive(Debug, Default)]
 pub(super) struct Folded {
     pub(super) deletes: Vec<Row>,
+    /// Without a key: how many rows that are the same in every column.
+    pub(super) whole_deletes: Vec<(Row, u32)>,
     pub(super) updates: Vec<Row>,
     pub(super) inserts: Vec<Row>,
 }
 
-impl Fold {
-    pub(super) fn new(table: Arc<Table>) -> Self {
-        Self { table, plain_inserts: Vec::new(), rows: HashMap::new() }
+impl Keyed {
+    fn new(table: Arc<Table>) -> Self {
+        Self { table, rows: HashMap::new() }
     }
 
     /// Takes a change in.
     ///
     /// # Errors
-    /// The change itself when it must go alone: a changed key, a whole old row, a change that contradicts an earlier one
-    /// (which will be told by the server), a truncate.
-    pub(super) fn add(&mut self, message: Message) -> Result<(), Message> {
-        let keyed = !self.table.full_identity && self.table.columns.iter().any(|c| c.key);
+    /// The change itself when it must go alone: a changed key, a change that contradicts an earlier one (which will be
+    /// told by the server), a truncate.
+    fn add(&mut self, message: Message) -> Result<(), Message> {
         match message {
-            Message::Insert { new, .. } if !keyed => {
-                self.plain_inserts.push(new);
-                Ok(())
-            }
             Message::Insert { xid, relation, new } => match self.rows.remove(&self.key(&new)) {
                 None | Some(Net::Nothing) => self.put(Net::Insert(new)),
                 // The row of before is the same one to everybody but its storage: all of its columns are known.
@@ -68,18 +104,16 @@ impl Fold {
                     Err(Message::Insert { xid, relation, new })
                 }
             },
-            Message::Update { old: None, new, .. } if keyed => {
-                match self.rows.remove(&self.key(&new)) {
-                    None => self.put(Net::Update(new)),
-                    Some(Net::Insert(before)) => self.put(Net::Insert(merge(before, new))),
-                    Some(Net::Update(before)) => self.put(Net::Update(merge(before, new))),
-                    Some(gone @ (Net::Delete(_) | Net::Nothing)) => {
-                        self.put(gone)?;
-                        Err(Message::Update { xid: None, relation: self.table.oid, old: None, new })
-                    }
+            Message::Update { old: None, new, .. } => match self.rows.remove(&self.key(&new)) {
+                None => self.put(Net::Update(new)),
+                Some(Net::Insert(before)) => self.put(Net::Insert(merge(before, new))),
+                Some(Net::Update(before)) => self.put(Net::Update(merge(before, new))),
+                Some(gone @ (Net::Delete(_) | Net::Nothing)) => {
+                    self.put(gone)?;
+                    Err(Message::Update { xid: None, relation: self.table.oid, old: None, new })
                 }
-            }
-            Message::Delete { xid, relation, old: OldTuple::Key(old) } if keyed => {
+            },
+            Message::Delete { xid, relation, old: OldTuple::Key(old) } => {
                 match self.rows.remove(&self.key(&old)) {
                     None | Some(Net::Update(_)) => self.put(Net::Delete(old)),
                     Some(Net::Insert(_)) => {
@@ -115,9 +149,8 @@ impl Fold {
         keys.map(|(_, value)| of(value)).collect()
     }
 
-    /// What it came to.
-    pub(super) fn finish(self) -> Folded {
-        let mut folded = Folded { inserts: self.plain_inserts, ..Folded::default() };
+    fn finish(self) -> Folded {
+        let mut folded = Folded::default();
         for net in self.rows.into_values() {
             match net {
                 Net::Insert(row) => folded.inserts.push(row),

@@ -3,10 +3,11 @@
 //!
 //! - A transaction of the source is never split: a group ends at a source commit.
 //! - A change counts when its commit begins at its table's point or later (DESIGN.md, the snapshot rule).
-//! - A run of changes is folded by key and written set-wise ([`fold`], [`setwise`]); when the server objects, it is rolled
+//! - A run of changes is folded by key ([`fold`]), or as rows that are alike ([`whole`]), and written set-wise ([`setwise`]); when the server objects, it is rolled
 //!   back to where it began and goes change by change, in order ([`chunk`]).
 //! - A change that matches no row, or several, is an error (law 4).
 mod applier;
+mod by_key;
 mod change;
 mod chunk;
 mod clock;
@@ -16,6 +17,7 @@ mod setwise;
 mod statement;
 mod table;
 mod value;
+mod whole;
 
 pub(super) use applier::{Applier, Ended, Stale, settle};
 pub use applier::{Control, StreamState};

@@ -5,7 +5,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 
 use super::{
     fold::{Folded, Row},
-    statement::{Change, check_width},
+    statement::{Change, check_width, text_of},
     table::{Table, TableColumn},
     value::Parameter,
 };
@@ -21,12 +21,16 @@ pub(super) struct Bulk {
 
 /// Deletes, then updates, then inserts: a value of a unique column is given up before it is taken.
 pub(super) fn statements(table: &Table, folded: Folded) -> Result<Vec<Bulk>, Fault> {
-    for row in folded.deletes.iter().chain(&folded.updates).chain(&folded.inserts) {
+    let whole = folded.whole_deletes.iter().map(|(row, _)| row);
+    for row in folded.deletes.iter().chain(&folded.updates).chain(&folded.inserts).chain(whole) {
         check_width(table, row.len())?;
     }
     let mut bulks = Vec::new();
     if !folded.deletes.is_empty() {
         bulks.push(delete(table, &folded.deletes));
+    }
+    if !folded.whole_deletes.is_empty() {
+        bulks.push(delete_whole(table, folded.whole_deletes));
     }
     // Rows that tell the same columns go together: an unchanged TOASTed value is not sent.
     let mut by_columns: BTreeMap<Vec<usize>, Vec<Row>> = BTreeMap::new();
@@ -100,25 +104,76 @@ fn delete(table: &Table, rows: &[Row]) -> Bulk {
     }
 }
 
+/// Of rows that are the same, as many as are said. Where `=` will do it is there for an index or a hash; else texts are
+/// compared, as arrays, whose nulls are equal.
+fn delete_whole(table: &Table, rows: Vec<(Row, u32)>) -> Bulk {
+    let (rows, counts): (Vec<Row>, Vec<u32>) = rows.into_iter().unzip();
+    let all: Vec<usize> = (0..table.columns.len()).collect();
+    let plain =
+        |at: &&usize| table.columns[**at].exact && rows.iter().all(|row| row[**at] != Value::Null);
+    let mut terms: Vec<String> = all
+        .iter()
+        .filter(plain)
+        .map(|at| {
+            let column = &table.columns[*at];
+            format!("t.{} operator(pg_catalog.=) {}", identifier(&column.name), cast(column, *at))
+        })
+        .collect();
+    let others: Vec<usize> = all.iter().copied().filter(|at| !plain(&at)).collect();
+    if !others.is_empty() {
+        let here =
+            list(&others, |at| nullable(&format!("t.{}", identifier(&table.columns[at].name))));
+        let there = list(&others, |at| nullable(&cast(&table.columns[at], at)));
+        terms.push(format!("array[{here}] = array[{there}]"));
+    }
+    if terms.is_empty() {
+        terms.push("true".to_owned());
+    }
+    let sql = format!(
+        "delete from only {name} where ctid = any (array(select m.ctid from (\
+         select t.ctid, v.n, row_number() over (partition by v.i) as nth from only {name} t \
+         join unnest({places}) with ordinality as v({names}n, i) on {terms}) m where m.nth <= m.n))",
+        name = table.name,
+        places = places(all.len()) + &format!("${}::int4[]", all.len() + 1),
+        names = all.iter().map(|at| format!("c{at}, ")).collect::<String>(),
+        terms = terms.join(" and "),
+    );
+    let mut values = arrays(&rows, &all);
+    let listed = counts.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    values.push(Parameter(Some(Bytes::from(format!("{{{listed}}}")))));
+    let rows = counts.iter().copied().map(u64::from).sum();
+    Bulk { change: Change { sql, values }, rows, verb: "deletes from" }
+}
+
+/// A text that is null only where the value is: a composite of nulls is a value.
+fn nullable(value: &str) -> String {
+    format!("case when {value} is not distinct from null then null else {} end", text_of(value))
+}
+
 fn condition(table: &Table) -> String {
     let terms: Vec<String> = table
         .columns
         .iter()
         .enumerate()
         .filter(|(_, column)| column.key)
-        .map(|(at, column)| format!("t.{} = {}", identifier(&column.name), cast(column, at)))
+        .map(|(at, column)| column.equals("t.", &format!("v.c{at}")))
         .collect();
     terms.join(" and ")
 }
 
 /// `unnest($1::text[], …) as v(c0, …)`; a column is numbered by its place in the table.
 fn unnest(columns: &[usize]) -> String {
-    let places: Vec<String> = (1..=columns.len()).map(|at| format!("${at}::text[]")).collect();
-    format!("unnest({}) as v({})", places.join(", "), list(columns, |at| format!("c{at}")))
+    let places = places(columns.len());
+    let places = places.trim_end_matches(", ");
+    format!("unnest({places}) as v({})", list(columns, |at| format!("c{at}")))
+}
+
+fn places(count: usize) -> String {
+    (1..=count).map(|at| format!("${at}::text[], ")).collect()
 }
 
 fn cast(column: &TableColumn, at: usize) -> String {
-    format!("v.c{at}::{}", column.type_name)
+    column.cast(&format!("v.c{at}"))
 }
 
 fn list(columns: &[usize], write: impl Fn(usize) -> String) -> String {

@@ -66,7 +66,7 @@ pub(super) fn update(
     let old = old.unwrap_or_else(|| OldTuple::Key(new.clone()));
     let mut sets = Vec::new();
     for (column, value) in table.columns.iter().zip(new) {
-        if column.key && !key_changed && !table.full_identity {
+        if column.key && !key_changed {
             continue;
         }
         // Not sent because not changed: the row has it already.
@@ -107,34 +107,42 @@ fn condition(table: &Table, old: OldTuple, writer: &mut Writer) -> Result<String
     check_width(table, values.len())?;
     let mut terms = Vec::new();
     for (column, value) in table.columns.iter().zip(values) {
-        if full || column.key {
-            terms.push(term(column, known(table, column, value)?, writer));
+        if full {
+            terms.push(same(column, known(table, column, value)?, writer));
+        } else if column.key {
+            let value = known(table, column, value)?.ok_or_else(|| unidentified(table))?;
+            terms.push(column.equals("", &writer.value(Some(value))));
         }
     }
     match (terms.is_empty(), full) {
-        (true, _) => Err(unidentified(table)),
+        (true, false) => Err(unidentified(table)),
         (false, false) => Ok(terms.join(" and ")),
-        (false, true) => Ok(format!(
+        (none, true) => Ok(format!(
             "ctid = (select ctid from only {} where {} limit 1)",
             table.name,
-            terms.join(" and ")
+            if none { "true".to_owned() } else { terms.join(" and ") }
         )),
     }
 }
 
-fn term(column: &TableColumn, value: Option<Bytes>, writer: &mut Writer) -> String {
+/// That a column has the very value, whatever its type takes for equal.
+fn same(column: &TableColumn, value: Option<Bytes>, writer: &mut Writer) -> String {
     let name = identifier(&column.name);
-    match value {
-        // `=` with a null is never true, and a peer once lost rows by it.
-        None => format!("{name} is null"),
-        Some(value) if column.by_equality => {
-            format!("{name} = {}", writer.value(Some(value)))
-        }
-        // %s is the type's output function: the very text that the source sent.
-        Some(value) => {
-            format!("format('%s', {name}) = {}::text", writer.value(Some(value)))
-        }
+    let Some(value) = value else {
+        // `is null` would take a composite of nulls for a null.
+        return format!("{name} is not distinct from null");
+    };
+    let value = column.cast(&writer.value(Some(value)));
+    if column.exact {
+        return format!("{name} operator(pg_catalog.=) {value}");
     }
+    // Texts of this server's own making on both sides, made once for the value. A null's is empty, and no empty text.
+    format!("{name} is distinct from null and {} = (select {})", text_of(&name), text_of(&value))
+}
+
+/// The text of a value, by its type's output function (`::text` of some types is another), compared byte by byte.
+pub(super) fn text_of(value: &str) -> String {
+    format!("format('%s', {value}) collate \"C\"")
 }
 
 /// A value that must be there.
@@ -184,11 +192,13 @@ mod tests {
     use super::*;
 
     fn table(full_identity: bool) -> Table {
-        let column = |name: &str, key, by_equality| TableColumn {
+        let column = |name: &str, key, exact| TableColumn {
             name: name.into(),
             type_name: "text".into(),
             key,
-            by_equality,
+            exact,
+            operator: "operator(x.=)".into(),
+            collation: (name == "id").then(|| "\"C\"".into()),
         };
         Table {
             oid: 1,
@@ -196,11 +206,12 @@ mod tests {
             name: "\"s\".\"t\"".into(),
             point: Lsn(0),
             columns: vec![
-                column("id", true, true),
-                column("n", full_identity, false),
-                column("v", full_identity, true),
+                column("id", !full_identity, true),
+                column("n", false, false),
+                column("v", false, true),
             ],
             full_identity,
+            keyed: !full_identity,
         }
     }
 
@@ -213,7 +224,8 @@ mod tests {
         let change = update(&table(false), None, vec![text("1"), text("x"), Value::Null]).unwrap();
         assert_eq!(
             change.sql,
-            "update only \"s\".\"t\" set \"n\" = $1, \"v\" = $2 where \"id\" = $3"
+            "update only \"s\".\"t\" set \"n\" = $1, \"v\" = $2 \
+             where \"id\" operator(x.=) $3::text collate \"C\""
         );
         assert_eq!(change.values.len(), 3);
     }
@@ -226,7 +238,8 @@ mod tests {
                 .unwrap();
         assert_eq!(
             change.sql,
-            "update only \"s\".\"t\" set \"id\" = $1, \"v\" = $2 where \"id\" = $3"
+            "update only \"s\".\"t\" set \"id\" = $1, \"v\" = $2 \
+             where \"id\" operator(x.=) $3::text collate \"C\""
         );
     }
 
@@ -237,7 +250,9 @@ mod tests {
         assert_eq!(
             change.sql,
             "delete from only \"s\".\"t\" where ctid = (select ctid from only \"s\".\"t\" \
-             where \"id\" = $1 and format('%s', \"n\") = $2::text and \"v\" is null limit 1)"
+             where \"id\" operator(pg_catalog.=) $1::text \
+             and \"n\" is distinct from null and format('%s', \"n\") collate \"C\" = (select format('%s', $2::text) collate \"C\") \
+             and \"v\" is not distinct from null limit 1)"
         );
     }
 

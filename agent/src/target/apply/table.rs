@@ -5,10 +5,13 @@ use whimbrel_proto::Lsn;
 
 use crate::{
     fault::Fault,
-    postgres::qualified,
+    postgres::{identifier, qualified},
     replication::pgoutput,
     wire::{Catalog, Relation},
 };
+
+/// PostgreSQL's own `=`.
+const EQUALITY: &str = "operator(pg_catalog.=)";
 
 /// A table that changes can be applied to.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub(super) struct Table {
     pub(super) columns: Vec<TableColumn>,
     /// The whole old row comes with updates and deletes.
     pub(super) full_identity: bool,
+    /// Some columns tell its rows apart. With a whole old row, those of a key that the table has besides.
+    pub(super) keyed: bool,
 }
 
 /// A column, as the stream has it.
@@ -32,11 +37,30 @@ pub(super) struct TableColumn {
     pub(super) name: String,
     /// As SQL writes it.
     pub(super) type_name: String,
-    /// In the replica identity.
+    /// In the key that tells rows apart.
     pub(super) key: bool,
-    /// Found by `=`, not by its text: the key of an index is unique by that very operator; elsewhere only where `=`
-    /// tells apart whatever the text does ([`crate::wire::Column::exact_equality`]).
-    pub(super) by_equality: bool,
+    /// `=` tells apart whatever the text does ([`crate::wire::Column::exact_equality`]).
+    pub(super) exact: bool,
+    /// Between two values of the key.
+    pub(super) operator: String,
+    /// Of the key's index, quoted, where it is not the column's.
+    pub(super) collation: Option<String>,
+}
+
+impl TableColumn {
+    /// `value`, as SQL has it, as a value of the column.
+    pub(super) fn cast(&self, value: &str) -> String {
+        format!("{value}::{}", self.type_name)
+    }
+
+    /// That the column of the row `of` ("t." or nothing) has `value`, by the key's index.
+    pub(super) fn equals(&self, of: &str, value: &str) -> String {
+        let (name, operator, value) = (identifier(&self.name), &self.operator, self.cast(value));
+        match &self.collation {
+            Some(collation) => format!("{of}{name} {operator} {value} collate {collation}"),
+            None => format!("{of}{name} {operator} {value}"),
+        }
+    }
 }
 
 /// The tables that the stream may speak of.
@@ -71,12 +95,14 @@ impl Tables {
         if (&known.schema, &known.name) != (&stream.namespace, &stream.name) {
             return Err(changed(&label, &format!("it was named {} before", known.label())));
         }
+        let columns = columns(known, stream).map_err(|what| changed(&label, &what))?;
         Ok(Table {
             oid: known.oid,
             label: label.clone().into(),
             name: qualified(&known.schema, &known.name),
             point,
-            columns: columns(known, stream).map_err(|what| changed(&label, &what))?,
+            keyed: columns.iter().any(|column| column.key),
+            columns,
             full_identity: stream.replica_identity == pgoutput::REPLICA_IDENTITY_FULL,
         })
     }
@@ -101,11 +127,14 @@ fn columns(known: &Relation, stream: &pgoutput::Relation) -> Result<Vec<TableCol
             if (known.type_oid, known.typmod) != (column.type_oid, column.typmod) {
                 return Err(format!("the type of its column {:?} is another", column.name));
             }
+            let equality = known.key.as_ref();
             Ok(TableColumn {
                 name: column.name.clone(),
                 type_name: known.type_name.clone(),
-                key: column.key,
-                by_equality: known.exact_equality || column.key && !full,
+                key: if full { known.key.is_some() } else { column.key },
+                exact: known.exact_equality,
+                operator: equality.map_or(EQUALITY, |equality| &equality.operator).to_owned(),
+                collation: equality.and_then(|equality| equality.collation.clone()),
             })
         })
         .collect()
@@ -131,6 +160,7 @@ mod tests {
             typmod: -1,
             type_name: "integer".into(),
             exact_equality: true,
+            key: None,
             identity_always: false,
         };
         let relation = Relation {

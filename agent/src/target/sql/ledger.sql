@@ -47,7 +47,7 @@ create table whimbrel.part (
     primary key (source_oid, page_from)
 );
 
--- Entries of the dump (keys, indexes, …) that were made.
+-- Entries of the dump (keys, indexes and the like) that were made.
 create table whimbrel.entry (
     dump_id integer primary key
 );
