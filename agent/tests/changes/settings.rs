@@ -1,4 +1,6 @@
 //! What servers, databases and roles are set to must not matter.
+use std::sync::Arc;
+
 use crate::{Followed, driver};
 
 /// Set on the database on either side: other forms of values, other readings of them, and refusals.
@@ -67,7 +69,7 @@ async fn settings_of_databases_do_not_matter() {
     followed.write(WRITES).await;
     followed.assert_alike().await;
     // Both sides are set; then the work is begun anew, as by another agent.
-    let (source, target) = (followed.source.clone(), followed.target.clone());
+    let (source, target) = (Arc::clone(&followed.source), Arc::clone(&followed.target));
     for (name, value) in HOSTILE {
         for cluster in [&source, &target] {
             // A locale that is not on this machine can't be set.
