@@ -53,6 +53,8 @@ pub struct ClusterOptions {
     pub password: String,
     /// More lines of `postgresql.conf`.
     pub settings: String,
+    /// The server's major version; `None`: whatever [`Installation::find`] finds.
+    pub major: Option<u32>,
 }
 
 impl Default for ClusterOptions {
@@ -62,6 +64,7 @@ impl Default for ClusterOptions {
             tls: false,
             password: "a pass'word".to_owned(),
             settings: String::new(),
+            major: None,
         }
     }
 }
@@ -71,6 +74,8 @@ pub struct Cluster {
     folder: PathBuf,
     port: u16,
     password: String,
+    major: Option<u32>,
+    server: &'static Installation,
     // Last: it removes what the others use.
     _guardian: Guardian,
 }
@@ -89,10 +94,19 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::start`].
     pub fn start_with(options: &ClusterOptions) -> Outcome<Self> {
-        let (folder, guardian) = guarded_folder()?;
-        let mut cluster =
-            Self { folder, port: 0, password: options.password.clone(), _guardian: guardian };
-        output(Command::new("cp").arg("-a").arg(template()?.join("data")).arg(&cluster.folder))?;
+        let server = server_of(options.major)?;
+        let (folder, guardian) = guarded_folder(server)?;
+        let mut cluster = Self {
+            folder,
+            port: 0,
+            password: options.password.clone(),
+            major: options.major,
+            server,
+            _guardian: guardian,
+        };
+        output(
+            Command::new("cp").arg("-a").arg(template(server)?.join("data")).arg(&cluster.folder),
+        )?;
         cluster.configure(options)?;
         cluster.start_on_a_free_port()?;
         let password = options.password.replace('\'', "''");
@@ -117,7 +131,7 @@ impl Cluster {
         let path = self.data().join(name);
         fs::write(&path, content)?;
         output(Command::new("chmod").arg("600").arg(&path))?;
-        Installation::find()?.give_away(&path)
+        self.server.give_away(&path)
     }
 
     fn append_settings(&self, conf: &str) -> Outcome {
@@ -157,7 +171,7 @@ impl Cluster {
 
     fn pg_ctl(&self, arguments: &[&str]) -> Outcome {
         // Not `output`: the server would inherit the pipe and never close it.
-        let mut command = Installation::find()?.server("pg_ctl");
+        let mut command = self.server.server("pg_ctl");
         command.arg("-D").arg(self.data()).args(arguments);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let status = command.status().context(|| "run pg_ctl")?;
@@ -255,7 +269,12 @@ impl Cluster {
     /// # Errors
     /// When PostgreSQL is not installed.
     pub fn client(&self, program: &str, database: &str) -> Outcome<Command> {
-        let mut command = Installation::find()?.client(program);
+        // The same program for both sides of a move from one version to another.
+        let clients = match self.major {
+            Some(_) => Installation::newest_clients()?,
+            None => Installation::find()?,
+        };
+        let mut command = clients.client(program);
         command.args(["-h", &self.folder.display().to_string(), "-U", SUPERUSER]);
         command.args(["-p", &self.port.to_string()]);
         // pgbench says --dbname otherwise than the rest.
@@ -266,4 +285,12 @@ impl Cluster {
         }
         Ok(command)
     }
+}
+
+fn server_of(major: Option<u32>) -> Outcome<&'static Installation> {
+    let Some(major) = major else { return Installation::find() };
+    let found = Installation::of(major)?;
+    found.ok_or_else(|| {
+        Failure::new(format!("no PostgreSQL {major} here: tests/servers fetches it"))
+    })
 }

@@ -1,15 +1,19 @@
 //! Where PostgreSQL's programs are, and as whom they may run: the server refuses root.
 use std::{
+    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use crate::{Context, Failure, Outcome, ensure};
 
 /// The user that Debian's package makes; servers run as it when we are root.
 const SERVER_USER: &str = "postgres";
+
+/// The newest version that there is.
+const NEWEST: u32 = 18;
 
 /// PostgreSQL's programs on this machine.
 #[derive(Debug)]
@@ -29,6 +33,40 @@ impl Installation {
             .get_or_init(|| Self::look().map_err(|failure| failure.to_string()))
             .as_ref()
             .map_err(|text| Failure::new(text.clone()))
+    }
+
+    /// The programs of a major version; `None` when this machine has none: [`fetched`]'s, or Debian's. Those of
+    /// `tests/servers` have no client programs, but for the newest.
+    ///
+    /// # Errors
+    /// As [`Installation::find`].
+    pub fn of(major: u32) -> Outcome<Option<&'static Self>> {
+        static FOUND: Mutex<BTreeMap<u32, &'static Installation>> = Mutex::new(BTreeMap::new());
+        let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = found.get(&major) {
+            return Ok(Some(known));
+        }
+        let as_root = Self::find()?.as_root;
+        let places = [fetched(as_root)?, PathBuf::from("/usr/lib/postgresql")];
+        let bins = places.map(|place| place.join(major.to_string()).join("bin"));
+        let Some(bin) = bins.into_iter().find(|bin| bin.join("initdb").exists()) else {
+            return Ok(None);
+        };
+        // One for each version, for as long as the process lives.
+        let made: &'static Self = Box::leak(Box::new(Self { bin, as_root }));
+        found.insert(major, made);
+        Ok(Some(made))
+    }
+
+    /// Of the newest version whose client programs are here: they speak to every older server.
+    ///
+    /// # Errors
+    /// As [`Installation::find`].
+    pub fn newest_clients() -> Outcome<&'static Self> {
+        match Self::of(NEWEST)? {
+            Some(newest) if newest.bin.join("pg_dump").exists() => Ok(newest),
+            _ => Self::find(),
+        }
     }
 
     fn look() -> Outcome<Self> {
@@ -99,6 +137,21 @@ impl Installation {
     pub fn as_root(&self) -> bool {
         self.as_root
     }
+}
+
+/// Where `tests/servers` puts what it fetches: the same rule as there.
+fn fetched(as_root: bool) -> Outcome<PathBuf> {
+    if let Some(folder) = env::var_os("WHIMBREL_TEST_SERVERS") {
+        return Ok(PathBuf::from(folder));
+    }
+    if as_root {
+        return Ok(PathBuf::from("/var/cache/whimbrel/postgresql"));
+    }
+    let cache = match env::var_os("XDG_CACHE_HOME") {
+        Some(cache) => PathBuf::from(cache),
+        None => PathBuf::from(env::var("HOME").context(|| "find the home folder")?).join(".cache"),
+    };
+    Ok(cache.join("whimbrel/postgresql"))
 }
 
 fn newest(versions: &Path) -> Outcome<PathBuf> {

@@ -16,6 +16,7 @@ use crate::{
     Context, Failure, Outcome,
     cli::Cli,
     cluster::{Cluster, ClusterOptions},
+    installation::Installation,
     place::{free_port, scratch},
     program::{Program, built},
 };
@@ -148,6 +149,8 @@ impl Stage {
         if let Some(bin) = env::var_os("WHIMBREL_PG_BIN") {
             command.arg("--pg-bin-dir").arg(bin);
         }
+        // A source newer than this machine's own pg_dump needs another one.
+        command.arg("--pg-bin-dir").arg(Installation::newest_clients()?.bin());
         command.env("SOURCE_PASSWORD", self.source.password());
         command.env("TARGET_PASSWORD", self.target.password());
         let mut program = Program::start(command, "agent", &self.log("agent"))?;

@@ -3,17 +3,48 @@ use super::{
     order::{StepDone, StepOrder},
     steps::Steps,
 };
-use crate::{fault::Fault, target::Control};
+use uuid::Uuid;
+
+use crate::{
+    fault::Fault,
+    target::{Control, StreamState},
+    wire::{Answer, Ask, unexpected_answer},
+};
 
 pub(super) async fn drain(steps: &Steps<'_>, order: &StepOrder) -> Result<StepDone, Fault> {
     let mut stream = steps.stream.clone().ok_or_else(no_stream)?;
     let control = steps.control.as_ref().ok_or_else(no_stream)?;
     control.send(Control::Until(order.end)).await.map_err(|_| stream_ended())?;
+    let probe = probe_if_forgettable(steps).await?;
     let state = stream
-        .wait_for(|state| state.at_marker == Some(order.attempt) && state.applied >= order.end)
+        .wait_for(|state| arrived(state, order) || probe.is_some() && state.probe == probe)
         .await
         .map_err(|_| stream_ended())?;
+    if !arrived(&state, order) {
+        return Err(Fault::hold(
+            "MarkerLost",
+            "the cutover's last marker did not come through the change stream: the source's agent was started anew behind it",
+        )
+        .remedy("order the cutover again"));
+    }
     Ok(StepDone { lsn: state.applied, ..StepDone::default() })
+}
+
+fn arrived(state: &StreamState, order: &StepOrder) -> bool {
+    state.at_marker == Some(order.attempt) && state.applied >= order.end
+}
+
+/// The marker of a source before 14 is known to its sender only: one that was started anew behind MARK_END would let it pass
+/// as an empty transaction. A probe behind the marker tells: when it comes, the marker has come, or comes no more.
+async fn probe_if_forgettable(steps: &Steps<'_>) -> Result<Option<String>, Fault> {
+    if steps.copied.catalog.server_version >= 140_000 {
+        return Ok(None);
+    }
+    let probe = Uuid::new_v4().to_string();
+    match steps.receiver.caller.ask(Ask::Quiet { probe: probe.clone() }).await? {
+        Answer::Quiet(_) => Ok(Some(probe)),
+        _ => Err(unexpected_answer()),
+    }
 }
 
 pub(super) fn no_stream() -> Fault {

@@ -8,7 +8,7 @@ use tokio::{
 use tokio_postgres::types::PgLsn;
 use whimbrel_proto::Lsn;
 
-use super::{sender::Sender, snapshot::system_number};
+use super::{marker::Unstreamed, sender::Sender, snapshot::system_number};
 use crate::{
     fault::{Doing, Fault, Policy},
     replication::{Event, ReplicationConnection, ReplicationStream, StreamOptions},
@@ -57,7 +57,8 @@ impl Sender {
             ));
         }
         let stream = self.start(connection, from).await?;
-        let pump = Pump { acknowledged: reply.acknowledged(), durable: from, stream, reply };
+        let (acknowledged, unstreamed) = (reply.acknowledged(), &self.unstreamed);
+        let pump = Pump { acknowledged, durable: from, stream, reply, unstreamed };
         tokio::select! {
             result = pump.run() => result,
             fault = self.heartbeats(reply) => Err(fault),
@@ -147,6 +148,7 @@ struct Pump<'a> {
     stream: ReplicationStream,
     reply: &'a FrameSender,
     acknowledged: watch::Receiver<Lsn>,
+    unstreamed: &'a Unstreamed,
     /// What the slot may forget. Starts at the ledger's position, which is durable.
     durable: Lsn,
 }
@@ -172,7 +174,10 @@ impl Pump<'_> {
             match event {
                 Some(Event::XLogData { server_time, data, .. }) => {
                     weight += data.len();
-                    pending.push(Change { sent_us: server_time, data });
+                    let marker = self.unstreamed.behind(&data);
+                    for data in std::iter::once(data).chain(marker) {
+                        pending.push(Change { sent_us: server_time, data });
+                    }
                     if weight >= FRAME_BYTES {
                         weight = 0;
                         self.send(Frame::Changes(std::mem::take(&mut pending)), &mut status)

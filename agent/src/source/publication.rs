@@ -25,11 +25,14 @@ impl Sender {
         let relations: Vec<Relation> =
             rows.iter().map(|row| parse(row.get(0))).collect::<Result<_, _>>()?;
         let objects = &self.spec.objects;
+        let version = client.server_version_num();
         let tx = client.transaction().await.doing("making the publications")?;
         tx.batch_execute(LOCK_TIMEOUT).await.doing("making the publications")?;
+        // 10 publishes no truncate: what is truncated there has another file at the cutover, and is compared.
+        let truncate = if version >= 110_000 { ", truncate" } else { "" };
         for (name, wanted, publish) in [
-            (&objects.publication, Publish::All, "insert, update, delete, truncate"),
-            (&objects.keyless_publication, Publish::InsertTruncate, "insert, truncate"),
+            (&objects.publication, Publish::All, "insert, update, delete"),
+            (&objects.keyless_publication, Publish::InsertTruncate, "insert"),
         ] {
             let tables: Vec<String> = relations
                 .iter()
@@ -43,7 +46,7 @@ impl Sender {
             };
             let name = identifier(name);
             tx.batch_execute(&format!(
-                "drop publication if exists {name}; create publication {name}{of} with (publish = '{publish}')"
+                "drop publication if exists {name}; create publication {name}{of} with (publish = '{publish}{truncate}')"
             ))
             .await
             .doing(format!("making publication {name}"))?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use whimbrel_proto::agent::v1::SourceObjects;
 
-use super::snapshot::Held;
+use super::{marker::Unstreamed, snapshot::Held};
 use crate::{
     fault::Fault,
     postgres::{Client, Endpoint, Programs, connect},
@@ -29,6 +29,8 @@ pub struct Sender {
     pub(super) spec: SenderSpec,
     /// The snapshot that copies are made under.
     pub(super) held: Mutex<Option<Arc<Held>>>,
+    /// Markers that the server does not stream itself.
+    pub(super) unstreamed: Unstreamed,
     /// For short statements; opened again when it was lost.
     control: Mutex<Option<Arc<Client>>>,
 }
@@ -36,7 +38,12 @@ pub struct Sender {
 impl Sender {
     /// Connects to nothing yet.
     pub fn new(spec: SenderSpec) -> Arc<Self> {
-        Arc::new(Self { spec, held: Mutex::new(None), control: Mutex::new(None) })
+        Arc::new(Self {
+            spec,
+            held: Mutex::new(None),
+            unstreamed: Unstreamed::default(),
+            control: Mutex::new(None),
+        })
     }
 
     /// What it sends.

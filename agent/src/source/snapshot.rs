@@ -103,11 +103,7 @@ impl Sender {
             .await
             .doing(doing)?;
         let row = client
-            .query_one(
-                "select pg_export_snapshot(), pg_current_wal_insert_lsn(), \
-                 (select system_identifier::text from pg_control_system())",
-                &[],
-            )
+            .query_one(&*client.sql(include_str!("sql/plain_snapshot.sql")), &[])
             .await
             .doing(doing)?;
         let system = system_number(row.get(2))?;

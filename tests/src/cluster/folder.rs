@@ -1,21 +1,21 @@
 //! The folder that a server lives in, with a guardian that stops the server and removes the folder.
 use std::{
-    path::{Path, PathBuf},
+    collections::BTreeMap,
+    path::PathBuf,
     process::Command,
-    sync::OnceLock,
+    sync::{Mutex, PoisonError},
 };
 
 use super::SUPERUSER;
 use crate::{
-    Context, Failure, Outcome,
+    Context, Outcome,
     guardian::Guardian,
     installation::{Installation, output},
     place::scratch,
 };
 
 /// A new folder of the server's user, and who stops the server in it and removes it.
-pub(super) fn guarded_folder() -> Outcome<(PathBuf, Guardian)> {
-    let installation = Installation::find()?;
+pub(super) fn guarded_folder(installation: &Installation) -> Outcome<(PathBuf, Guardian)> {
     let folder = tempfile::Builder::new().prefix("whimbrel-pg-").tempdir_in(scratch())?.keep();
     // The socket's path must be short, and open to the user that we are not.
     output(Command::new("chmod").arg("755").arg(&folder))?;
@@ -30,19 +30,21 @@ pub(super) fn guarded_folder() -> Outcome<(PathBuf, Guardian)> {
     Ok((folder, guardian))
 }
 
-/// A data folder as `initdb` leaves it, made once a process and copied for each cluster.
-pub(super) fn template() -> Outcome<&'static Path> {
-    static TEMPLATE: OnceLock<Result<(PathBuf, Guardian), String>> = OnceLock::new();
-    TEMPLATE
-        .get_or_init(|| initdb().map_err(|failure| failure.to_string()))
-        .as_ref()
-        .map(|(folder, _)| folder.as_path())
-        .map_err(|text| Failure::new(text.clone()))
+/// A data folder as `initdb` leaves it, made once a process and version, and copied for each cluster.
+pub(super) fn template(installation: &Installation) -> Outcome<PathBuf> {
+    static TEMPLATES: Mutex<BTreeMap<PathBuf, (PathBuf, Guardian)>> = Mutex::new(BTreeMap::new());
+    let mut templates = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((folder, _)) = templates.get(installation.bin()) {
+        return Ok(folder.clone());
+    }
+    let (folder, guardian) = initdb(installation)?;
+    templates.insert(installation.bin().to_owned(), (folder.clone(), guardian));
+    Ok(folder)
 }
 
-fn initdb() -> Outcome<(PathBuf, Guardian)> {
-    let (folder, guardian) = guarded_folder()?;
-    let mut command = Installation::find()?.server("initdb");
+fn initdb(installation: &Installation) -> Outcome<(PathBuf, Guardian)> {
+    let (folder, guardian) = guarded_folder(installation)?;
+    let mut command = installation.server("initdb");
     command.arg("-D").arg(folder.join("data")).args(["-U", SUPERUSER, "--no-sync"]);
     command.args(["-E", "UTF8", "--locale=C.UTF-8"]);
     command.args(["--auth-local=trust", "--auth-host=scram-sha-256"]);

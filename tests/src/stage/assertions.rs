@@ -31,7 +31,7 @@ impl Stage {
         let left = self.source.psql(
             database,
             "select 'slot ' || slot_name from pg_replication_slots
-             union all select 'publication ' || pubname from pg_publication
+             union all select 'publication ' || pubname from pg_publication where pubname like 'whimbrel%'
              union all select 'schema ' || nspname from pg_namespace where nspname like 'whimbrel%'
              union all select 'event trigger ' || evtname from pg_event_trigger",
         )?;

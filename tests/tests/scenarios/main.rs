@@ -7,6 +7,7 @@ mod online;
 mod recovery;
 mod refusals;
 mod secrets;
+mod versions;
 
 use std::time::Duration;
 

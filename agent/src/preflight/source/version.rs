@@ -10,10 +10,10 @@ use crate::preflight::{
 type Oldest = (u32, &'static str);
 
 /// The oldest whose transactions export a snapshot to a session that can read everything we ask for.
-const OFFLINE_MIN: Oldest = (120_000, "12");
+const OFFLINE_MIN: Oldest = (90_600, "9.6");
 
 /// The oldest with publications and pgoutput.
-const ONLINE_MIN: Oldest = (140_000, "14");
+const ONLINE_MIN: Oldest = (100_000, "10");
 
 pub(in crate::preflight) const CHECK: Check = Check {
     type_name: "SourceVersionValidation",
@@ -55,10 +55,10 @@ mod tests {
     #[test]
     fn online_needs_a_newer_server_than_offline() {
         for (number, online, fits) in [
-            (130_023, true, false),
-            (140_000, true, true),
-            (120_000, false, true),
-            (110_022, false, false),
+            (90_624, true, false),
+            (100_000, true, true),
+            (90_600, false, true),
+            (90_526, false, false),
         ] {
             assert_eq!(judge(number, "x", online).is_empty(), fits, "{number} {online}");
         }
