@@ -3,7 +3,7 @@
 //! Nothing is taken from the programs under test, nor from what they left in the databases.
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{BufRead as _, BufReader, Read},
+    io::{BufRead as _, BufReader, Read, Write as _},
     process::Command,
 };
 
@@ -225,6 +225,18 @@ pub fn compare_schemas(source: Command, target: Command) -> Outcome<Vec<String>>
         differences.push("the schema's statements are in another order".to_owned());
     }
     Ok(differences)
+}
+
+/// Makes on one server the schema of another: what pg_dump and psql make of it, for comparing servers of two versions.
+/// Errors are not looked at: what is missing then, the comparison names.
+///
+/// # Errors
+/// When the dump fails, or psql can't be run.
+pub fn copy_schema(mut pg_dump: Command, mut psql: Command) -> Outcome {
+    let text = stdout(pg_dump.arg("--schema-only"))?;
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(text.as_bytes())?;
+    stdout(psql.args(["-Xq", "-f"]).arg(file.path())).map(drop)
 }
 
 fn schema(mut pg_dump: Command) -> Outcome<Vec<String>> {

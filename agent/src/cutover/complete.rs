@@ -1,4 +1,6 @@
 //! COMPLETE: what could not be made while rows still came.
+use std::collections::{HashMap, HashSet};
+
 use super::{order::StepDone, steps::Steps};
 use crate::{
     fault::{Doing, Fault},
@@ -19,7 +21,7 @@ pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
             let names: Vec<String> = differing.iter().map(|relation| relation.label()).collect();
             replace(steps, &mut session, &differing).await?;
             note = format!(
-                "copied again, for they were changed and have no key: {}",
+                "copied again, for the change stream does not have all that was done to them: {}",
                 names.join(", ")
             );
         }
@@ -30,20 +32,24 @@ pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
     Ok(StepDone { note, ..StepDone::default() })
 }
 
-/// Tables whose updates and deletes are not in the stream, or which are not in it at all: their rows are compared.
+/// Tables whose updates and deletes are not in the stream, or which are not in it at all, or whose truncates may not have
+/// been: their rows are compared.
 pub(super) async fn compare_unpublished<'a>(
     steps: &Steps<'a>,
     session: &Client,
 ) -> Result<Vec<&'a Relation>, Fault> {
     let mut differing = Vec::new();
-    for relation in &steps.copied.catalog.relations {
-        if relation.publish == Publish::All {
+    let catalog = &steps.copied.catalog;
+    let rewritten = rewritten(steps).await?;
+    for relation in &catalog.relations {
+        if relation.publish == Publish::All && !rewritten.contains(&relation.oid) {
             continue;
         }
         let name = (relation.schema.clone(), relation.name.clone());
         let columns: Vec<String> =
             relation.columns.iter().map(|column| column.name.clone()).collect();
-        let target = table_checksum(session, &relation.schema, &relation.name, &columns).await?;
+        let qualified = (relation.schema.as_str(), relation.name.as_str());
+        let target = table_checksum(session, qualified, &columns, catalog.server_version).await?;
         let ask = Ask::Checksum { name, columns };
         let Answer::Checksum(source) = steps.receiver.caller.ask(ask).await? else {
             return Err(unexpected_answer());
@@ -53,6 +59,25 @@ pub(super) async fn compare_unpublished<'a>(
         }
     }
     Ok(differing)
+}
+
+/// Tables of a source that publishes no truncates which have another file than when they were dumped.
+async fn rewritten(steps: &Steps<'_>) -> Result<HashSet<u32>, Fault> {
+    let then: HashMap<u32, u32> = steps
+        .copied
+        .catalog
+        .relations
+        .iter()
+        .filter_map(|relation| relation.file.map(|file| (relation.oid, file)))
+        .collect();
+    if then.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let Answer::Files(now) = steps.receiver.caller.ask(Ask::Files).await? else {
+        return Err(unexpected_answer());
+    };
+    let differs = |(oid, file): &(u32, u32)| then.get(oid).is_some_and(|then| then != file);
+    Ok(now.into_iter().filter(differs).map(|(oid, _)| oid).collect())
 }
 
 /// Copies tables again, while the stream stands still: each in one transaction with its rows before.

@@ -32,6 +32,7 @@ pub(super) const CHECKS: &[Check] = &[
     source::extension_data::CHECK,
     source::foreign_tables::CHECK,
     source::subscriptions::CHECK,
+    source::removed_features::CHECK,
     source::reg_columns::CHECK,
     source::invalid_indexes::CHECK,
     source::collation_versions::CHECK,

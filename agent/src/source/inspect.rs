@@ -17,7 +17,21 @@ impl Sender {
         columns: &[String],
     ) -> Result<TableChecksum, Fault> {
         let client = self.session("checksum").await?;
-        verify::table_checksum(&client, &name.0, &name.1, columns).await
+        let version = client.server_version_num();
+        verify::table_checksum(&client, (&name.0, &name.1), columns, version).await
+    }
+
+    /// The files of tables now, by OID: see `Relation::file`.
+    pub(super) async fn files(&self) -> Result<Vec<(u32, u32)>, Fault> {
+        let client = self.control().await?;
+        let rows = client
+            .query(
+                "select oid, relfilenode from pg_class where relkind = 'r' and oid >= 16384",
+                &[],
+            )
+            .await
+            .doing("looking for tables that were truncated or rewritten")?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
     /// Transactions of this database that have written and are open.

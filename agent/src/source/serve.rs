@@ -67,6 +67,7 @@ impl Sender {
             }
             Ask::Follow { from, system } => self.follow(from, system, reply).await.map(|()| None),
             Ask::Sequences => self.read_sequences().await.map(Answer::Sequences).map(Some),
+            Ask::Files => self.files().await.map(Answer::Files).map(Some),
             Ask::Checksum { name, columns } => {
                 self.checksum(&name, &columns).await.map(Answer::Checksum).map(Some)
             }

@@ -52,6 +52,8 @@ pub enum Ask {
     },
     /// Every sequence's value now. One [`Answer::Sequences`].
     Sequences,
+    /// The file of every table now. One [`Answer::Files`].
+    Files,
     /// Number of rows and a checksum of a table as it is now. One [`Answer::Checksum`].
     Checksum {
         /// Schema and name, not quoted.
@@ -158,6 +160,8 @@ pub enum Answer {
     Shape(Vec<ShapeItem>),
     /// To [`Ask::Sequences`].
     Sequences(Vec<SequenceValue>),
+    /// To [`Ask::Files`]: `pg_class.relfilenode` by OID.
+    Files(Vec<(u32, u32)>),
     /// To [`Ask::Checksum`].
     Checksum(TableChecksum),
     /// To [`Ask::Quiet`].

@@ -51,6 +51,10 @@ pub struct Relation {
     pub identity: TableIdentity,
     /// Where its changes come from.
     pub publish: Publish,
+    /// `pg_class.relfilenode` when the catalog was read, of a source that publishes no truncates (before 11): when it is
+    /// another one later, the table may have been emptied and nothing in the stream says so.
+    #[serde(default)]
+    pub file: Option<u32>,
     /// All columns have binary forms that both servers read alike.
     pub binary: bool,
 }

@@ -61,6 +61,7 @@ async fn show_no_finding() {
         "ExtensionDataValidation",
         "ForeignTablesValidation",
         "SubscriptionsValidation",
+        "RemovedFeaturesValidation",
         "RegColumnsValidation",
         "InvalidIndexesValidation",
         "CollationVersionsValidation",
@@ -165,7 +166,11 @@ async fn are_asked_no_more_than_the_mode_and_the_level_need() {
         source.source_at(&source.superuser(), &["app"], CheckLevel::Prerequisites, true).await;
     assert_eq!(
         first.made("app"),
-        ["DatabaseExistsValidation", "AuthenticationAndConnectivityValidation"]
+        [
+            "DatabaseExistsValidation",
+            "AuthenticationAndConnectivityValidation",
+            "RemovedFeaturesValidation"
+        ]
     );
     assert!(first.made("").contains(&"ServerParametersValidation"));
     first.assert_told(&[": WalLevelNotLogical wal_level", ": WalSendersExhausted max_wal_senders"]);

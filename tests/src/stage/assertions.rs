@@ -2,7 +2,7 @@
 use super::Stage;
 use crate::{
     Outcome,
-    compare::{compare, compare_schemas},
+    compare::{compare, compare_schemas, copy_schema},
     ensure,
 };
 
@@ -19,6 +19,29 @@ impl Stage {
             self.target.client("pg_dump", database)?,
         )?);
         ensure!(found.tables > 0, "{database} has no tables: nothing was compared");
+        ensure!(found.differences.is_empty(), "{}", found.differences.join("\n"));
+        Ok(())
+    }
+
+    /// As [`Stage::assert_same`], of servers of two versions: the schema must be what pg_dump and psql make of the source's
+    /// on the target, since each version describes the same schema in its own words.
+    ///
+    /// # Errors
+    /// The differences.
+    pub fn assert_same_across_versions(&self, database: &str) -> Outcome {
+        const REFERENCE: &str = "as_it_should_be";
+        let mut sides = (self.source.connect(database)?, self.target.connect(database)?);
+        let mut found = compare(&mut sides.0, &mut sides.1)?;
+        self.target.create_database(REFERENCE)?;
+        copy_schema(
+            self.source.client("pg_dump", database)?,
+            self.target.client("psql", REFERENCE)?,
+        )?;
+        found.differences.extend(compare_schemas(
+            self.target.client("pg_dump", REFERENCE)?,
+            self.target.client("pg_dump", database)?,
+        )?);
+        ensure!(found.tables > 10, "only {} tables were compared", found.tables);
         ensure!(found.differences.is_empty(), "{}", found.differences.join("\n"));
         Ok(())
     }

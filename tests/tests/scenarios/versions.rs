@@ -85,7 +85,7 @@ fn offline(source: u32, target: u32) -> Outcome {
 }
 
 fn assert_same(stage: &Stage) -> Outcome {
-    stage.assert_same("app")?;
+    stage.assert_same_across_versions("app")?;
     let floats = stage.source.psql("app", FLOATS)?;
     ensure!(floats == stage.target.psql("app", FLOATS)?, "floats differ");
     Ok(())

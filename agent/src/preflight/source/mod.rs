@@ -14,6 +14,7 @@ pub(super) mod prepared_transactions;
 pub(super) mod publication_privilege;
 pub(super) mod read_privilege;
 pub(super) mod reg_columns;
+pub(super) mod removed_features;
 pub(super) mod replica_identity;
 pub(super) mod replication_privilege;
 pub(super) mod reserved_names;

@@ -12,6 +12,9 @@ type Oldest = (u32, &'static str);
 /// The oldest whose transactions export a snapshot to a session that can read everything we ask for.
 const OFFLINE_MIN: Oldest = (90_600, "9.6");
 
+/// The oldest whose publications have truncates.
+const TRUNCATE_FROM: u32 = 110_000;
+
 /// The oldest with publications and pgoutput.
 const ONLINE_MIN: Oldest = (100_000, "10");
 
@@ -24,7 +27,23 @@ pub(in crate::preflight) const CHECK: Check = Check {
 };
 
 fn look(source: &Source<'_>) -> Vec<Found> {
-    judge(source.client.server_version_num(), source.client.server_version(), source.input.online)
+    let (number, version) = (source.client.server_version_num(), source.client.server_version());
+    let mut found = judge(number, version, source.input.online);
+    if source.input.online && (ONLINE_MIN.0..TRUNCATE_FROM).contains(&number) {
+        found.push(truncates_not_published(version));
+    }
+    found
+}
+
+fn truncates_not_published(version: &str) -> Found {
+    let message = format!(
+        "the source is PostgreSQL {version}, which publishes no TRUNCATE: a table that is emptied so while it is followed keeps \
+         its rows on the target until the cutover, which compares it and copies it again; rows with the keys of old ones stop \
+         the stream before"
+    );
+    Found::warning("TruncateNotPublished", message)
+        .object("TRUNCATE")
+        .remedy("-- use DELETE instead of TRUNCATE while the migration runs")
 }
 
 fn judge(number: u32, version: &str, online: bool) -> Vec<Found> {

@@ -75,7 +75,7 @@ columns as (
     group by a.attrelid
 ),
 tables as (
-    select c.oid, n.nspname, c.relname, c.relpersistence,
+    select c.oid, n.nspname, c.relname, c.relpersistence, c.relfilenode,
            pg_relation_size(c.oid) / current_setting('block_size')::int as pages,
            pg_table_size(c.oid) as bytes,
            case
@@ -102,6 +102,7 @@ select json_build_object(
            'publish', case when t.relpersistence = 'u' then 'Nothing'
                            when t.identity = 'Missing' then 'InsertTruncate'
                            else 'All' end,
+           'file', t.relfilenode::int8, -- before 11
            'binary', coalesce(l.binary, false))::text
 from tables t
 left join columns l on l.attrelid = t.oid

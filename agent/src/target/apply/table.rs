@@ -172,6 +172,7 @@ mod tests {
             columns: vec![column],
             identity: TableIdentity::Key,
             publish: Publish::All,
+            file: None,
             binary: true,
         };
         let catalog =

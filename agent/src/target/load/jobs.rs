@@ -63,7 +63,7 @@ impl Board {
                 let keys = std::mem::take(&mut waiting.keys);
                 board.ready.push_front(Job::Keys(Arc::clone(&relation), keys));
             } else {
-                let ranges = ranges(relation.pages);
+                let ranges = ranges(relation.pages, work.whole);
                 waiting.parts = ranges.len();
                 for range in ranges {
                     board.ready.push_back(Job::Copy(Arc::clone(&relation), range));
@@ -148,9 +148,10 @@ mod tests {
             columns: vec![],
             identity: TableIdentity::Key,
             publish: Publish::All,
+            file: None,
             binary: true,
         };
-        TableWork { relation, copied }
+        TableWork { relation, copied, whole: false }
     }
 
     #[test]

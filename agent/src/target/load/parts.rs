@@ -21,11 +21,16 @@ pub(super) struct TableWork {
     pub(super) relation: Relation,
     /// Its rows are there; only keys, indexes and statistics are not.
     pub(super) copied: bool,
+    /// It must not be cut: the source would read all of it for each part.
+    pub(super) whole: bool,
 }
 
-/// The ranges of a table's parts; one open part for a table that is hardly larger than one.
-pub(super) fn ranges(pages: u32) -> Vec<Option<PageRange>> {
-    if pages < PART_PAGES + PART_PAGES / 2 {
+/// `server_version_num` of the oldest server that reads only the pages that a condition on ctid names.
+const RANGES_FROM: u32 = 140_000;
+
+/// The ranges of a table's parts; one open part for a table that is hardly larger than one, or must not be cut.
+pub(super) fn ranges(pages: u32, whole: bool) -> Vec<Option<PageRange>> {
+    if whole || pages < PART_PAGES + PART_PAGES / 2 {
         return vec![None];
     }
     let count = pages.div_ceil(PART_PAGES);
@@ -71,6 +76,7 @@ impl Receiver {
             .map(|relation| TableWork {
                 relation: relation.clone(),
                 copied: copied.contains(&relation.oid),
+                whole: catalog.server_version < RANGES_FROM,
             })
             .collect())
     }
@@ -130,10 +136,11 @@ mod tests {
 
     #[test]
     fn ranges_cover_every_page_once_and_the_last_is_open() {
-        assert_eq!(ranges(0), [None]);
-        assert_eq!(ranges(PART_PAGES), [None]);
+        assert_eq!(ranges(0, false), [None]);
+        assert_eq!(ranges(PART_PAGES * 9, true), [None]);
+        assert_eq!(ranges(PART_PAGES, false), [None]);
         for pages in [PART_PAGES * 2, PART_PAGES * 2 + 1, PART_PAGES * 7 - 1, u32::MAX] {
-            let ranges: Vec<PageRange> = ranges(pages).into_iter().flatten().collect();
+            let ranges: Vec<PageRange> = ranges(pages, false).into_iter().flatten().collect();
             assert_eq!(ranges[0].from, 0);
             assert!(ranges.windows(2).all(|pair| pair[0].to == Some(pair[1].from)));
             assert_eq!(ranges.last().and_then(|range| range.to), None);
