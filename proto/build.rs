@@ -2,11 +2,12 @@
 use prost::Message as _;
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "whimbrel/v1/endpoint.proto",
     "whimbrel/v1/agent.proto",
     "whimbrel/v1/target.proto",
     "whimbrel/v1/migration.proto",
+    "whimbrel/v1/compare.proto",
     "whimbrel/agent/v1/enrolment.proto",
     "whimbrel/agent/v1/link.proto",
 ];

@@ -1,6 +1,7 @@
 //! The agent: sits where it can reach the databases, dials out to the controller, acts, and reports facts. It never
 //! decides what a migration does next.
 
+pub mod compare;
 pub mod config;
 pub mod cutover;
 pub mod fault;

@@ -10,7 +10,8 @@ use tonic::{
 use whimbrel_proto::{
     CONTROLLER_TLS_NAME,
     v1::{
-        agent_service_client::AgentServiceClient, migration_service_client::MigrationServiceClient,
+        agent_service_client::AgentServiceClient, compare_service_client::CompareServiceClient,
+        migration_service_client::MigrationServiceClient,
         source_service_client::SourceServiceClient, target_service_client::TargetServiceClient,
     },
 };
@@ -96,6 +97,12 @@ impl Client {
     /// Calls about sources.
     pub(crate) fn sources(&self) -> SourceServiceClient<Link> {
         SourceServiceClient::new(self.link.clone())
+    }
+
+    /// Comparisons.
+    pub(crate) fn comparisons(&self) -> CompareServiceClient<Link> {
+        CompareServiceClient::new(self.link.clone())
+            .max_decoding_message_size(whimbrel_proto::MESSAGE_BYTES_MAX)
     }
 
     /// Calls about migrations.

@@ -1,6 +1,6 @@
 //! The contract's words for the enums of `whimbrel.v1`, both ways. A new value of the border fails to compile here.
 use whimbrel_proto::v1::{
-    FindingState, MigrationMode, MigrationOption, SslMode, agent, database_status, hold,
+    FindingState, MigrationMode, MigrationOption, SslMode, Verdict, agent, database_status, hold,
     migration_status::{State, SubState},
     secret, table_progress,
 };
@@ -201,6 +201,20 @@ pub(crate) fn parse_ssl_mode(text: &str) -> Option<SslMode> {
 
 fn same(word: Option<&str>, text: &str) -> bool {
     word.is_some_and(|word| word.eq_ignore_ascii_case(&text.trim().replace('-', "")))
+}
+
+/// How something stands on the two sides.
+pub(crate) const fn verdict(verdict: Verdict) -> Option<&'static str> {
+    use Verdict as V;
+    match verdict {
+        V::Unspecified => None,
+        V::Equal => Some("Equal"),
+        V::Differs => Some("Differs"),
+        V::OnlyOnSource => Some("OnlyOnSource"),
+        V::OnlyOnTarget => Some("OnlyOnTarget"),
+        V::Pending => Some("Pending"),
+        V::Undecided => Some("Undecided"),
+    }
 }
 
 #[cfg(test)]

@@ -6,9 +6,11 @@
 //! | [`store`] | memory: state, events and outbox in one commit |
 //! | [`fleet`] | the agents: enrolment, sessions, dispatch |
 //! | [`driver`] | the loop: event, step, commit, dispatch; time |
+//! | [`compare`] | two servers side by side, from what their agents tell |
 //! | [`rpc`] | the services: translates, decides nothing |
 //! | [`translate`] | between the wire's words and ours |
 //! | [`tls`], [`data_dir`], [`first_start`], [`config`], [`observe`], [`serve`] | what it stands on |
+pub mod compare;
 pub mod config;
 pub mod data_dir;
 pub mod driver;

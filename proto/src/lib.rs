@@ -5,6 +5,7 @@
 
 mod lsn;
 pub mod name;
+pub mod pattern;
 mod redact;
 
 pub use lsn::{Lsn, ParseLsnError};

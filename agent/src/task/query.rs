@@ -2,11 +2,16 @@
 use std::time::Instant;
 
 use whimbrel_proto::{
-    agent::v1::{Query, QueryAnswer, query, query_answer::Kind},
+    Lsn,
+    agent::v1::{
+        ListObjects, ListTables, Objects, Query, QueryAnswer, RowSums, SumRows, TableSketches,
+        query, query_answer::Kind,
+    },
     v1::{self, ListSourceDatabasesResponse, ServerTest, SourceDatabase},
 };
 
 use crate::{
+    compare::{self, ObjectsWanted, Selected, SumsWanted},
     fault::{Doing, Fault},
     postgres::{Client, connect},
     secret::Secrets,
@@ -19,10 +24,20 @@ pub(super) async fn answer(secrets: &Secrets, query: Query) -> QueryAnswer {
             Some(Kind::ServerTest(test(secrets, &endpoint).await.unwrap_or_else(failed)))
         }
         Some(query::Kind::ListDatabases(endpoint)) => {
-            Some(match databases(secrets, &endpoint).await {
-                Ok(databases) => Kind::Databases(ListSourceDatabasesResponse { databases }),
-                Err(fault) => Kind::Failure(failed(fault)),
-            })
+            let databases = databases(secrets, &endpoint).await;
+            Some(or_failure(
+                databases
+                    .map(|databases| Kind::Databases(ListSourceDatabasesResponse { databases })),
+            ))
+        }
+        Some(query::Kind::ListObjects(wanted)) => {
+            Some(or_failure(objects(secrets, &wanted).await.map(Kind::Objects)))
+        }
+        Some(query::Kind::ListTables(wanted)) => {
+            Some(or_failure(tables(secrets, &wanted).await.map(Kind::Tables)))
+        }
+        Some(query::Kind::SumRows(wanted)) => {
+            Some(or_failure(sums(secrets, &wanted).await.map(Kind::Sums)))
         }
         None => None,
     };
@@ -74,6 +89,41 @@ async fn databases(
             owner: row.get(4),
         })
         .collect())
+}
+
+async fn objects(secrets: &Secrets, wanted: &ListObjects) -> Result<Objects, Fault> {
+    let server = wanted.server.clone().unwrap_or_default();
+    let endpoint = secrets.endpoint(&server, &wanted.database)?;
+    let wish = ObjectsWanted {
+        kind: &wanted.kind,
+        after: &wanted.after,
+        common_version: wanted.common_version,
+        selected: &Selected::new(wanted.tables.as_ref())?,
+    };
+    compare::list_objects(&endpoint, &wanted.database, &wish).await
+}
+
+async fn tables(secrets: &Secrets, wanted: &ListTables) -> Result<TableSketches, Fault> {
+    let server = wanted.server.clone().unwrap_or_default();
+    let endpoint = secrets.endpoint(&server, &wanted.database)?;
+    let selected = Selected::new(wanted.tables.as_ref())?;
+    compare::list_tables(&endpoint, &wanted.database, &wanted.after, &selected).await
+}
+
+async fn sums(secrets: &Secrets, wanted: &SumRows) -> Result<RowSums, Fault> {
+    let server = wanted.server.clone().unwrap_or_default();
+    let endpoint = secrets.endpoint(&server, &wanted.database)?;
+    let wish = SumsWanted {
+        tables: &wanted.tables,
+        salt: wanted.salt,
+        common_version: wanted.common_version,
+        after: (wanted.after_lsn > 0).then_some(Lsn(wanted.after_lsn)),
+    };
+    compare::sum_rows(&endpoint, &wanted.database, &wish).await
+}
+
+fn or_failure(answer: Result<Kind, Fault>) -> Kind {
+    answer.unwrap_or_else(|fault| Kind::Failure(failed(fault)))
 }
 
 fn failed(fault: Fault) -> ServerTest {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use whimbrel_proto::v1;
 
-use super::{SecretArg, server::SslModeArg};
+use super::{SecretArg, compare::CompareMigration, server::SslModeArg};
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
@@ -41,6 +41,13 @@ pub(crate) enum MigrationCommand {
     Wait(Wait),
     /// What happened
     Events(Events),
+    /// Source and target side by side, definitions and rows. Exit status 0 equal, 1 something differs
+    #[command(
+        after_help = "Example:\n  whimbrel migration compare move1 --target prod --table 'public.orders*'\n\n\
+                      Rows are compared by sums of hashes that the servers compute: none is moved or shown. While the\n\
+                      change stream flows, what is still on its way is waited for."
+    )]
+    Compare(CompareMigration),
     /// Stop the stream at the source's last change and switch to the target
     Cutover(Cutover),
     /// Give up, and take what is ours off the source

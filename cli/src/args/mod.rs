@@ -1,6 +1,7 @@
 //! What can be said on the command line. Declares; decides nothing: a default that matters is the controller's, so an
 //! option that was not given stays `None` and is sent as "unspecified".
 pub(crate) mod agent;
+pub(crate) mod compare;
 pub(crate) mod migration;
 pub(crate) mod server;
 pub(crate) mod target;

@@ -1,7 +1,10 @@
 //! `whimbrel target …` and `whimbrel source …`.
 use clap::{Args, Subcommand};
 
-use super::server::{ServerArgs, ServerChange};
+use super::{
+    compare::CompareServers,
+    server::{ServerArgs, ServerChange},
+};
 
 /// Verbs for targets.
 #[derive(Debug, Subcommand)]
@@ -65,6 +68,8 @@ pub(crate) enum SourceCommand {
     Test(SourceArgs),
     /// Its user databases, with sizes
     Databases(SourceArgs),
+    /// Side by side with a target, definitions and rows, without a migration. Exit status 0 equal, 1 something differs
+    Compare(CompareServers),
 }
 
 /// A source server and the agent that reaches it.

@@ -1,6 +1,7 @@
 //! What is printed: serde structs in exactly the contract's JSON shape, and pages for people made from the same structs.
 //! Generated types end here.
 pub(crate) mod agent;
+pub(crate) mod compare;
 pub(crate) mod database;
 pub(crate) mod event;
 pub(crate) mod migration;

@@ -1,6 +1,7 @@
 //! One file a verb, or a few that differ in a word: translate the options into one call, print its answer, say what to
 //! do next.
 mod agent;
+mod compare;
 mod completions;
 mod endpoint;
 mod migration;

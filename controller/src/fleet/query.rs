@@ -23,6 +23,19 @@ impl Fleet {
         agent: &str,
         kind: link::query::Kind,
     ) -> Result<link::query_answer::Kind, FleetError> {
+        self.ask_within(agent, kind, ANSWER_TIMEOUT).await
+    }
+
+    /// As [`Fleet::ask`], for a question whose answer takes its time.
+    ///
+    /// # Errors
+    /// As [`Fleet::ask`].
+    pub async fn ask_within(
+        &self,
+        agent: &str,
+        kind: link::query::Kind,
+        bound: Duration,
+    ) -> Result<link::query_answer::Kind, FleetError> {
         let record = self.agent(agent).await?;
         if record.revoked {
             return Err(FleetError::Revoked { agent: agent.to_owned() });
@@ -30,7 +43,9 @@ impl Fleet {
         let absent = || FleetError::NotConnected { agent: agent.to_owned() };
         let session = self.session(agent).ok_or_else(absent)?;
         let query_id = Uuid::new_v4().to_string();
-        let answer = await_answer(&session, &query_id).ok_or_else(|| silent(agent))?;
+        // Also when whoever asks goes away in the middle.
+        let _forgotten = Forget { session: &session, query_id: &query_id };
+        let answer = await_answer(&session, &query_id).ok_or_else(|| silent(agent, bound))?;
         let query = link::Query { query_id: query_id.clone(), kind: Some(kind) };
         let exchange = async {
             if !session.send(link::controller_message::Kind::Query(query)).await {
@@ -38,18 +53,17 @@ impl Fleet {
             }
             answer.await.ok()
         };
-        let answered = tokio::time::timeout(ANSWER_TIMEOUT, exchange).await;
-        forget(&session, &query_id);
+        let answered = tokio::time::timeout(bound, exchange).await;
         match answered {
-            Err(_) => Err(silent(agent)),
+            Err(_) => Err(silent(agent, bound)),
             Ok(None) => Err(absent()),
-            Ok(Some(answer)) => answer.kind.ok_or_else(|| silent(agent)),
+            Ok(Some(answer)) => answer.kind.ok_or_else(|| silent(agent, bound)),
         }
     }
 }
 
-fn silent(agent: &str) -> FleetError {
-    FleetError::Silent { agent: agent.to_owned(), seconds: ANSWER_TIMEOUT.as_secs() }
+fn silent(agent: &str, bound: Duration) -> FleetError {
+    FleetError::Silent { agent: agent.to_owned(), seconds: bound.as_secs() }
 }
 
 fn await_answer(session: &Session, id: &str) -> Option<oneshot::Receiver<link::QueryAnswer>> {
@@ -62,8 +76,17 @@ fn await_answer(session: &Session, id: &str) -> Option<oneshot::Receiver<link::Q
     Some(answered)
 }
 
-fn forget(session: &Session, id: &str) {
-    session.queries.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+/// Takes a question out of those that wait, however it ends.
+struct Forget<'a> {
+    session: &'a Session,
+    query_id: &'a str,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        let queries = &self.session.queries;
+        queries.lock().unwrap_or_else(PoisonError::into_inner).remove(self.query_id);
+    }
 }
 
 /// An answer came.

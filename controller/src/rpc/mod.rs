@@ -3,6 +3,7 @@
 mod acts;
 mod agents;
 mod auth;
+mod compare;
 mod enrolment;
 mod link;
 mod migrations;
@@ -22,7 +23,8 @@ use whimbrel_proto::{
         enrolment_service_server::EnrolmentServiceServer, link_service_server::LinkServiceServer,
     },
     v1::{
-        agent_service_server::AgentServiceServer, migration_service_server::MigrationServiceServer,
+        agent_service_server::AgentServiceServer, compare_service_server::CompareServiceServer,
+        migration_service_server::MigrationServiceServer,
         source_service_server::SourceServiceServer, target_service_server::TargetServiceServer,
     },
 };
@@ -61,6 +63,7 @@ impl Rpc {
         health.set_serving::<TargetServiceServer<Self>>().await;
         health.set_serving::<SourceServiceServer<Self>>().await;
         health.set_serving::<MigrationServiceServer<Self>>().await;
+        health.set_serving::<CompareServiceServer<Self>>().await;
         health.set_serving::<EnrolmentServiceServer<Self>>().await;
         health.set_serving::<LinkServiceServer<Self>>().await;
         let reflection = || {
@@ -75,6 +78,7 @@ impl Rpc {
             .add_service(AgentServiceServer::with_interceptor(self.clone(), auth.clone()))
             .add_service(TargetServiceServer::with_interceptor(self.clone(), auth.clone()))
             .add_service(SourceServiceServer::with_interceptor(self.clone(), auth.clone()))
+            .add_service(CompareServiceServer::with_interceptor(self.clone(), auth.clone()))
             .add_service(MigrationServiceServer::with_interceptor(self.clone(), auth))
             .add_service(EnrolmentServiceServer::new(self.clone()))
             .add_service(

@@ -40,7 +40,7 @@ impl SourceService for Rpc {
                 };
                 Err(refuse(Code::FailedPrecondition, &test.code, message))
             }
-            query_answer::Kind::ServerTest(_) => Err(wrong_answer()),
+            _ => Err(wrong_answer()),
         }
     }
 }

@@ -120,7 +120,7 @@ impl Rpc {
             query_answer::Kind::ServerTest(test) | query_answer::Kind::Failure(test) => {
                 Ok(Response::new(test))
             }
-            query_answer::Kind::Databases(_) => Err(wrong_answer()),
+            _ => Err(wrong_answer()),
         }
     }
 }

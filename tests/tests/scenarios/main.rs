@@ -1,5 +1,6 @@
 //! What an operator does, done with the real programs on real servers.
 mod cancel;
+mod compare;
 mod contract;
 mod dial;
 mod offline;

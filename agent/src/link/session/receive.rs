@@ -87,8 +87,8 @@ fn busy(query: Query) -> QueryAnswer {
         ..Default::default()
     };
     let kind = match query.kind {
-        Some(query::Kind::ListDatabases(_)) => query_answer::Kind::Failure(failure),
-        _ => query_answer::Kind::ServerTest(failure),
+        Some(query::Kind::TestServer(_)) | None => query_answer::Kind::ServerTest(failure),
+        Some(_) => query_answer::Kind::Failure(failure),
     };
     QueryAnswer { query_id: query.query_id, kind: Some(kind) }
 }

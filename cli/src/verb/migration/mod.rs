@@ -1,5 +1,6 @@
 //! `migration …`.
 mod check_name;
+mod compare;
 mod confirm_overwrite;
 mod create;
 mod cutover;
@@ -36,6 +37,7 @@ pub(super) async fn run(session: &Session, command: MigrationCommand) -> Result<
         MigrationCommand::Watch(args) => watch::run(session, &args).await,
         MigrationCommand::Wait(args) => wait::run(session, &args).await,
         MigrationCommand::Events(args) => events::run(session, args).await,
+        MigrationCommand::Compare(args) => compare::run(session, args).await,
         MigrationCommand::Cutover(args) => cutover::run(session, args).await,
         MigrationCommand::Cancel(args) => steer::run(session, Act::Cancel, args).await,
         MigrationCommand::Pause(args) => steer::run(session, Act::Pause, args).await,

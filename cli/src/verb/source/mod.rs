@@ -1,4 +1,5 @@
 //! `source …`.
+mod compare;
 mod databases;
 mod test;
 
@@ -8,6 +9,7 @@ use crate::{args::target::SourceCommand, failure::Failure};
 pub(super) async fn run(session: &Session, command: SourceCommand) -> Result<(), Failure> {
     match command {
         SourceCommand::Test(args) => test::run(session, args).await,
+        SourceCommand::Compare(args) => compare::run(session, args).await,
         SourceCommand::Databases(args) => databases::run(session, args).await,
     }
 }

@@ -1,0 +1,27 @@
+, page as (
+    select r.oid, r.name
+    from given g cross join relations r
+    where r.relkind = 'S' and r.name > g.after
+    order by r.name
+    limit (select page from given)
+)
+select p.name, array[
+    'type: ' || format_type(s.seqtypid, null),
+    format('values: start %s, increment %s, minimum %s, maximum %s, cache %s%s', s.seqstart, s.seqincrement, s.seqmin,
+           s.seqmax, s.seqcache, case when s.seqcycle then ', cycle' else '' end),
+    'owned by: ' || (select d.refobjid::regclass || '.' || quote_ident(a.attname)
+                     from pg_depend d
+                     join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+                     where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'i')
+                       and d.refclassid = 'pg_class'::regclass
+                     limit 1),
+    'owner: ' || pg_get_userbyid(c.relowner),
+    'rights: ' || (select string_agg(a::text, ' ' order by a::text collate "C")
+                   from unnest(coalesce(c.relacl, acldefault('s', c.relowner))) as a),
+    case when c.relpersistence = 'u' then 'persistence: unlogged' end,
+    'comment: ' || obj_description(c.oid, 'pg_class')
+] as facts
+from page p
+join pg_class c on c.oid = p.oid
+join pg_sequence s on s.seqrelid = p.oid
+order by 1
