@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 use whimbrel_proto::agent::v1::Failure;
 
 use crate::{
-    postgres::{ConnectError, ConnectProblem, ProgramsError, safe_message},
+    postgres::{ConnectError, ConnectProblem, ErrorOrigin, ProgramsError, safe_message},
     replication::ReplicationError,
 };
 
@@ -66,13 +66,23 @@ impl Fault {
         let code = sqlstate_code(db.code());
         // Only severity, SQLSTATE and primary message: DETAIL and WHERE may quote rows.
         let state = db.code().code();
-        let message = format!("{doing}: {} (SQLSTATE {state})", safe_message(state, db.message()));
+        let message = format!("{doing}: {} (SQLSTATE {state})", safe_text(db));
         let remedy = match policy {
             Policy::Retry => "it is tried again; if it goes on, look at the server's log",
             _ => "mend the cause on the server, then `whimbrel migration retry`",
         };
         Self { policy, code: code.into(), message, remedy: remedy.into() }
     }
+}
+
+/// A server's primary message, as far as it may be told.
+pub(crate) fn safe_text(error: &tokio_postgres::error::DbError) -> String {
+    let origin = ErrorOrigin {
+        sqlstate: error.code().code(),
+        routine: error.routine(),
+        context: error.where_(),
+    };
+    safe_message(&origin, error.message())
 }
 
 /// An error and its sources in one line: a connection's own text says only that it failed.

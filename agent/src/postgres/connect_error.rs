@@ -3,7 +3,7 @@ use std::io;
 
 use tokio_postgres::error::SqlState;
 
-use super::{Endpoint, safe_message};
+use super::{Endpoint, ErrorOrigin, safe_message};
 
 /// The kinds of refusal, each with its stable code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,7 +229,9 @@ impl ConnectError {
         } else {
             ConnectProblem::ConnectionRejected
         };
-        let cause = format!("{} (SQLSTATE {sqlstate})", safe_message(sqlstate, message));
+        // At login nothing of a row is said, and no function has run.
+        let origin = ErrorOrigin { sqlstate, routine: None, context: None };
+        let cause = format!("{} (SQLSTATE {sqlstate})", safe_message(&origin, message));
         Self::new(problem, endpoint, database, cause)
     }
 

@@ -13,8 +13,8 @@ use tokio_postgres::{
     tls::{ChannelBinding, TlsConnect, TlsStream},
 };
 
-use super::{Endpoint, Wire, safe_message};
-use crate::fault::chain;
+use super::{Endpoint, Wire};
+use crate::fault::{chain, safe_text};
 
 /// How long a session that is dropped may take to say goodbye; then its socket is closed. Longer would keep locks.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -57,8 +57,7 @@ async fn drive(connection: &mut Connection<Wire, Wire>, closed_because: &OnceLoc
         let Err(error) = message else { continue };
         closed_because.get_or_init(|| match error.as_db_error() {
             Some(refusal) => {
-                let code = refusal.code().code();
-                format!("{} (SQLSTATE {code})", safe_message(code, refusal.message()))
+                format!("{} (SQLSTATE {})", safe_text(refusal), refusal.code().code())
             }
             None => chain(&error),
         });

@@ -25,7 +25,7 @@ pub use connect_error::{ConnectError, ConnectProblem};
 pub use endpoint::{Endpoint, Password, SslMode};
 pub use programs::{Program, Programs, ProgramsError, Tools, Version};
 pub use quote::{identifier, literal, qualified};
-pub use safe::safe_message;
+pub use safe::{ErrorOrigin, safe_message};
 pub use versioned::for_version;
 
 pub(crate) use client::connect_as_anybody;

@@ -2,7 +2,7 @@
 use bytes::Bytes;
 
 use super::reader::{ReadError, Reader};
-use crate::postgres::safe_message;
+use crate::postgres::{ErrorOrigin, safe_message};
 
 /// What the server says went wrong (PostgreSQL manual, "Error and Notice Message Fields").
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +22,7 @@ impl ServerError {
         let mut reader = Reader::new(body);
         let (mut translated, mut severity) = (String::new(), None);
         let (mut sqlstate, mut message) = (String::new(), String::new());
+        let (mut routine, mut context) = (None, None);
         loop {
             let field = reader.u8("error field")?;
             if field == 0 {
@@ -35,10 +36,17 @@ impl ServerError {
                 b'V' => severity = Some(text()),
                 b'C' => sqlstate = text(),
                 b'M' => message = text(),
+                b'R' => routine = Some(text()),
+                b'W' => context = Some(text()),
                 _ => {}
             }
         }
-        let message = safe_message(&sqlstate, &message);
+        let origin = ErrorOrigin {
+            sqlstate: &sqlstate,
+            routine: routine.as_deref(),
+            context: context.as_deref(),
+        };
+        let message = safe_message(&origin, &message);
         Ok(Self { severity: severity.unwrap_or(translated), sqlstate, message })
     }
 

@@ -31,7 +31,7 @@ pub(crate) async fn follow(
     loop {
         let mut session = receiver.session("apply").await?;
         let as_replica = can_be_replica(&session).await;
-        settle(&session, as_replica).await?;
+        settle(&session, copied.ledger, as_replica).await?;
         if !as_replica {
             drop_foreign_keys(&mut session, copied).await?;
         }

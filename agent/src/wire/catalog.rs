@@ -55,6 +55,9 @@ pub struct Relation {
     /// another one later, the table may have been emptied and nothing in the stream says so.
     #[serde(default)]
     pub file: Option<u32>,
+    /// Its deletes do not come, but its inserts do, into unique indexes: one can meet a row that is gone on the source.
+    #[serde(default)]
+    pub conflicts: bool,
     /// All columns have binary forms that both servers read alike.
     pub binary: bool,
 }

@@ -103,6 +103,10 @@ select json_build_object(
                            when t.identity = 'Missing' then 'InsertTruncate'
                            else 'All' end,
            'file', t.relfilenode::int8, -- before 11
+           'conflicts', t.identity = 'Missing' and coalesce((
+               select bool_and(i.indimmediate) from pg_index i
+               where i.indrelid = t.oid and (i.indisunique or i.indisexclusion)
+           ), false),
            'binary', coalesce(l.binary, false))::text
 from tables t
 left join columns l on l.attrelid = t.oid

@@ -7,7 +7,7 @@ use tokio::{
 };
 use whimbrel_proto::Lsn;
 
-use super::{change::Changes, clock::Clock};
+use super::{change::Changes, clock::Clock, durable::Durable};
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
@@ -97,6 +97,7 @@ pub(in crate::target) struct Applier<'a> {
     transaction: Option<Transaction>,
     group: Group,
     clock: Clock,
+    durable: Durable,
     /// The ledger's position, and one that it may be moved to.
     position: Lsn,
     reached: Lsn,
@@ -140,6 +141,7 @@ impl<'a> Applier<'a> {
             transaction: None,
             group: Group::default(),
             clock: Clock::default(),
+            durable: Durable::default(),
             position,
             reached: position,
             written_at: Instant::now(),
@@ -168,7 +170,7 @@ impl<'a> Applier<'a> {
                         return Ok(Ended::MarkerStale(self.stale));
                     }
                 }
-                _ = tick.tick() => {}
+                _ = tick.tick() => self.acknowledge_flushed().await?,
             }
         }
     }
@@ -271,7 +273,7 @@ impl<'a> Applier<'a> {
                 self.flush().await?;
                 self.state.send_modify(|state| state.probe = Some(probe));
             }
-            _ if self.group.changes >= GROUP_CHANGES => self.write(None).await?,
+            _ if self.group.changes >= GROUP_CHANGES || self.is_due() => self.write(None).await?,
             _ => {}
         }
         Ok(())
@@ -282,25 +284,49 @@ impl<'a> Applier<'a> {
         if self.transaction.is_some() {
             return Ok(());
         }
-        let due = self.reached > self.position && self.written_at.elapsed() >= POSITION_EVERY;
-        if self.group.open || due { self.write(None).await } else { Ok(()) }
+        if self.group.open || self.is_due() { self.write(None).await } else { Ok(()) }
     }
 
-    /// Commits the group with the position that it reaches; then, and only then, acknowledges it.
+    /// Between source transactions only. In a stream that never pauses, too, the position moves, and the target's rows are
+    /// not locked without end.
+    fn is_due(&self) -> bool {
+        self.reached > self.position && self.written_at.elapsed() >= POSITION_EVERY
+    }
+
+    /// Commits the group with the position that it reaches. It is acknowledged when the target has flushed it, and only
+    /// then; a cutover's marker, which others act upon, is flushed at once.
     async fn write(&mut self, marker: Option<u32>) -> Result<(), Fault> {
+        if marker.is_some() {
+            self.changes.wait_for_flush(true).await?;
+        }
         self.changes.position(self.reached, marker, self.ledger.epoch()).await?;
         self.changes.pipeline.wait(0).await?;
-        if self.group.open {
-            self.changes.command("commit".to_owned(), "committing the group".into()).await?;
-            self.changes.pipeline.wait(0).await?;
+        let wal = self.changes.commit(self.group.open).await?;
+        if marker.is_some() {
+            self.changes.wait_for_flush(false).await?;
         }
         self.position = self.reached;
         self.written_at = Instant::now();
-        self.frames.acknowledge(self.position);
+        self.durable.committed(wal.inserted, self.position);
+        self.acknowledge(wal.flushed);
         self.progress.applied(self.position, self.group.changes);
         self.group = Group::default();
         let applied = self.position;
         self.state.send_modify(|state| state.applied = applied);
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, flushed: Lsn) {
+        if let Some(position) = self.durable.flushed(flushed) {
+            self.frames.acknowledge(position);
+        }
+    }
+
+    async fn acknowledge_flushed(&mut self) -> Result<(), Fault> {
+        if self.durable.is_waiting() {
+            let flushed = self.changes.wal().await?.flushed;
+            self.acknowledge(flushed);
+        }
         Ok(())
     }
 
@@ -309,13 +335,20 @@ impl<'a> Applier<'a> {
     }
 }
 
-/// Settings of the session that applies.
-pub(in crate::target) async fn settle(session: &Client, as_replica: bool) -> Result<(), Fault> {
-    // Acknowledged means flushed (law 3), whatever the server's default is.
+/// Settings of the session that applies. What is in the ledger when it is settled is flushed, whoever committed it.
+pub(in crate::target) async fn settle(
+    session: &Client,
+    ledger: Ledger,
+    as_replica: bool,
+) -> Result<(), Fault> {
+    let doing = "flushing the ledger on the target";
+    session.batch_execute("set synchronous_commit = on").await.doing(doing)?;
+    // A commit that waits for its flush waits for all that were before it.
     session
-        .batch_execute("set synchronous_commit = on")
+        .execute("update whimbrel.ledger set epoch = epoch where epoch = $1", &[&ledger.epoch()])
         .await
-        .doing("setting synchronous_commit on the target")?;
+        .doing(doing)?;
+    session.batch_execute("set synchronous_commit = off").await.doing(doing)?;
     if as_replica {
         session
             .batch_execute("set session_replication_role = replica")

@@ -21,6 +21,15 @@ use crate::{
 /// forgotten at once, which costs a round trip each.
 const STATEMENTS: usize = 4096;
 
+/// Positions of the target's own WAL.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wal {
+    /// Everything that was committed is before this.
+    pub(super) inserted: Lsn,
+    /// Everything before this is on the disk.
+    pub(super) flushed: Lsn,
+}
+
 /// Turns row changes into statements.
 pub(in crate::target) struct Changes {
     client: Arc<Client>,
@@ -87,8 +96,12 @@ impl Changes {
         tables: &[Arc<Table>],
     ) -> Result<(), Fault> {
         let Some(table) = tables.first() else { return Ok(()) };
+        let mut rows = Some(1);
         let (verb, change) = match message {
-            Message::Insert { new, .. } => ("an insert into", statement::insert(table, new)?),
+            Message::Insert { new, .. } => {
+                rows = rows.filter(|_| !table.conflicts);
+                ("an insert into", statement::insert(table, new)?)
+            }
             Message::Update { old, new, .. } => {
                 ("an update of", statement::update(table, old, new)?)
             }
@@ -96,7 +109,7 @@ impl Changes {
             Message::Truncate { .. } => return self.truncate(tables).await,
             _ => return Ok(()),
         };
-        self.send(table, verb, change, 1).await
+        self.send(table, verb, change, rows).await
     }
 
     /// Sends a statement that must meet as many rows as are said.
@@ -105,15 +118,14 @@ impl Changes {
         table: &Table,
         verb: &str,
         change: Change,
-        rows: u64,
+        rows: Option<u64>,
     ) -> Result<(), Fault> {
         let doing: Arc<str> = format!("applying {verb} {}", table.label).into();
         let statement = self.prepare(&change.sql, &doing).await?;
         let client = Arc::clone(&self.client);
         let bytes = change.values.iter().map(|value| value.0.as_ref().map_or(0, Bytes::len)).sum();
         let run = async move { client.execute_raw(&statement, change.values).await };
-        let expected =
-            Expected { doing, rows: Some(rows), bytes, otherwise: Otherwise::RowMissing };
+        let expected = Expected { doing, rows, bytes, otherwise: Otherwise::RowMissing };
         self.pipeline.send(run, expected).await
     }
 
@@ -131,13 +143,26 @@ impl Changes {
         Ok(statement)
     }
 
-    /// All in one statement, as on the source, and not further: the stream names every table that was truncated.
+    /// All in one statement, as on the source, and not further: the stream names every table that was truncated, and one
+    /// that it does not name was copied later. Where such a one (or an unlogged one) refers to them, the server would
+    /// refuse; the rows are deleted then.
     async fn truncate(&mut self, tables: &[Arc<Table>]) -> Result<(), Fault> {
-        let names: Vec<String> =
-            tables.iter().map(|table| format!("only {}", table.name)).collect();
+        let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
         let labels: Vec<&str> = tables.iter().map(|table| &*table.label).collect();
         let doing: Arc<str> = format!("applying a truncate of {}", labels.join(", ")).into();
-        self.command(format!("truncate {}", names.join(", ")), doing).await
+        self.pipeline.wait(0).await?;
+        let referred =
+            self.client.query_one(include_str!("referred.sql"), &[&names]).await.doing(&doing)?;
+        let statements = if referred.get(0) {
+            names.iter().map(|name| format!("delete from only {name}")).collect()
+        } else {
+            let names: Vec<String> = names.iter().map(|name| format!("only {name}")).collect();
+            vec![format!("truncate {}", names.join(", "))]
+        };
+        for statement in statements {
+            self.command(statement, Arc::clone(&doing)).await?;
+        }
+        Ok(())
     }
 
     /// Sends a statement without values or rows. Changes that wait come after it.
@@ -146,6 +171,31 @@ impl Changes {
         let run = async move { client.batch_execute(&sql).await.map(|()| 0) };
         let expected = Expected { doing, rows: None, bytes: 0, otherwise: Otherwise::RowMissing };
         self.pipeline.send(run, expected).await
+    }
+
+    /// Commits, if something is begun, and tells where the target's WAL is then.
+    pub(super) async fn commit(&mut self, begun: bool) -> Result<Wal, Fault> {
+        if begun {
+            self.command("commit".to_owned(), "committing the group".into()).await?;
+        }
+        let wal = self.wal().await;
+        self.pipeline.wait(0).await?;
+        wal
+    }
+
+    /// Where the target's WAL is, behind all that was sent.
+    pub(super) async fn wal(&mut self) -> Result<Wal, Fault> {
+        let doing = "asking how far the target has flushed";
+        let statement = self.prepare(include_str!("wal.sql"), doing).await?;
+        let row = self.client.query_one(&statement, &[]).await.doing(doing)?;
+        let lsn = |column| Lsn(row.get::<_, PgLsn>(column).into());
+        Ok(Wal { inserted: lsn(0), flushed: lsn(1) })
+    }
+
+    /// Whether commits wait for the target's disk from here on.
+    pub(super) async fn wait_for_flush(&mut self, wait: bool) -> Result<(), Fault> {
+        let sql = format!("set synchronous_commit = {}", if wait { "on" } else { "off" });
+        self.command(sql, "setting synchronous_commit on the target".into()).await
     }
 
     /// Sends the ledger's guarded UPDATE; with a cutover attempt when the position is its marker 2.

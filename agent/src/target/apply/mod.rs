@@ -11,6 +11,7 @@ mod by_key;
 mod change;
 mod chunk;
 mod clock;
+mod durable;
 mod fold;
 mod pipeline;
 mod setwise;

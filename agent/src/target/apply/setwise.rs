@@ -15,7 +15,8 @@ use crate::{fault::Fault, postgres::identifier, replication::pgoutput::Value};
 #[derive(Debug)]
 pub(super) struct Bulk {
     pub(super) change: Change,
-    pub(super) rows: u64,
+    /// `None`: any number.
+    pub(super) rows: Option<u64>,
     pub(super) verb: &'static str,
 }
 
@@ -52,13 +53,14 @@ fn insert(table: &Table, rows: &[Row]) -> Bulk {
     let names = list(&all, |at| identifier(&table.columns[at].name));
     let values = list(&all, |at| cast(&table.columns[at], at));
     let sql = format!(
-        "insert into {} ({names}) overriding system value select {values} from {}",
+        "insert into {} ({names}) overriding system value select {values} from {}{}",
         table.name,
-        unnest(&all)
+        unnest(&all),
+        table.on_conflict()
     );
     Bulk {
         change: Change { sql, values: arrays(rows, &all) },
-        rows: rows.len() as u64,
+        rows: (!table.conflicts).then_some(rows.len() as u64),
         verb: "inserts into",
     }
 }
@@ -84,7 +86,7 @@ fn update(table: &Table, told: &[usize], rows: &[Row]) -> Bulk {
     );
     Bulk {
         change: Change { sql, values: arrays(rows, told) },
-        rows: rows.len() as u64,
+        rows: Some(rows.len() as u64),
         verb: "updates of",
     }
 }
@@ -99,7 +101,7 @@ fn delete(table: &Table, rows: &[Row]) -> Bulk {
     );
     Bulk {
         change: Change { sql, values: arrays(rows, &keys) },
-        rows: rows.len() as u64,
+        rows: Some(rows.len() as u64),
         verb: "deletes from",
     }
 }
@@ -142,7 +144,7 @@ fn delete_whole(table: &Table, rows: Vec<(Row, u32)>) -> Bulk {
     let listed = counts.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
     values.push(Parameter(Some(Bytes::from(format!("{{{listed}}}")))));
     let rows = counts.iter().copied().map(u64::from).sum();
-    Bulk { change: Change { sql, values }, rows, verb: "deletes from" }
+    Bulk { change: Change { sql, values }, rows: Some(rows), verb: "deletes from" }
 }
 
 /// A text that is null only where the value is: a composite of nulls is a value.

@@ -45,10 +45,11 @@ pub(super) fn insert(table: &Table, new: Vec<Value>) -> Result<Change, Fault> {
     } else {
         // The value of an identity column is the source's, not the sequence's.
         format!(
-            "insert into {} ({}) overriding system value values ({})",
+            "insert into {} ({}) overriding system value values ({}){}",
             table.name,
             names.join(", "),
-            places.join(", ")
+            places.join(", "),
+            table.on_conflict()
         )
     };
     Ok(Change { sql, values: writer.values })
@@ -210,6 +211,7 @@ mod tests {
                 column("n", false, false),
                 column("v", false, true),
             ],
+            conflicts: false,
             full_identity,
             keyed: !full_identity,
         }

@@ -27,6 +27,8 @@ pub(super) struct Table {
     pub(super) columns: Vec<TableColumn>,
     /// The whole old row comes with updates and deletes.
     pub(super) full_identity: bool,
+    /// An insert may meet a row that is gone on the source ([`Relation::conflicts`]); the cutover compares the table.
+    pub(super) conflicts: bool,
     /// Some columns tell its rows apart. With a whole old row, those of a key that the table has besides.
     pub(super) keyed: bool,
 }
@@ -45,6 +47,13 @@ pub(super) struct TableColumn {
     pub(super) operator: String,
     /// Of the key's index, quoted, where it is not the column's.
     pub(super) collation: Option<String>,
+}
+
+impl Table {
+    /// What an insert ends with.
+    pub(super) fn on_conflict(&self) -> &'static str {
+        if self.conflicts { " on conflict do nothing" } else { "" }
+    }
 }
 
 impl TableColumn {
@@ -103,6 +112,7 @@ impl Tables {
             point,
             keyed: columns.iter().any(|column| column.key),
             columns,
+            conflicts: known.conflicts,
             full_identity: stream.replica_identity == pgoutput::REPLICA_IDENTITY_FULL,
         })
     }
@@ -173,6 +183,7 @@ mod tests {
             identity: TableIdentity::Key,
             publish: Publish::All,
             file: None,
+            conflicts: false,
             binary: true,
         };
         let catalog =

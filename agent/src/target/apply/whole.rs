@@ -146,6 +146,7 @@ mod tests {
             name: "t".into(),
             point: Lsn(0),
             columns: Vec::new(),
+            conflicts: false,
             full_identity: true,
             keyed: false,
         })

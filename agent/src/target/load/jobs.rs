@@ -149,6 +149,7 @@ mod tests {
             identity: TableIdentity::Key,
             publish: Publish::All,
             file: None,
+            conflicts: false,
             binary: true,
         };
         TableWork { relation, copied, whole: false }
