@@ -1,6 +1,7 @@
 //! Rows of a table, or of a range of its pages, as COPY gives them.
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, pin_mut};
+use tokio_postgres::SimpleQueryMessage;
 
 use super::sender::Sender;
 use crate::{
@@ -16,6 +17,9 @@ const FRAME_BYTES: usize = 256 << 10;
 /// How long the lock may be waited for. Our wait queues in front of nobody (ACCESS SHARE), it only waits for DDL.
 const LOCK_TIMEOUT: &str = "set local lock_timeout = '60s'";
 
+/// Leaves the savepoint that a copy is made under, and gives up its locks (PostgreSQL manual, 13.3 Explicit Locking).
+const LEAVE: &str = "rollback to savepoint part; release savepoint part";
+
 /// What to copy.
 pub(super) struct Copy {
     pub(super) table: u32,
@@ -28,42 +32,54 @@ pub(super) struct Copy {
 impl Sender {
     pub(super) async fn copy_out(&self, copy: Copy, reply: &FrameSender) -> Result<(), Fault> {
         let doing = format!("copying {}.{}", copy.name.0, copy.name.1);
+        let held = self.held().await?;
         let client = self.session_in_snapshot("copy").await?;
         lock_and_compare(&client, &copy, &doing).await?;
-        let rows = client.copy_out(&copy.statement()).await.doing(&doing)?;
-        pin_mut!(rows);
-        let mut frame = BytesMut::with_capacity(FRAME_BYTES);
-        while let Some(row) = rows.next().await {
-            let row: Bytes = row.doing(&doing)?;
-            if frame.len() + row.len() > FRAME_BYTES && !frame.is_empty() {
-                let full = std::mem::replace(&mut frame, BytesMut::with_capacity(FRAME_BYTES));
-                reply.send(Frame::Bytes(full.freeze())).await?;
-            }
-            frame.extend_from_slice(&row);
-        }
-        if !frame.is_empty() {
-            reply.send(Frame::Bytes(frame.freeze())).await?;
-        }
+        send_rows(&client, &copy, reply, &doing).await?;
+        // The lock goes with the savepoint, and DDL need not wait for the end of the whole copy.
+        client.batch_execute(LEAVE).await.doing(&doing)?;
+        held.keep(client);
         Ok(())
     }
 }
 
+async fn send_rows(
+    client: &Client,
+    copy: &Copy,
+    reply: &FrameSender,
+    doing: &str,
+) -> Result<(), Fault> {
+    let rows = client.copy_out(&copy.statement()).await.doing(doing)?;
+    pin_mut!(rows);
+    let mut frame = BytesMut::new();
+    while let Some(row) = rows.next().await {
+        let row: Bytes = row.doing(doing)?;
+        if frame.len() + row.len() > FRAME_BYTES && !frame.is_empty() {
+            let full = std::mem::replace(&mut frame, BytesMut::with_capacity(FRAME_BYTES));
+            reply.send(Frame::Bytes(full.freeze())).await?;
+        }
+        frame.extend_from_slice(&row);
+    }
+    if !frame.is_empty() {
+        reply.send(Frame::Bytes(frame.freeze())).await?;
+    }
+    Ok(())
+}
+
 /// A TRUNCATE or a rewrite since the snapshot gives the table a new file, and the snapshot then sees no rows in it
-/// (measured). So: lock it, then the file that the snapshot knows must be the one of now.
+/// (measured). So: lock it, then the file that the snapshot knows must be the one of now. All in one round trip.
 async fn lock_and_compare(client: &Client, copy: &Copy, doing: &str) -> Result<(), Fault> {
-    let table = qualified(&copy.name.0, &copy.name.1);
-    client
-        .batch_execute(&format!("{LOCK_TIMEOUT}; lock table only {table} in access share mode"))
-        .await
-        .doing(format!("{doing}: locking it in access share mode"))?;
-    let row = client
-        .query_opt(
-            "select relfilenode = pg_relation_filenode(oid) from pg_class where oid = $1",
-            &[&copy.table],
-        )
-        .await
-        .doing(doing)?;
-    if row.and_then(|row| row.get::<_, Option<bool>>(0)) == Some(true) {
+    let enter = format!(
+        "savepoint part; {LOCK_TIMEOUT}; lock table only {} in access share mode; \
+         select relfilenode = pg_relation_filenode(oid) from pg_class where oid = {}",
+        qualified(&copy.name.0, &copy.name.1),
+        copy.table
+    );
+    let answers = client.simple_query(&enter).await.doing(format!("{doing}: locking it"))?;
+    let same = answers
+        .iter()
+        .any(|answer| matches!(answer, SimpleQueryMessage::Row(row) if row.get(0) == Some("t")));
+    if same {
         return Ok(());
     }
     Err(Fault::retry(

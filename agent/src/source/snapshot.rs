@@ -1,5 +1,8 @@
 //! Consistent points and the snapshots of them.
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::timeout;
 use tokio_postgres::{error::SqlState, types::PgLsn};
@@ -24,6 +27,8 @@ pub(super) struct Held {
     name: String,
     taken: SnapshotTaken,
     keeper: Keeper,
+    /// Sessions inside the snapshot that have nothing to do: logging in costs a small table many times its rows.
+    idle: Mutex<Vec<Client>>,
 }
 
 /// Dropping it ends the snapshot. Nothing is asked of it any more.
@@ -76,7 +81,7 @@ impl Sender {
         };
         let taken = SnapshotTaken { point: slot.consistent_point, system };
         let name = slot.snapshot.ok_or_else(no_snapshot)?;
-        Ok(Held { name, taken, keeper: Keeper::Slot(connection) })
+        Ok(Held::new(name, taken, Keeper::Slot(connection)))
     }
 
     async fn slot_waits_too_long(&self) -> Fault {
@@ -109,7 +114,8 @@ impl Sender {
         let system = system_number(row.get(2))?;
         let point = Lsn(row.get::<_, PgLsn>(1).into());
         let taken = SnapshotTaken { point, system };
-        Ok(Held { name: row.get(0), taken, keeper: Keeper::Transaction(client) })
+        let name = row.get(0);
+        Ok(Held::new(name, taken, Keeper::Transaction(client)))
     }
 
     /// The held snapshot.
@@ -120,6 +126,9 @@ impl Sender {
     /// A session inside the held snapshot.
     pub(super) async fn session_in_snapshot(&self, purpose: &str) -> Result<Client, Fault> {
         let held = self.held().await?;
+        if let Some(client) = held.kept() {
+            return Ok(client);
+        }
         let client = self.session(purpose).await?;
         let enter = format!(
             "begin transaction isolation level repeatable read, read only; set transaction snapshot {}",
@@ -137,6 +146,32 @@ impl Sender {
 }
 
 impl Held {
+    fn new(name: String, taken: SnapshotTaken, keeper: Keeper) -> Self {
+        Self { name, taken, keeper, idle: Mutex::default() }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Client>> {
+        // A panic while the lock is held leaves the list whole: every change to it is one call.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A session that [`Held::keep`] was given, if one is left and alive.
+    pub(super) fn kept(&self) -> Option<Client> {
+        let mut idle = self.idle();
+        while let Some(client) = idle.pop() {
+            if !client.is_closed() {
+                return Some(client);
+            }
+        }
+        None
+    }
+
+    /// Keeps a session for the next one who needs one, with no more locks than it had when it entered the snapshot.
+    /// There are never more than were in use at once.
+    pub(super) fn keep(&self, client: Client) {
+        self.idle().push(client);
+    }
+
     /// A change stream goes on where it ends.
     pub(super) fn is_of_slot(&self) -> bool {
         matches!(self.keeper, Keeper::Slot(_))

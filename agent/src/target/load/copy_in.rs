@@ -1,7 +1,9 @@
 //! One part of one table: rows and the ledger's word of them, in one transaction.
+use std::pin::Pin;
+
 use bytes::Bytes;
 use futures_util::{SinkExt as _, pin_mut};
-use tokio_postgres::types::PgLsn;
+use tokio_postgres::{CopyInSink, Transaction, types::PgLsn};
 use whimbrel_proto::{Lsn, v1::table_progress::State};
 
 use crate::{
@@ -32,21 +34,12 @@ pub(crate) async fn copy_in(
     let relation = copy.relation;
     let doing = format!("copying {}", relation.label());
     progress.table_state(relation.oid, State::Loading);
-    let mut frames = caller.open(copy.ask()).await?;
+    let frames = caller.open(copy.ask()).await?;
     let tx = session.transaction().await.doing(&doing)?;
-    let table = qualified(&relation.schema, &relation.name);
-    if copy.replace {
-        tx.batch_execute(&format!("delete from only {table}")).await.doing(&doing)?;
-    }
-    let sink = tx.copy_in::<_, Bytes>(&copy.statement(&table)).await.doing(&doing)?;
+    let freeze = copy.make_room(&tx, &doing).await?;
+    let sink = tx.copy_in::<_, Bytes>(&copy.statement(freeze)).await.doing(&doing)?;
     pin_mut!(sink);
-    let mut bytes = 0;
-    while let Some(piece) = next_piece(&mut frames).await? {
-        progress.copied_bytes(relation.oid, piece.len());
-        bytes += piece.len() as u64;
-        sink.send(piece).await.doing(&doing)?;
-    }
-    let rows = sink.finish().await.doing(&doing)?;
+    let (rows, bytes) = pour(frames, sink, relation.oid, progress, &doing).await?;
     tx.execute(
         "insert into whimbrel.part (source_oid, page_from, rows, bytes) values ($1, $2, $3, $4) \
          on conflict (source_oid, page_from) do update set rows = excluded.rows, bytes = excluded.bytes",
@@ -67,8 +60,47 @@ pub(crate) async fn copy_in(
     Ok((rows, bytes))
 }
 
+/// Writes the frames of a table into a COPY; its rows and bytes.
+pub(super) async fn pour(
+    mut frames: FrameReceiver,
+    mut sink: Pin<&mut CopyInSink<Bytes>>,
+    table: u32,
+    progress: &Progress,
+    doing: &str,
+) -> Result<(u64, u64), Fault> {
+    let mut bytes = 0;
+    while let Some(piece) = next_piece(&mut frames).await? {
+        progress.copied_bytes(table, piece.len());
+        bytes += piece.len() as u64;
+        sink.send(piece).await.doing(doing)?;
+    }
+    let rows = sink.finish().await.doing(doing)?;
+    Ok((rows, bytes))
+}
+
 impl CopyIn<'_> {
-    fn ask(&self) -> Ask {
+    /// Empties the table if need be. Whether the rows can be written as frozen: a table that comes in one part is
+    /// truncated in the same transaction, so nobody can see its rows too early, and they need not be written again when
+    /// they are first read, or when VACUUM freezes them (PostgreSQL manual, COPY, "FREEZE").
+    async fn make_room(&self, tx: &Transaction<'_>, doing: &str) -> Result<bool, Fault> {
+        let table = self.table();
+        if self.replace {
+            // Not TRUNCATE: foreign keys may refer to it.
+            tx.batch_execute(&format!("delete from only {table}")).await.doing(doing)?;
+            return Ok(false);
+        }
+        if self.pages.is_some() {
+            return Ok(false);
+        }
+        tx.batch_execute(&format!("truncate only {table}")).await.doing(doing)?;
+        Ok(true)
+    }
+
+    fn table(&self) -> String {
+        qualified(&self.relation.schema, &self.relation.name)
+    }
+
+    pub(super) fn ask(&self) -> Ask {
         let relation = self.relation;
         Ask::Copy {
             table: relation.oid,
@@ -89,7 +121,9 @@ impl CopyIn<'_> {
         self.pages.map_or(0, |range| i64::from(range.from))
     }
 
-    fn statement(&self, table: &str) -> String {
+    pub(super) fn statement(&self, freeze: bool) -> String {
+        let table = self.table();
+        let freeze = if freeze { ", freeze" } else { "" };
         let columns: Vec<String> =
             self.relation.columns.iter().map(|column| identifier(&column.name)).collect();
         let list =
@@ -98,7 +132,7 @@ impl CopyIn<'_> {
             CopyFormat::Binary => "binary",
             CopyFormat::Text => "text",
         };
-        format!("copy {table}{list} from stdin (format {format})")
+        format!("copy {table}{list} from stdin (format {format}{freeze})")
     }
 }
 

@@ -22,10 +22,10 @@ const WORKERS_MAX: usize = 8;
 
 /// What every job needs.
 #[derive(Clone)]
-struct Shop {
-    caller: Caller,
-    ledger: Ledger,
-    progress: Arc<Progress>,
+pub(super) struct Shop {
+    pub(super) caller: Caller,
+    pub(super) ledger: Ledger,
+    pub(super) progress: Arc<Progress>,
 }
 
 impl Receiver {
@@ -52,7 +52,7 @@ impl Receiver {
             {
                 let session = match idle.pop() {
                     Some(session) => session,
-                    None => self.session("load").await?,
+                    None => self.worker_session().await?,
                 };
                 let shop = shop.clone();
                 running.spawn(async move { shop.run(session, job).await });
@@ -68,6 +68,17 @@ impl Receiver {
         } else {
             Err(Fault::hold("CopyIncomplete", "the copy ran out of work with tables left over"))
         }
+    }
+}
+
+impl Receiver {
+    async fn worker_session(&self) -> Result<Client, Fault> {
+        let session = self.session("load").await?;
+        session
+            .batch_execute(include_str!("../sql/worker_settings.sql"))
+            .await
+            .doing("setting up a session of the base copy on the target")?;
+        Ok(session)
     }
 }
 
@@ -91,6 +102,7 @@ impl Shop {
                 self.analyze(&mut session, relation).await?;
                 progress.table_state(relation.oid, State::Completed);
             }
+            Job::Small(tables) => self.run_small(&mut session, tables).await?,
         }
         Ok((session, job))
     }

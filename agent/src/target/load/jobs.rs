@@ -4,7 +4,10 @@ use std::{
     sync::Arc,
 };
 
-use super::parts::{TableWork, ranges};
+use super::{
+    parts::{TableWork, ranges},
+    small::{Small, batches},
+};
 use crate::{
     target::schema::{Entry, Plan},
     wire::{PageRange, Relation},
@@ -21,17 +24,8 @@ pub(super) enum Job {
     Index(Arc<Relation>, Entry),
     /// Statistics; then the table is done.
     Analyze(Arc<Relation>),
-}
-
-impl Job {
-    pub(super) fn relation(&self) -> &Arc<Relation> {
-        match self {
-            Self::Copy(relation, _)
-            | Self::Keys(relation, _)
-            | Self::Index(relation, _)
-            | Self::Analyze(relation) => relation,
-        }
-    }
+    /// All of that, for small tables.
+    Small(Vec<Small>),
 }
 
 /// Jobs that can be begun, and those that wait for others.
@@ -40,6 +34,8 @@ pub(super) struct Board {
     /// Builds in front: the sooner a large table's index begins, the sooner all is done.
     ready: VecDeque<Job>,
     tables: HashMap<u32, Waiting>,
+    /// Small tables that are not done.
+    small: usize,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +50,21 @@ impl Board {
     /// The tables in the given order, the largest first.
     pub(super) fn new(tables: Vec<TableWork>, plan: &Plan) -> Self {
         let mut board = Self::default();
+        let (small, large): (Vec<_>, Vec<_>) = tables.into_iter().partition(TableWork::is_small);
+        board.put_large(large, plan);
+        let small: Vec<Small> = small
+            .into_iter()
+            .map(|work| Small {
+                entries: plan.by_table.get(&work.relation.oid).cloned().unwrap_or_default(),
+                relation: Arc::new(work.relation),
+            })
+            .collect();
+        board.small = small.len();
+        board.ready.extend(batches(small).into_iter().map(Job::Small));
+        board
+    }
+
+    fn put_large(&mut self, tables: Vec<TableWork>, plan: &Plan) {
         for work in tables {
             let relation = Arc::new(work.relation);
             let entries = plan.by_table.get(&relation.oid).cloned().unwrap_or_default();
@@ -61,17 +72,16 @@ impl Board {
                 Waiting { keys: entries.keys, indexes: entries.indexes, ..Default::default() };
             if work.copied {
                 let keys = std::mem::take(&mut waiting.keys);
-                board.ready.push_front(Job::Keys(Arc::clone(&relation), keys));
+                self.ready.push_front(Job::Keys(Arc::clone(&relation), keys));
             } else {
                 let ranges = ranges(relation.pages, work.whole);
                 waiting.parts = ranges.len();
                 for range in ranges {
-                    board.ready.push_back(Job::Copy(Arc::clone(&relation), range));
+                    self.ready.push_back(Job::Copy(Arc::clone(&relation), range));
                 }
             }
-            board.tables.insert(relation.oid, waiting);
+            self.tables.insert(relation.oid, waiting);
         }
-        board
     }
 
     /// The next job that can be begun.
@@ -81,7 +91,16 @@ impl Board {
 
     /// A job is done; what waited for it can begin.
     pub(super) fn finished(&mut self, job: &Job) {
-        let relation = job.relation();
+        let (Job::Copy(relation, _)
+        | Job::Keys(relation, _)
+        | Job::Index(relation, _)
+        | Job::Analyze(relation)) = job
+        else {
+            if let Job::Small(tables) = job {
+                self.small -= tables.len();
+            }
+            return;
+        };
         let Some(waiting) = self.tables.get_mut(&relation.oid) else { return };
         match job {
             Job::Copy(..) => {
@@ -107,7 +126,7 @@ impl Board {
                     self.ready.push_front(Job::Analyze(Arc::clone(relation)));
                 }
             }
-            Job::Analyze(_) => {
+            Job::Analyze(_) | Job::Small(_) => {
                 self.tables.remove(&relation.oid);
             }
         }
@@ -115,7 +134,7 @@ impl Board {
 
     /// Every table went all the way.
     pub(super) fn is_complete(&self) -> bool {
-        self.tables.is_empty()
+        self.tables.is_empty() && self.small == 0
     }
 }
 
@@ -161,7 +180,8 @@ mod tests {
         let entries = plan.by_table.entry(1).or_default();
         entries.keys.push(entry(1, "CONSTRAINT"));
         entries.indexes = vec![entry(2, "INDEX"), entry(3, "INDEX")];
-        let mut board = Board::new(vec![table(1, 60_000, false), table(2, 1, true)], &plan);
+        let tables = vec![table(1, 60_000, false), table(2, 1, true), table(3, 1, false)];
+        let mut board = Board::new(tables, &plan);
         let mut seen = Vec::new();
         while let Some(job) = board.next() {
             seen.push(match &job {
@@ -169,14 +189,16 @@ mod tests {
                 Job::Keys(r, _) => format!("keys{}", r.oid),
                 Job::Index(r, _) => format!("index{}", r.oid),
                 Job::Analyze(r) => format!("analyze{}", r.oid),
+                Job::Small(tables) => format!("small{}", tables[0].relation.oid),
             });
+            assert!(!board.is_complete());
             board.finished(&job);
         }
         assert_eq!(
             seen,
             [
                 "keys2", "analyze2", "copy1", "copy1", "copy1", "copy1", "keys1", "index1",
-                "index1", "analyze1"
+                "index1", "analyze1", "small3"
             ]
         );
         assert!(board.is_complete());

@@ -5,6 +5,7 @@ mod finish;
 mod jobs;
 mod make;
 mod parts;
+mod small;
 mod start;
 
 pub(crate) use copy_in::{CopyIn, copy_in};

@@ -6,6 +6,6 @@ mod plan;
 mod restore;
 
 pub use archive::{ArchiveError, Entry, entries};
-pub use plan::{Plan, Stage};
+pub use plan::{Plan, Stage, TableEntries};
 
 pub(crate) use plan::RESTORE_SETTINGS;
