@@ -28,7 +28,8 @@ create view rich as select * from account where balance > 100;
 create index account_branch on account (branch);
 insert into branch (name) select 'b' || g from generate_series(1, 10) g;
 insert into account select g, 1 + g % 10, 100, repeat('x', 3000) from generate_series(1, 5000) g;
-insert into ledger (account, delta) select 1 + g % 5000, 1 from generate_series(1, 20000) g;
+-- More than a megabyte: copied by itself, as frozen rows. The other tables travel in a batch.
+insert into ledger (account, delta) select 1 + g % 5000, 1 from generate_series(1, 40000) g;
 insert into history select g, 'h' from generate_series(1, 1000) g;
 insert into history_full select g % 10, 'same', 1.0 from generate_series(1, 100) g;
 insert into empty_columns default values;
