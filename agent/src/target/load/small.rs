@@ -183,6 +183,7 @@ mod tests {
             identity: TableIdentity::Key,
             publish: Publish::All,
             binary: true,
+            file: None,
         };
         Small { relation: Arc::new(relation), entries: TableEntries::default() }
     }
