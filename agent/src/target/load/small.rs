@@ -184,6 +184,7 @@ mod tests {
             publish: Publish::All,
             binary: true,
             file: None,
+            conflicts: vec![],
         };
         Small { relation: Arc::new(relation), entries: TableEntries::default() }
     }
