@@ -184,7 +184,7 @@ mod tests {
             publish: Publish::All,
             binary: true,
             file: None,
-            conflicts: vec![],
+            conflicts: false,
         };
         Small { relation: Arc::new(relation), entries: TableEntries::default() }
     }
