@@ -6,6 +6,7 @@ mod cluster;
 mod driver;
 
 mod encodings;
+mod flush;
 mod fuzz;
 mod kinds;
 mod settings;

@@ -10,15 +10,13 @@ async fn every_type_is_found_by_its_old_value() {
     // Short transactions go row by row, long ones set-wise.
     let client = crate::driver::session(&followed.source, "types").await;
     let kinds = client.query("select n from kind order by n", &[]).await.unwrap();
-    for nth in [1, 2] {
-        for kind in &kinds {
-            let n: i32 = kind.get(0);
-            followed.write(&format!("select round(kind, {nth}) from kind where n = {n}")).await;
-        }
-        followed.assert_alike().await;
+    for kind in &kinds {
+        client
+            .execute("select round(kind, 1) from kind where n = $1", &[&kind.get::<_, i32>(0)])
+            .await
+            .unwrap();
     }
-    for nth in [3, 4] {
-        followed.write(&format!("select round(kind, {nth}) from kind order by n")).await;
-        followed.assert_alike().await;
-    }
+    followed.assert_alike().await;
+    client.execute("select round(kind, 2) from kind order by n", &[]).await.unwrap();
+    followed.assert_alike().await;
 }

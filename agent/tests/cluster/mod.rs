@@ -82,6 +82,11 @@ impl Cluster {
         self.pg_ctl(&["restart", "-w", "-m", "fast", "-l", &self.path("log")]);
     }
 
+    /// As when the machine stops: what is not written to the disk is gone. It comes back.
+    pub(crate) fn crash(&self) {
+        self.pg_ctl(&["restart", "-w", "-m", "immediate", "-l", &self.path("log")]);
+    }
+
     pub(crate) fn endpoint(&self, ssl_mode: SslMode) -> Endpoint {
         Endpoint {
             host: "127.0.0.1".into(),

@@ -6,7 +6,7 @@ use tokio_postgres::{Statement, types::PgLsn};
 use whimbrel_proto::Lsn;
 
 use super::{
-    chunk::Chunk,
+    chunk::{Chunk, Run},
     pipeline::{Expected, Otherwise, Pipeline},
     statement::{self, Change},
     table::{Table, Tables},
@@ -40,6 +40,8 @@ pub(in crate::target) struct Changes {
     pub(super) pipeline: Pipeline,
     /// Changes that have not been written yet.
     pub(super) chunk: Chunk,
+    /// Those that the server is writing set-wise, kept until it has.
+    pub(super) on_its_way: Option<Run>,
 }
 
 impl Changes {
@@ -51,6 +53,7 @@ impl Changes {
             prepared: HashMap::new(),
             pipeline: Pipeline::default(),
             chunk: Chunk::default(),
+            on_its_way: None,
         }
     }
 

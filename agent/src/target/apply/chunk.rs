@@ -13,7 +13,8 @@ use crate::{
     replication::pgoutput::{Message, OldTuple, Value},
 };
 
-/// Changes of a run, at most: more gain nothing, and are that much more to repeat when the server objects.
+/// Changes of a run, at most: more gain nothing, and are that much more to repeat when the server objects. Two runs are
+/// held at once: one on its way, and one that grows.
 const CHANGES: usize = 2_000;
 
 /// Bytes of their values, at most; one row may have more, and goes alone then.
@@ -29,9 +30,12 @@ const RELEASE: &str = "release savepoint whimbrel_run";
 /// Changes that wait to be written, with the tables that each is about.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
-    changes: Vec<(Message, Vec<Arc<Table>>)>,
+    changes: Run,
     bytes: usize,
 }
+
+/// Changes in their order.
+pub(super) type Run = Vec<(Message, Vec<Arc<Table>>)>;
 
 impl Changes {
     /// Takes a change of `tables` in; writes when the run is long.
@@ -47,40 +51,66 @@ impl Changes {
         let bytes = bytes(&message);
         // A large row is not held, and copied, with others.
         if self.chunk.bytes + bytes > BYTES {
-            self.write_chunk().await?;
+            self.send_chunk().await?;
         }
         self.chunk.bytes += bytes;
         self.chunk.changes.push((message, tables));
         if self.chunk.changes.len() >= CHANGES || self.chunk.bytes >= BYTES {
-            self.write_chunk().await?;
+            self.send_chunk().await?;
         }
         Ok(())
     }
 
-    /// Writes what waits.
+    /// Writes what waits, and waits for it.
     pub(super) async fn write_chunk(&mut self) -> Result<(), Fault> {
+        self.send_chunk().await?;
+        self.settle_chunk().await
+    }
+
+    /// Sends what waits. A long run is still on its way then: the server works at it while the next one is received.
+    async fn send_chunk(&mut self) -> Result<(), Fault> {
         let Chunk { changes, .. } = std::mem::take(&mut self.chunk);
+        self.settle_chunk().await?;
         if changes.len() < CHANGES_MIN {
             return self.one_by_one(changes).await;
         }
         self.pipeline.wait(0).await?;
         self.command(SAVEPOINT.to_owned(), "beginning a run of changes".into()).await?;
-        match self.set_wise(&changes).await {
-            Ok(()) => self.command(RELEASE.to_owned(), "ending a run of changes".into()).await,
-            // The server refused it so; one by one it may take it, or say which change is wrong.
+        let sent = self.set_wise(&changes).await;
+        self.on_its_way = Some(changes);
+        match sent {
+            Ok(()) => Ok(()),
+            Err(fault) => self.settled(Err(fault)).await,
+        }
+    }
+
+    /// Waits for the run that is on its way.
+    async fn settle_chunk(&mut self) -> Result<(), Fault> {
+        if self.on_its_way.is_none() {
+            return Ok(());
+        }
+        let done = self.pipeline.wait(0).await;
+        self.settled(done).await
+    }
+
+    /// The server took the run, or refused it so: one by one it may take it, or say which change is wrong.
+    async fn settled(&mut self, done: Result<(), Fault>) -> Result<(), Fault> {
+        let changes = self.on_its_way.take().unwrap_or_default();
+        match done {
+            Ok(()) => {}
             Err(fault) if fault.policy == Policy::Hold => {
                 tracing::debug!(code = %fault.code, "a run of changes goes one by one");
                 self.pipeline.abandon().await;
                 self.command(ROLLBACK.to_owned(), "undoing a run of changes".into()).await?;
                 self.one_by_one(changes).await?;
-                // Or each would open inside the one before.
-                self.command(RELEASE.to_owned(), "ending a run of changes".into()).await
             }
-            Err(fault) => Err(fault),
+            Err(fault) => return Err(fault),
         }
+        // Or each would open inside the one before.
+        self.command(RELEASE.to_owned(), "ending a run of changes".into()).await
     }
 
-    async fn one_by_one(&mut self, changes: Vec<(Message, Vec<Arc<Table>>)>) -> Result<(), Fault> {
+    async fn one_by_one(&mut self, changes: Run) -> Result<(), Fault> {
         for (message, tables) in changes {
             self.alone(message, &tables).await?;
         }
@@ -104,7 +134,7 @@ impl Changes {
         for fold in folds.into_values() {
             self.write_fold(fold).await?;
         }
-        self.pipeline.wait(0).await
+        Ok(())
     }
 
     async fn write_fold(&mut self, fold: Fold) -> Result<(), Fault> {
