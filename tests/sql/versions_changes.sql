@@ -28,6 +28,11 @@ begin; insert into zoo.refers values (1000, 1000); insert into zoo.referred valu
 insert into zoo.numbered default values;
 select nextval('zoo.small'), setval('zoo.numbered_other_seq', 1000, false);
 update zoo.unlogged set note = 0.2;
+-- Rows that came to this server by replication are the application's as well.
+select pg_replication_origin_create('elsewhere') is null, pg_replication_origin_session_setup('elsewhere');
+insert into zoo.valued (id, a_numeric) select n, n from generate_series(9001, 9020) n;
+update zoo.listed set note = 'from elsewhere' where id in (20, 21);
+select pg_replication_origin_session_reset(), pg_replication_origin_drop('elsewhere');
 \if :v11
 insert into zoo.hashed select n, 'late ' || n from generate_series(101, 150) n;
 update zoo.hashed set note = note || '+' where id % 3 = 0;

@@ -103,7 +103,7 @@ async fn described(
         &selected.exclude_tables,
     ];
     let doing = format!("reading the {} definitions", wanted.kind);
-    let rows = client.query(&statement, &given).await.doing(&doing)?;
+    let rows = client.query(&*client.sql(&statement), &given).await.doing(&doing)?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
         let facts: Vec<Option<String>> = row.try_get("facts").doing(&doing)?;

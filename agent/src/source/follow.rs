@@ -172,6 +172,9 @@ impl Pump<'_> {
                 Ok(()) = self.acknowledged.changed() => { self.tell().await?; continue }
             };
             match event {
+                // Servers before 14 write an empty message where the name of a transaction's replication origin would stand, when
+                // that origin was dropped since. It says nothing.
+                Some(Event::XLogData { data, .. }) if data.is_empty() => {}
                 Some(Event::XLogData { server_time, data, .. }) => {
                     weight += data.len();
                     let marker = self.unstreamed.behind(&data);

@@ -78,6 +78,10 @@ pub(super) async fn check_published(client: &Client, objects: &SourceObjects) ->
 
 /// Takes both publications away.
 pub(super) async fn drop_publications(client: &Client, names: [&str; 2]) -> Result<(), Fault> {
+    // Before 10 there are none, nor the statement.
+    if client.server_version_num() < 100_000 {
+        return Ok(());
+    }
     for name in names.map(identifier) {
         client
             .batch_execute(&format!("drop publication if exists {name}"))

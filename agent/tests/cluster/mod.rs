@@ -111,7 +111,11 @@ impl Cluster {
 
     fn pg_ctl(&self, arguments: &[&str]) {
         let mut command = as_postgres(&self.bin.join("pg_ctl"));
-        run(command.arg("-D").arg(self.data()).args(arguments));
+        command.arg("-D").arg(self.data()).args(arguments);
+        // pg_ctl's server would keep a pipe open for ever.
+        let status = command.stdout(Stdio::null()).status().unwrap();
+        let log = || fs::read_to_string(self.path("log")).unwrap_or_default();
+        assert!(status.success(), "{command:?}: {status}: {}", log());
     }
 
     fn data(&self) -> PathBuf {
@@ -226,7 +230,6 @@ fn as_postgres(program: &Path) -> Command {
 }
 
 fn run(command: &mut Command) {
-    // pg_ctl's server would keep a pipe open for ever.
     let status = command.stdout(Stdio::null()).status().unwrap();
     assert!(status.success(), "{command:?}: {status}");
 }

@@ -90,3 +90,37 @@ async fn what_later_versions_have_not_is_refused() {
     looked.paste(&bench).await;
     look().await.assert_told(&[]);
 }
+
+/// From 18 on a server refuses the application's updates of such a table once it is published: seen on a real one, and told
+/// before. 17 takes them, and the stream carries them.
+#[tokio::test]
+async fn a_replica_identity_with_generated_columns_is_told_where_it_harms() {
+    const TABLES: &str = "
+        create table public.kept (id int primary key, a int, g int generated always as (a + 1) stored);
+        alter table public.kept replica identity full;
+        insert into public.kept (id, a) values (1, 1)";
+    const UPDATE: &str = "update public.kept set a = a + 1";
+    for (major, harms) in [(17, false), (18, true)] {
+        let Some(programs) = programs_of(major) else {
+            eprintln!("NOT TESTED: PostgreSQL {major}: this machine has no server of it");
+            continue;
+        };
+        let bench = Bench::of(Arc::new(Cluster::start_of(programs, HBA, ""))).await;
+        bench.sql("postgres", "create database app").await;
+        bench.sql("app", TABLES).await;
+        let told = bench.source(&bench.superuser(), &["app"]).await;
+        let is_it = |line: &String| line == "app: ReplicaIdentityGenerated public.kept";
+        assert_eq!(told.told().iter().any(is_it), harms, "PostgreSQL {major}: {:?}", told.told());
+
+        bench.sql("app", "create publication of_ours for table public.kept").await;
+        let client = bench.client("app").await;
+        assert_eq!(client.batch_execute(UPDATE).await.is_err(), harms, "PostgreSQL {major}");
+        if harms {
+            let found = told.finding_of("ReplicaIdentityGenerated", "public.kept");
+            bench.sql("app", "drop publication of_ours").await;
+            bench.sql("app", &found.remedy).await;
+            let keyless = bench.source(&bench.superuser(), &["app"]).await;
+            assert!(!keyless.told().iter().any(is_it), "{:?}", keyless.told());
+        }
+    }
+}

@@ -1,7 +1,8 @@
 , page as (
-    select d.*
+    select d.* -- since 12
+    select d.oid, d.* -- before 12
     from given g cross join pg_database d
-    where d.datname = current_database() and d.datname collate "C" > g.after
+    where d.datname = current_database() and d.datname::text collate "C" > g.after
 )
 select quote_ident(d.datname) as name, array[
     'owner: ' || pg_get_userbyid(d.datdba),

@@ -20,7 +20,9 @@
     select 'pg_cast'::regclass, c.oid, null, null,
            concat_ws(' ', nullif(c.castfunc, 0)::regprocedure, c.castcontext, c.castmethod)
     from pg_cast c
+    -- A range type's cast to its multirange (since 14) comes with it.
     where c.oid >= 16384
+      and not exists (select from pg_depend d where d.classid = 'pg_cast'::regclass and d.objid = c.oid and d.deptype = 'i')
     union all
     -- Before 15 an ICU collation's locale was in collcollate; its column has had two names since.
     select 'pg_collation'::regclass, c.oid, c.collowner, null,
