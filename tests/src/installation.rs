@@ -35,7 +35,7 @@ impl Installation {
             .map_err(|text| Failure::new(text.clone()))
     }
 
-    /// The programs of a major version; `None` when this machine has none: [`fetched`]'s, or Debian's. Those of
+    /// The programs of a major version (9: 9.6); `None` when this machine has none: [`fetched`]'s, or Debian's. Those of
     /// `tests/servers` have no client programs, but for the newest.
     ///
     /// # Errors
@@ -48,7 +48,8 @@ impl Installation {
         }
         let as_root = Self::find()?.as_root;
         let places = [fetched(as_root)?, PathBuf::from("/usr/lib/postgresql")];
-        let bins = places.map(|place| place.join(major.to_string()).join("bin"));
+        let name = if major == 9 { "9.6".to_owned() } else { major.to_string() };
+        let bins = places.map(|place| place.join(&name).join("bin"));
         let Some(bin) = bins.into_iter().find(|bin| bin.join("initdb").exists()) else {
             return Ok(None);
         };

@@ -67,6 +67,10 @@ pub async fn list_objects(
     let mut page = Objects { server_version: client.server_version_num(), ..Objects::default() };
     let (found, more) = match wanted.kind {
         "sequence value" => sequence_values(&client, wanted).await?,
+        // These came with 10.
+        "publication" | "statistics" if client.server_version_num() < 100_000 => {
+            (Vec::new(), false)
+        }
         kind => match KINDS.iter().find(|(known, _)| *known == kind) {
             Some((_, sql)) => described(&client, sql, wanted).await?,
             None => (Vec::new(), false),

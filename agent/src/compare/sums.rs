@@ -82,11 +82,7 @@ pub async fn sum_rows(
 /// Behind everything that was committed when the sums were computed. A standby tells what it has replayed.
 async fn position(client: &Client) -> Result<u64, Fault> {
     let row = client
-        .query_one(
-            "select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() \
-             else pg_current_wal_insert_lsn() end",
-            &[],
-        )
+        .query_one(&*client.sql(include_str!("sql/position.sql")), &[])
         .await
         .doing("asking for the position in the WAL")?;
     Ok(row.get::<_, Option<PgLsn>>(0).map(u64::from).unwrap_or_default())

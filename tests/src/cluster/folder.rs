@@ -10,7 +10,7 @@ use super::SUPERUSER;
 use crate::{
     Context, Outcome,
     guardian::Guardian,
-    installation::{Installation, output},
+    installation::{Installation, output, stdout},
     place::scratch,
 };
 
@@ -45,9 +45,13 @@ pub(super) fn template(installation: &Installation) -> Outcome<PathBuf> {
 fn initdb(installation: &Installation) -> Outcome<(PathBuf, Guardian)> {
     let (folder, guardian) = guarded_folder(installation)?;
     let mut command = installation.server("initdb");
-    command.arg("-D").arg(folder.join("data")).args(["-U", SUPERUSER, "--no-sync"]);
+    command.arg("-D").arg(folder.join("data")).args(["-U", SUPERUSER, "-N"]);
     command.args(["-E", "UTF8", "--locale=C.UTF-8"]);
-    command.args(["--auth-local=trust", "--auth-host=scram-sha-256"]);
+    // 9.6 has no SCRAM.
+    let version = stdout(installation.server("initdb").arg("--version"))?;
+    let host =
+        if version.contains(" 9.") { "--auth-host=md5" } else { "--auth-host=scram-sha-256" };
+    command.args(["--auth-local=trust", host]);
     output(&mut command).context(|| "make a PostgreSQL cluster")?;
     Ok((folder, guardian))
 }

@@ -20,10 +20,10 @@ select p.name, array[
         then replace(pg_get_functiondef(p.oid), '(' || pg_get_function_arguments(p.oid) || ')',
                      '(' || regexp_replace(pg_get_function_arguments(p.oid), '(^|, )IN ', '\1', 'g') || ')')
         else format_type(f.prorettype, null) || ' ' || format_type(a.aggtranstype, null) || ' '
-             || (to_jsonb(a) - array['aggfnoid', 'aggtranstype', 'aggmtranstype', 'aggsortop']
+             || (to_jsonb(a) - 'aggfnoid' - 'aggtranstype' - 'aggmtranstype' - 'aggsortop'
                  -- Since 11.
-                 - case when (select common from given) < 110000 then array['aggfinalmodify', 'aggmfinalmodify']
-                        else '{}' end)::text end,
+                 - case when (select common from given) < 110000 then 'aggfinalmodify' else '' end
+                 - case when (select common from given) < 110000 then 'aggmfinalmodify' else '' end)::text end,
     'owner: ' || pg_get_userbyid(f.proowner),
     'rights: ' || (select string_agg(i::text, ' ' order by i::text collate "C")
                    from unnest(coalesce(f.proacl, acldefault('f', f.proowner))) as i),

@@ -26,7 +26,7 @@
     union all
     -- Before 15 an ICU collation's locale was in collcollate; its column has had two names since.
     select 'pg_collation'::regclass, c.oid, c.collowner, null,
-           concat_ws(' ', c.collprovider, coalesce(to_jsonb(c) ->> 'colllocale', to_jsonb(c) ->> 'colliculocale',
+           concat_ws(' ', coalesce(to_jsonb(c) ->> 'collprovider', 'c'), coalesce(to_jsonb(c) ->> 'colllocale', to_jsonb(c) ->> 'colliculocale',
                                                    c.collcollate),
                      case when to_jsonb(c) ->> 'collisdeterministic' = 'false' then 'nondeterministic' end)
     from pg_collation c join schemas n on n.oid = c.collnamespace

@@ -9,7 +9,7 @@
 )
 select p.name, array[
     'command: ' || y.polcmd::text,
-    case when not y.polpermissive then 'permissive: no' end,
+    case when not y.polpermissive then 'permissive: no' end, -- since 10
     'roles: ' || (select string_agg(case o when 0 then 'public' else quote_ident(pg_get_userbyid(o)) end, ', '
                                     order by pg_get_userbyid(o))
                   from unnest(y.polroles) as o),

@@ -6,9 +6,12 @@
     limit (select page from given)
 )
 select p.name, array[
-    'type: ' || format_type(s.seqtypid, null),
-    format('values: start %s, increment %s, minimum %s, maximum %s, cache %s%s', s.seqstart, s.seqincrement, s.seqmin,
-           s.seqmax, s.seqcache, case when s.seqcycle then ', cycle' else '' end),
+    'type: ' || format_type(s.seqtypid, null), -- since 10
+    'type: bigint', -- before 10
+    format('values: start %s, increment %s, minimum %s, maximum %s%s', s.seqstart, s.seqincrement, s.seqmin, s.seqmax,
+           case when s.seqcycle then ', cycle' else '' end),
+    -- Before 10 it is in the sequence itself.
+    case when (select common from given) >= 100000 then 'cache: ' || s.seqcache end, -- since 10
     'owned by: ' || (select d.refobjid::regclass || '.' || quote_ident(a.attname)
                      from pg_depend d
                      join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
@@ -23,5 +26,6 @@ select p.name, array[
 ] as facts
 from page p
 join pg_class c on c.oid = p.oid
-join pg_sequence s on s.seqrelid = p.oid
+join pg_sequence s on s.seqrelid = p.oid -- since 10
+cross join lateral pg_sequence_parameters(p.oid) as s(seqstart, seqmin, seqmax, seqincrement, seqcycle) -- before 10
 order by 1

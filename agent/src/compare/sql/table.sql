@@ -22,8 +22,8 @@ select p.name, array[
     'of type: ' || nullif(c.reloftype, 0)::regtype,
     'parents: ' || (select string_agg(i.inhparent::regclass::text, ', ' order by i.inhseqno)
                     from pg_inherits i where i.inhrelid = c.oid),
-    'partition: ' || pg_get_expr(c.relpartbound, c.oid),
-    'partition key: ' || case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end,
+    'partition: ' || pg_get_expr(c.relpartbound, c.oid), -- since 10
+    'partition key: ' || case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end, -- since 10
     'foreign server: ' || (select quote_ident(s.srvname) || coalesce(' ' || f.ftoptions::text, '')
                            from pg_foreign_table f join pg_foreign_server s on s.oid = f.ftserver
                            where f.ftrelid = c.oid),
@@ -41,7 +41,7 @@ select p.name, array[
         case coalesce(to_jsonb(a) ->> 'attgenerated', '')
             when '' then 'default ' when 's' then 'generated stored as ' else 'generated virtual as ' end
             || pg_get_expr(d.adbin, d.adrelid),
-        case a.attidentity when 'a' then 'identity always' when 'd' then 'identity by default' end,
+        case a.attidentity when 'a' then 'identity always' when 'd' then 'identity by default' end, -- since 10
         case when a.attstorage <> t.typstorage then 'storage ' || a.attstorage::text end,
         'compression ' || nullif(to_jsonb(a) ->> 'attcompression', ''),
         'statistics ' || nullif(a.attstattarget, -1),
