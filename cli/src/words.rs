@@ -1,4 +1,5 @@
-//! The contract's words for the enums of `whimbrel.v1`, both ways. A new value of the border fails to compile here.
+//! The contract's words for the enums of `whimbrel.v1`, both ways, and for times. A new value of the border fails to compile here.
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use whimbrel_proto::v1::{
     FindingState, MigrationMode, MigrationOption, SslMode, Verdict, agent, database_status, hold,
     migration_status::{State, SubState},
@@ -171,6 +172,15 @@ pub(crate) fn ssl_mode(value: SslMode) -> Option<&'static str> {
         SslMode::Require => "Require",
         SslMode::VerifyCa => "VerifyCA",
         SslMode::VerifyFull => "VerifyFull",
+    })
+}
+
+/// RFC 3339; without an offset it is UTC.
+pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    text.parse::<Timestamp>().ok().or_else(|| {
+        let civil = text.parse::<DateTime>().ok()?;
+        Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
     })
 }
 

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 
+/// The code of a fault that says that the source's agent did not tell what is needed.
+pub(super) const SOURCE_FACTS_MISSING: &str = "SourceFactsMissing";
+
 /// A source server.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -102,6 +105,68 @@ pub(super) struct DatabaseFacts {
     pub(super) libraries: Vec<LibraryFacts>,
     /// That making its relations in one transaction takes.
     pub(super) locks: u64,
+    /// What some later major version no longer takes.
+    pub(super) breaks: Vec<BreakFacts>,
+    /// The system's columns that its views read.
+    pub(super) system_columns: Vec<SystemColumnFacts>,
+    /// Settings of its own, of roles in it and of its functions.
+    pub(super) settings: Vec<SettingFacts>,
+    /// Columns that are compressed with lz4.
+    pub(super) compressed: Vec<MendedFacts>,
+    /// Providers of security labels.
+    pub(super) labels: Vec<LabelFacts>,
+    /// Dictionaries that read files.
+    pub(super) dictionaries: Vec<DictionaryFacts>,
+}
+
+/// Something that a later major version no longer takes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct BreakFacts {
+    /// As `sql/version_breaks.sql` names it.
+    pub(super) kind: String,
+    pub(super) object: String,
+    pub(super) remedy: String,
+}
+
+/// A column of the system's (or, without one, the relation) that a view reads.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SystemColumnFacts {
+    pub(super) view: String,
+    pub(super) schema: String,
+    pub(super) relation: String,
+    pub(super) column: Option<String>,
+}
+
+/// A setting that is carried with an object.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SettingFacts {
+    pub(super) name: String,
+    pub(super) object: String,
+    pub(super) remedy: String,
+}
+
+/// A thing, and what mends it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct MendedFacts {
+    pub(super) name: String,
+    pub(super) remedy: String,
+}
+
+/// Security labels of one provider.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct LabelFacts {
+    pub(super) provider: String,
+    pub(super) labels: u64,
+    /// What has one of them.
+    pub(super) example: String,
+}
+
+/// A text search dictionary.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct DictionaryFacts {
+    pub(super) dictionary: String,
+    /// With their endings.
+    pub(super) files: Vec<String>,
 }
 
 /// A collation that the database made, or a system's one that it uses.

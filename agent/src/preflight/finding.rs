@@ -6,7 +6,7 @@ use whimbrel_proto::v1::{
     DatabaseValidation, Finding, FindingState, Validation, ValidationDetails,
 };
 
-use super::check::{At, Check, Looking};
+use super::check::{At, Check};
 use crate::{fault::Fault, postgres::ConnectError};
 
 /// Findings of one check on one server or database that are told. A report is one message on the link, and a person
@@ -98,9 +98,9 @@ pub(super) fn listed(names: &[String]) -> String {
     text
 }
 
-/// Makes one check.
-pub(super) async fn judge(check: &Check, looking: Looking<'_>) -> Validation {
-    let found = match looking.await {
+/// What a check led to.
+pub(super) fn judge(check: &Check, looked: Result<Vec<Found>, Fault>) -> Validation {
+    let found = match looked {
         Ok(found) => found,
         Err(fault) => vec![Found::impossible(fault, check.at)],
     };

@@ -1,7 +1,7 @@
 //! Asks for the facts.
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     ask::{ask, ask_one},
@@ -127,24 +127,51 @@ pub(super) async fn collations(client: &Client) -> Result<Vec<CollationFacts>, F
 
 /// The database that the session is in.
 pub(super) async fn of_database(client: &Client) -> Result<DatabaseFacts, Fault> {
-    let doing = |what| format!("reading {what} of database {}", client.database());
-    let facts =
-        ask_one(client, &doing("the properties"), include_str!("sql/database.sql"), &[]).await?;
+    let database = Looking { client };
     let Locks { schema } =
-        ask_one(client, &doing("the size"), include_str!("sql/locks.sql"), &[]).await?;
+        ask_one(client, &database.doing("the size"), include_str!("sql/locks.sql"), &[]).await?;
+    let facts: DatabaseFacts =
+        ask_one(client, &database.doing("the properties"), include_str!("sql/database.sql"), &[])
+            .await?;
     Ok(DatabaseFacts {
-        roles: ask(client, &doing("the roles"), include_str!("sql/roles.sql"), &[]).await?,
-        extensions: ask(client, &doing("the extensions"), include_str!("sql/extensions.sql"), &[])
-            .await?,
+        roles: database.rows("the roles", include_str!("sql/roles.sql")).await?,
+        extensions: database.rows("the extensions", include_str!("sql/extensions.sql")).await?,
         collations: collations(client).await?,
-        tablespaces: ask(client, &doing("tablespaces"), include_str!("sql/tablespaces.sql"), &[])
-            .await?,
+        tablespaces: database.rows("tablespaces", include_str!("sql/tablespaces.sql")).await?,
         privileged: privileged(client).await?,
-        libraries: ask(client, &doing("the libraries"), include_str!("sql/libraries.sql"), &[])
-            .await?,
+        libraries: database.rows("the libraries", include_str!("sql/libraries.sql")).await?,
         locks: schema,
+        breaks: database
+            .rows("what later versions don't take", include_str!("sql/version_breaks.sql"))
+            .await?,
+        system_columns: database
+            .rows("views of the system's", include_str!("sql/system_columns.sql"))
+            .await?,
+        settings: database.rows("the settings", include_str!("sql/set_by_objects.sql")).await?,
+        compressed: database
+            .rows("compressed columns", include_str!("sql/compressed_columns.sql"))
+            .await?,
+        labels: database.rows("security labels", include_str!("sql/security_labels.sql")).await?,
+        dictionaries: database
+            .rows("text search dictionaries", include_str!("sql/search_files.sql"))
+            .await?,
         ..facts
     })
+}
+
+/// A session in a database, with what is said of it when a question fails.
+struct Looking<'a> {
+    client: &'a Client,
+}
+
+impl Looking<'_> {
+    fn doing(&self, what: &str) -> String {
+        format!("reading {what} of database {}", self.client.database())
+    }
+
+    async fn rows<T: DeserializeOwned>(&self, what: &str, sql: &str) -> Result<Vec<T>, Fault> {
+        ask(self.client, &self.doing(what), sql, &[]).await
+    }
 }
 
 /// What only a superuser can make again.

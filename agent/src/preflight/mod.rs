@@ -22,6 +22,7 @@ mod primary;
 mod room;
 mod session;
 mod source;
+mod synchronous;
 mod table;
 mod target;
 

@@ -85,7 +85,7 @@ async fn make(source: &Source<'_>, level: Level) -> Vec<Validation> {
     for check in CHECKS.iter().filter(|check| check.is_made(level, preflight, source.input.online))
     {
         if let Run::Source(run) = check.run {
-            made.push(judge(check, run(source)).await);
+            made.push(judge(check, run(source).await));
         }
     }
     made

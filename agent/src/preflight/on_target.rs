@@ -6,7 +6,7 @@ use whimbrel_proto::{
 
 use super::{
     check::{Level, Run, Target},
-    facts::SourceFacts,
+    facts::{SOURCE_FACTS_MISSING, SourceFacts},
     finding::{details, judge, now, validation},
     gather::own_settings,
     on_source::only,
@@ -31,7 +31,7 @@ pub struct TargetInput<'a> {
     pub overwrite: bool,
     /// Roles are to be made here.
     pub migrate_roles: bool,
-    /// `Checked.facts` of the source's checks.
+    /// `Checked.facts` of the source's checks; empty when the source was not reached.
     pub source_facts: &'a [u8],
 }
 
@@ -74,11 +74,16 @@ pub async fn check_target(input: &TargetInput<'_>) -> Checked {
 
 async fn make(target: &Target<'_>, level: Level) -> Vec<Validation> {
     let preflight = target.input.level == CheckLevel::Preflight;
+    let alone = target.input.source_facts.is_empty();
     let mut made = Vec::new();
     for check in CHECKS.iter().filter(|check| check.is_made(level, preflight, target.input.online))
     {
         if let Run::Target(run) = check.run {
-            made.push(judge(check, run(target)).await);
+            match run(target).await {
+                // A source that was not reached has said so itself; the target is looked at alone.
+                Err(fault) if fault.code == SOURCE_FACTS_MISSING && alone => {}
+                looked => made.push(judge(check, looked)),
+            }
         }
     }
     made

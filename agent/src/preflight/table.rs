@@ -1,5 +1,5 @@
 //! The checks there are, in the order in which they are told.
-use super::{check::Check, locks, primary, room, source, target};
+use super::{check::Check, locks, primary, room, source, synchronous, target};
 
 /// All checks of both sides. Connecting is one too; it comes before any other (`session`).
 pub(super) const CHECKS: &[Check] = &[
@@ -13,9 +13,13 @@ pub(super) const CHECKS: &[Check] = &[
     source::prepared_transactions::ELSEWHERE,
     source::long_transactions::ELSEWHERE,
     source::wal_retention::CHECK,
+    source::snapshots::CHECK,
+    synchronous::OF_SOURCE,
     room::OF_SOURCE,
     // Each of its databases.
     source::database_exists::CHECK,
+    source::logical_slots::CHECK,
+    source::replication_connection::CHECK,
     source::read_privilege::CHECK,
     source::row_security::CHECK,
     source::large_objects::CHECK,
@@ -34,8 +38,13 @@ pub(super) const CHECKS: &[Check] = &[
     source::subscriptions::CHECK,
     source::removed_features::CHECK,
     source::reg_columns::CHECK,
+    source::event_triggers::CHECK,
+    source::foreign_key_triggers::CHECK,
+    source::search_path::CHECK,
     source::invalid_indexes::CHECK,
     source::collation_versions::CHECK,
+    source::checksums::CHECK,
+    source::wraparound::CHECK,
     locks::OF_SOURCE,
     source::size_estimate::CHECK,
     // The target's server.
@@ -48,6 +57,7 @@ pub(super) const CHECKS: &[Check] = &[
     target::migrated_roles::CHECK,
     target::foreign_keys::CHECK,
     target::server_settings::CHECK,
+    synchronous::OF_TARGET,
     room::OF_TARGET,
     target::differences::CHECK,
     // Each database that is to be there.
@@ -58,6 +68,11 @@ pub(super) const CHECKS: &[Check] = &[
     target::tablespaces::CHECK,
     target::privileged::CHECK,
     target::libraries::CHECK,
+    target::version_breaks::CHECK,
+    target::settings::CHECK,
+    target::compression::CHECK,
+    target::security_labels::CHECK,
+    target::search_files::CHECK,
     locks::OF_TARGET,
 ];
 

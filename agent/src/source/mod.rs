@@ -14,7 +14,9 @@ mod publication;
 mod roles;
 mod sender;
 mod serve;
+mod set_up;
 mod snapshot;
 
 pub use clean::remove_objects;
 pub use sender::{Sender, SenderSpec};
+pub use set_up::{SetUp, set_up};

@@ -39,12 +39,16 @@ async fn show_no_finding() {
             "PreparedTransactionsValidation",
             "LongTransactionsValidation",
             "WalRetentionValidation",
+            "SnapshotValidation",
+            "SynchronousStandbyValidation",
             "SessionsValidation",
         ]
     );
     let of_database = [
         "DatabaseExistsValidation",
+        "LogicalSlotsValidation",
         "AuthenticationAndConnectivityValidation",
+        "ReplicationConnectionValidation",
         "ReadPrivilegeValidation",
         "RowSecurityValidation",
         "LargeObjectsValidation",
@@ -63,8 +67,13 @@ async fn show_no_finding() {
         "SubscriptionsValidation",
         "RemovedFeaturesValidation",
         "RegColumnsValidation",
+        "EventTriggersValidation",
+        "ForeignKeysValidation",
+        "SearchPathValidation",
         "InvalidIndexesValidation",
         "CollationVersionsValidation",
+        "ChecksumsValidation",
+        "WraparoundValidation",
         "LockTableValidation",
         "SizeEstimateValidation",
     ];
@@ -90,6 +99,7 @@ async fn show_no_finding() {
             "MigratedRolesValidation",
             "SessionReplicationRoleValidation",
             "ServerParametersValidation",
+            "SynchronousStandbyValidation",
             "SessionsValidation",
             "DifferencesReport",
         ]
@@ -104,6 +114,11 @@ async fn show_no_finding() {
             "TablespacesValidation",
             "PrivilegedObjectsValidation",
             "LibrariesValidation",
+            "MajorVersionValidation",
+            "CarriedSettingsValidation",
+            "CompressionValidation",
+            "SecurityLabelsValidation",
+            "TextSearchFilesValidation",
             "LockTableValidation",
         ]
     );

@@ -109,7 +109,11 @@ async fn connecting_to_one_of_the_databases() {
     looked.assert_told(&["closed: ConnectionNotPermitted closed"]);
     assert_eq!(
         looked.made("closed"),
-        ["DatabaseExistsValidation", "AuthenticationAndConnectivityValidation"]
+        [
+            "DatabaseExistsValidation",
+            "LogicalSlotsValidation",
+            "AuthenticationAndConnectivityValidation"
+        ]
     );
     looked.paste(&bench).await;
     let looked = bench.source(&bench.as_role("closed_mover"), &["closed", "open"]).await;

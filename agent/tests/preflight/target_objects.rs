@@ -37,7 +37,10 @@ async fn objects_that_need_a_superuser() {
         )
         .await;
     let looked = source.source(&source.superuser(), &["privileged"]).await;
-    looked.assert_told(&["privileged: GrantsOnSystemCatalogs table pg_catalog.pg_authid"]);
+    looked.assert_told(&[
+        "privileged: GrantsOnSystemCatalogs table pg_catalog.pg_authid",
+        "privileged: EventTriggerFires Watch",
+    ]);
 
     let target = Bench::other().await;
     target

@@ -44,10 +44,26 @@ async fn that_is_the_source_or_older() {
     looked.assert_status(FindingState::FindingWarning);
 }
 
+/// A source that was not reached has said so; the target is looked at alone. One whose facts are of no use is another matter.
 #[tokio::test]
 async fn that_is_told_nothing_of_the_source() {
     let bench = Bench::shared().await;
     let looked = bench.target(&bench.superuser(), &["app"], b"").await;
+    looked.assert_told(&[]);
+    assert_eq!(
+        looked.made(""),
+        [
+            "AuthenticationAndConnectivityValidation",
+            "PrimaryServerValidation",
+            "CreateDatabasePrivilegeValidation",
+            "SessionReplicationRoleValidation",
+            "SynchronousStandbyValidation",
+            "SessionsValidation",
+        ]
+    );
+    assert_eq!(looked.made("app"), ["OverwriteValidation"]);
+
+    let looked = bench.target(&bench.superuser(), &["app"], b"of another form").await;
     looked.assert_status(FindingState::FindingFailed);
     assert!(
         looked.told().iter().all(|told| told.contains("CheckImpossible")),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use whimbrel_proto::v1;
 
-use super::{SecretArg, compare::CompareMigration, server::SslModeArg};
+use super::{Moment, SecretArg, compare::CompareMigration, server::SslModeArg};
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
@@ -174,6 +174,12 @@ pub(crate) struct Update {
     /// Where the target's password is now, for this migration
     #[arg(long, value_name = "SECRET")]
     pub(crate) target_password: Option<SecretArg>,
+    /// The copy begins not before this time, like 2026-01-31T22:00:00Z; `none` takes it away
+    #[arg(long, value_name = "TIME|none")]
+    pub(crate) window_start: Option<Moment>,
+    /// The copy begins before this time or not at all; `none` takes it away
+    #[arg(long, value_name = "TIME|none")]
+    pub(crate) window_end: Option<Moment>,
 }
 
 /// Options of `migration list`.

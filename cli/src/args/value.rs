@@ -1,6 +1,8 @@
 //! Values of options that need more than a word: secrets, a source server, `K=V`.
 use std::{convert::Infallible, fmt, str::FromStr};
 
+use crate::words;
+
 /// A SECRET as it was typed. It may be a password typed by mistake, so it is neither shown by `{:?}` nor refused by
 /// the argument parser, whose message would repeat it: it is read later, by `secret`.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,6 +26,26 @@ impl FromStr for SecretArg {
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// One end of a window: a time, or `none`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment(pub(crate) Option<jiff::Timestamp>);
+
+/// Neither.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("expected a time like 2026-01-31T22:00:00Z, or none")]
+pub(crate) struct MomentError;
+
+impl FromStr for Moment {
+    type Err = MomentError;
+
+    fn from_str(text: &str) -> Result<Self, MomentError> {
+        if text.eq_ignore_ascii_case("none") {
+            return Ok(Self(None));
+        }
+        words::parse_time(text).map(|time| Self(Some(time))).ok_or(MomentError)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Values of keys: `"True"` and `true` alike, words in any case, `null` as if the key were not there.
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::Timestamp;
 use whimbrel_proto::v1::{MigrationMode, MigrationOption, SslMode};
 
 use super::{Problem, node::Node};
@@ -65,14 +65,7 @@ pub(super) fn ssl_mode(key: &str, node: &Node) -> Result<Option<SslMode>, Proble
 
 /// RFC 3339; without an offset it is UTC, as the key says.
 pub(super) fn time(key: &str, node: &Node) -> Result<Option<Timestamp>, Problem> {
-    let parse = |text: &str| {
-        let text = text.trim();
-        text.parse::<Timestamp>().ok().or_else(|| {
-            let civil = text.parse::<DateTime>().ok()?;
-            Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
-        })
-    };
-    word(key, node, "a time like 2026-01-31T22:00:00Z", parse)
+    word(key, node, "a time like 2026-01-31T22:00:00Z", words::parse_time)
 }
 
 /// An agent's name; the field has a server's resource id here.

@@ -19,6 +19,9 @@ pub(crate) fn next(migration: &Migration) -> Option<String> {
                 say("update"),
                 say("retry")
             ),
+            _ if hold.code == "WindowPassed" => {
+                format!("{} --window-start TIME --window-end TIME", say("update"))
+            }
             _ => format!("mend it, then: {}", say("retry")),
         });
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fleet::FleetError,
-    migration::{Event, NewMigration, Spec, create},
+    migration::{Event, NewMigration, Spec, create, window_problem},
     store::{Change, Memo, Record, StoreError},
 };
 
@@ -63,6 +63,9 @@ impl Driver {
         let woken: Vec<_> = agents.into_iter().cloned().collect();
         let uid = Uuid::new_v4().to_string();
         let now = Self::now();
+        if let Some(problem) = window_problem(spec.window_start, spec.window_end, now) {
+            return Err(DriverError::WindowInvalid { problem });
+        }
         let new = NewMigration { uid: uid.clone(), target_id, name, spec, incarnations };
         let outcome = create(new, now);
         let record = Record { version: 1, migration: outcome.migration.clone() };

@@ -58,6 +58,12 @@ pub enum DriverError {
         /// Who would write.
         target_agent: String,
     },
+    /// Nothing could ever begin in the window.
+    #[error("spec.window_end_time: the window {problem}: name another, or none")]
+    WindowInvalid {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// Migrations of the target are not over.
     #[error("{target} has migrations that are not over ({by}): wait for them, or cancel them")]
     TargetBusy {

@@ -1,6 +1,7 @@
 //! Everything that can happen to a migration.
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -42,6 +43,13 @@ pub enum Event {
         source: Option<Secret>,
         /// The target's, if it changes.
         target: Option<Secret>,
+    },
+    /// The operator: another window, or none. What is `None` stays as it is.
+    UpdateWindow {
+        /// Not before.
+        start: Option<Option<Timestamp>>,
+        /// Not after.
+        end: Option<Option<Timestamp>>,
     },
     /// The operator changed the target itself: its endpoint, for migrations that did not override it.
     TargetChanged {

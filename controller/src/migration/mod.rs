@@ -33,7 +33,9 @@ pub use phase::{DatabasePhase, Ending, IllegalEdge, Phase};
 pub use record::{Check, Database, Migration, NewMigration, Seen, Side, SourceObjects};
 pub use refusal::{Refusal, RefusalKind};
 pub use spec::{Endpoint, Goal, Mode, SealedCopy, Secret, Spec, SslMode};
-pub use step::{Actor, Note, Outcome, RETRY_FIRST, RETRY_MAX, TRIES_MAX, create, step};
+pub use step::{
+    Actor, Note, Outcome, RETRY_FIRST, RETRY_MAX, TRIES_MAX, create, step, window_problem,
+};
 pub use validation::{
     DatabaseValidation, Finding, FindingState, Level, Validation, ValidationDetails,
 };

@@ -102,7 +102,10 @@ pub struct Migration {
     pub validation: Option<ValidationDetails>,
     /// The operator said that what is there may be replaced.
     pub overwrite_confirmed: bool,
-    /// A hold of the checks. The databases have their own.
+    /// That the window is over was told.
+    #[serde(default)]
+    pub window_end_told: bool,
+    /// A hold of the checks, or before the window. The databases have their own.
     pub hold: Option<Hold>,
     /// In the order's order.
     pub databases: Vec<Database>,
@@ -173,6 +176,7 @@ impl Migration {
             check_epoch: 0,
             validation: None,
             overwrite_confirmed: false,
+            window_end_told: false,
             hold: None,
             databases,
             seen,
@@ -241,8 +245,10 @@ impl Migration {
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
         let check = self.phase.check().filter(|_| self.hold.is_none()).and_then(|c| c.retry_at);
+        let Spec { window_start, window_end, .. } = self.spec;
         let window = match self.phase {
-            Phase::Window => self.spec.window_start,
+            Phase::Window if self.hold.is_none() => window_start.or(window_end),
+            Phase::Moving if !self.window_end_told && !self.is_over() => window_end,
             _ => None,
         };
         self.databases

@@ -115,9 +115,9 @@ pub struct Spec {
     pub target_agent: String,
     /// Set on the source what needs no restart.
     pub setup_logical_replication: bool,
-    /// Not before.
+    /// The copy begins not before.
     pub window_start: Option<Timestamp>,
-    /// Told back.
+    /// The copy begins before, or not at all; what was begun goes on.
     pub window_end: Option<Timestamp>,
 }
 

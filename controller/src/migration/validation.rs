@@ -2,6 +2,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// The check that connecting is, as the agents name it.
+const CONNECTING: &str = "AuthenticationAndConnectivityValidation";
+
 /// Which checks are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -102,6 +105,14 @@ impl ValidationDetails {
                 .cloned()
                 .unwrap_or_else(of_check),
         )
+    }
+
+    /// How many of the servers that were tried let the agent in, and how many were tried.
+    #[must_use]
+    pub fn servers_reached(&self) -> (usize, usize) {
+        let tried = || self.server.iter().filter(|v| v.kind == CONNECTING);
+        let reached = tried().filter(|v| worst(v) != FindingState::Failed);
+        (reached.count(), tried().count())
     }
 
     /// Adds what the other side found.

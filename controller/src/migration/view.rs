@@ -234,7 +234,10 @@ pub fn allowed(migration: &Migration) -> Vec<&'static str> {
     if any(&paused) {
         acts.push("resume");
     }
-    if migration.hold.is_some() || any(&|d| d.hold.is_some() && !paused(d)) {
+    let window_passed = matches!(migration.phase(), Phase::Window) && migration.hold.is_some();
+    if window_passed {
+        acts.push("update");
+    } else if migration.hold.is_some() || any(&|d| d.hold.is_some() && !paused(d)) {
         acts.push("retry");
     }
     let cancelable = |d: &Database| {

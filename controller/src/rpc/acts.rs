@@ -14,7 +14,7 @@ use super::{
 use crate::{
     driver::Act,
     migration::{CutoverRequest, Event, Secret},
-    translate::{InvalidField, secret_in},
+    translate::{InvalidField, secret_in, time_in},
 };
 
 type Answer = Result<Response<v1::Migration>, Status>;
@@ -127,18 +127,16 @@ impl Rpc {
     }
 }
 
-/// Only passwords can be changed.
+/// Passwords, or the window: each is an act of its own.
 fn update_in(
     request: &v1::UpdateMigrationRequest,
     migration: &v1::Migration,
 ) -> Result<Event, InvalidField> {
     let paths = request.update_mask.as_ref().map(|mask| mask.paths.as_slice());
     let paths = paths.unwrap_or_default();
-    if paths.is_empty() {
-        return Err(InvalidField::new("update_mask", "is empty: name what changes"));
-    }
     let spec = migration.spec.as_ref();
     let (mut source, mut target) = (None, None);
+    let (mut start, mut end) = (None, None);
     for path in paths {
         match path.as_str() {
             "spec.source.password" => {
@@ -147,13 +145,35 @@ fn update_in(
             "spec.target_override.password" => {
                 target = Some(password(path, spec.and_then(|s| s.target_override.as_ref()))?);
             }
+            "spec.window_start_time" => {
+                start = Some(moment(path, spec.and_then(|s| s.window_start_time.as_ref()))?);
+            }
+            "spec.window_end_time" => {
+                end = Some(moment(path, spec.and_then(|s| s.window_end_time.as_ref()))?);
+            }
             other => {
                 let problem = format!("{other:?} can't be changed once the migration is recorded");
                 return Err(InvalidField::new("update_mask", problem));
             }
         }
     }
-    Ok(Event::UpdateSecrets { source, target })
+    let problem = match (source.is_some() || target.is_some(), start.is_some() || end.is_some()) {
+        (true, false) => return Ok(Event::UpdateSecrets { source, target }),
+        (false, true) => return Ok(Event::UpdateWindow { start, end }),
+        (false, false) => "is empty: name what changes",
+        (true, true) => "names passwords and the window: change one, then the other",
+    };
+    Err(InvalidField::new("update_mask", problem))
+}
+
+/// None takes it away.
+fn moment(
+    path: &str,
+    time: Option<&prost_types::Timestamp>,
+) -> Result<Option<jiff::Timestamp>, InvalidField> {
+    let field = format!("migration.{path}");
+    let read = |time| time_in(time).ok_or_else(|| InvalidField::new(field, "is not a time"));
+    time.map(read).transpose()
 }
 
 fn password(path: &str, endpoint: Option<&v1::Endpoint>) -> Result<Secret, InvalidField> {

@@ -51,6 +51,7 @@ pub(super) fn of_driver(error: DriverError) -> Status {
         E::TargetNameTaken { .. } => (Code::AlreadyExists, "TargetNameTaken"),
         E::EtagMismatch { .. } => (Code::Aborted, "EtagMismatch"),
         E::TwoAgentsNotBuilt { .. } => (Code::FailedPrecondition, "TwoAgentsNotBuilt"),
+        E::WindowInvalid { .. } => (Code::InvalidArgument, "WindowInvalid"),
         E::DatabaseBusy { .. } => (Code::FailedPrecondition, "DatabaseBusy"),
         E::TargetBusy { .. } => (Code::FailedPrecondition, "TargetBusy"),
         E::AgentDraining { .. } => (Code::FailedPrecondition, "AgentDraining"),

@@ -4,7 +4,7 @@ use whimbrel_proto::v1;
 
 use super::{duration_out, endpoint_raw};
 use crate::{
-    migration::{Command, CommandKind, Level, Migration, Mode, Step, StepOrder},
+    migration::{Command, CommandKind, Goal, Level, Migration, Mode, Step, StepOrder},
     store::OutboxEntry,
 };
 
@@ -44,7 +44,9 @@ fn kind(command: &Command, migration: &Migration) -> Option<link::command::Kind>
             level: level_out(*level),
             mode: mode_out(spec.mode),
             migrate_roles: spec.migrate_roles,
-            setup_logical_replication: spec.setup_logical_replication,
+            // A run that only validates changes nothing.
+            setup_logical_replication: spec.setup_logical_replication
+                && spec.goal != Goal::Validate,
         }),
         CommandKind::CheckTarget { level, facts } => Kind::CheckTarget(link::CheckTarget {
             target: Some(endpoint_raw(&spec.target)),

@@ -135,6 +135,9 @@ fn a_hold_needs_a_retry_or_other_secrets() {
 
     world.task(0, Task::Receive, ReportKind::TaskFailed(failure(Policy::Hold)));
     assert_eq!(state(&world.migration).0, State::InProgress);
+    // Only a retry says that the cause is mended.
+    refused(&mut world, &all(resume), "NotPaused");
+    refused(&mut world, &resume(named(&["a"])), "NotPaused");
     world.happen(&all(retry));
     assert_eq!((world.db(0).epoch, world.db(0).hold.is_none()), (3, true));
 }
@@ -144,6 +147,7 @@ fn a_check_that_is_held_is_done_again() {
     let mut world = World::new(spec(Mode::Online, Goal::Migrate, &["a"]));
     world.check_report(ReportKind::TaskFailed(failure(Policy::Credentials)));
     assert_eq!(world.migration.hold.as_ref().unwrap().kind, HoldKind::NeedsCredentials);
+    refused(&mut world, &all(resume), "NotPaused");
     world.happen(&all(retry));
     assert!(world.migration.hold.is_none());
     assert!(matches!(world.kinds()[..], [CommandKind::CheckSource { .. }]));
@@ -161,18 +165,13 @@ fn a_failed_prerequisite_is_the_error() {
 }
 
 #[test]
-fn what_the_first_look_found_stays_and_a_validation_only_fails_as_one() {
-    for (goal, end) in [
-        (Goal::Validate, State::ValidationFailed),
-        (Goal::Migrate, State::Failed),
-        (Goal::ValidateAndMigrate, State::Failed),
-    ] {
-        let mut world = World::new(spec(Mode::Online, goal, &["a"]));
-        world.checks(FindingState::Failed, &[]);
-        assert_eq!(state(&world.migration).0, end, "{goal:?}");
-        let found = world.migration.validation.as_ref().unwrap().first_failed().unwrap();
-        assert_eq!(error(&world.migration).unwrap().code, found.code, "{goal:?}");
-    }
+fn a_resume_ends_pauses_and_leaves_holds() {
+    let mut world = World::ready(&["a", "b"]);
+    world.happen(&pause(named(&["a"])));
+    world.task(1, Task::Receive, ReportKind::TaskFailed(failure(Policy::Hold)));
+    world.happen(&all(resume));
+    assert!(world.db(0).hold.is_none());
+    assert_eq!(world.db(1).hold.as_ref().unwrap().kind, HoldKind::Held);
 }
 
 #[test]

@@ -41,7 +41,16 @@ fn checks() -> Vec<World> {
                 world.checks(GOOD, existing);
             }
         };
-        run(online(goal), &|w| w.checks(BAD, &[]));
+        run(online(goal), &|w| {
+            w.checks(BAD, &[]);
+            if goal != Goal::Migrate {
+                w.checks(BAD, &[]);
+            }
+        });
+        run(online(goal), &|w| {
+            w.unreached();
+            w.unreached();
+        });
         run(online(goal), &|w| w.happen(&cancel()));
         run(online(goal), &|w| levels(w, &[]));
         if goal == Goal::Validate {

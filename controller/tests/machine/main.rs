@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says so by failing")]
 
 mod acts;
+mod checks;
 mod edges;
 mod random;
 mod recovery;
+mod window;
 mod world;

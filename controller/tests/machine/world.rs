@@ -238,6 +238,14 @@ impl World {
         });
     }
 
+    /// The side that is looked at can't be connected to.
+    pub(crate) fn unreached(&mut self) {
+        let kind = "AuthenticationAndConnectivityValidation".to_owned();
+        let check = Validation { kind, state: FindingState::Failed, findings: vec![] };
+        let findings = ValidationDetails { server: vec![check], ..ValidationDetails::default() };
+        self.check_report(ReportKind::Checked { findings, facts: vec![], existing: vec![] });
+    }
+
     /// Both sides of a level, the same found on both.
     pub(crate) fn checks(&mut self, state: FindingState, existing: &[&str]) {
         self.checked(state, &[]);

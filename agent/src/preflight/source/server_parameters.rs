@@ -32,6 +32,8 @@ struct Room {
     idle_slots: Vec<String>,
     senders: i64,
     senders_taken: i64,
+    /// Minor releases since 2026 only; None: any plugin may be used.
+    plugins: Option<String>,
 }
 
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
@@ -50,9 +52,21 @@ async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
             .remedy("alter system set wal_level = 'logical'; -- then restart the server"),
         );
     }
+    if let Some(plugins) = room.plugins.as_deref().filter(|plugins| !allows_ours(plugins)) {
+        let message =
+            format!("output_plugin_libraries is {plugins}, without pgoutput, which we use");
+        let and = if plugins.trim().is_empty() { "" } else { ", " };
+        found.push(Found::failed("OutputPluginNotAllowed", message).object("output_plugin_libraries").remedy(
+            format!("alter system set output_plugin_libraries = {plugins}{and}pgoutput; select pg_reload_conf();"),
+        ));
+    }
     found.extend(slots(&room, databases.saturating_mul(SLOTS_A_DATABASE)));
     found.extend(senders(&room, databases.saturating_mul(SENDERS_A_DATABASE)));
     Ok(found)
+}
+
+fn allows_ours(plugins: &str) -> bool {
+    plugins.split(',').any(|plugin| plugin.trim().trim_matches('"') == "pgoutput")
 }
 
 fn slots(room: &Room, needed: i64) -> Option<Found> {

@@ -5,4 +5,5 @@ select current_setting('wal_level') as wal_level,
        (select coalesce(json_agg(slot_name order by slot_name), '[]')
         from pg_replication_slots where not active) as idle_slots,
        current_setting('max_wal_senders')::int8 as senders,
+       current_setting('output_plugin_libraries', true) as plugins,
        (select count(*) from pg_stat_replication) as senders_taken

@@ -152,7 +152,33 @@ fn judge<'a>(
     None
 }
 
+/// Extensions that PostgreSQL had itself, and the major version that has them no more.
+const REMOVED: &[(&str, u32)] = &[
+    ("adminpack", 17),
+    ("chkpass", 11),
+    ("hstore_plpython2u", 15),
+    ("hstore_plpythonu", 15),
+    ("jsonb_plpython2u", 15),
+    ("jsonb_plpythonu", 15),
+    ("ltree_plpython2u", 15),
+    ("ltree_plpythonu", 15),
+    ("old_snapshot", 17),
+    ("plpython2u", 15),
+    ("plpythonu", 15),
+    ("timetravel", 12),
+    ("tsearch2", 10),
+];
+
 fn unavailable(name: &str, major: u32) -> Found {
+    if let Some((_, since)) = REMOVED.iter().find(|(gone, since)| *gone == name && *since <= major)
+    {
+        let message = format!("PostgreSQL {since} and later have no extension {name}");
+        let remedy = format!(
+            "drop extension {}; -- on the source; what uses it must do without",
+            identifier(name)
+        );
+        return Found::failed("ExtensionUnavailable", message).remedy(remedy);
+    }
     let package = PACKAGES.iter().find(|(extension, _)| *extension == name);
     let remedy = match package {
         Some((_, package)) => {

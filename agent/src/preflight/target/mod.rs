@@ -1,6 +1,7 @@
 //! The checks of the target, one file each.
 
 pub(super) mod collations;
+pub(super) mod compression;
 pub(super) mod create_database;
 pub(super) mod differences;
 pub(super) mod extensions;
@@ -13,8 +14,12 @@ pub(super) mod privileged;
 pub(super) mod role_attributes;
 pub(super) mod roles;
 pub(super) mod same_server;
+pub(super) mod search_files;
+pub(super) mod security_labels;
 pub(super) mod server_settings;
+pub(super) mod settings;
 pub(super) mod tablespaces;
 pub(super) mod version;
+pub(super) mod version_breaks;
 
 pub(super) use overwrite::{Existing, existing_databases};

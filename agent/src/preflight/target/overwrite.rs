@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     fault::Fault,
-    postgres::{Client, identifier},
+    postgres::{Client, identifier, literal},
     preflight::{
         ask::ask,
         check::{At, Check, Level, Run, Target},
@@ -30,6 +30,16 @@ pub(in crate::preflight) struct Existing {
     /// Our role has its owner's rights.
     owned: bool,
     owner: String,
+    /// Connected to it now.
+    sessions: u64,
+    /// Roles of sessions that our role can't end.
+    strangers: Vec<String>,
+    /// Prepared transactions in it.
+    prepared: Vec<String>,
+    /// Logical slots of it that somebody reads.
+    slots: Vec<String>,
+    /// Its subscriptions.
+    subscriptions: Vec<String>,
 }
 
 /// Those of `databases` that are there.
@@ -66,5 +76,73 @@ fn refusals(existing: &Existing, target: &Target<'_>) -> Vec<Found> {
         let remedy = format!("alter database {} with is_template false;", identifier(database));
         found.push(Found::failed("OverwriteNotPermitted", message).remedy(remedy));
     }
+    found.extend(blockers(existing));
+    found.extend(sessions(existing, target));
     found.into_iter().map(|found| found.object(database)).collect()
+}
+
+/// What no force drops a database over.
+fn blockers(existing: &Existing) -> Vec<Found> {
+    let database = &existing.database;
+    let blocked = |what: String, remedy: String| {
+        let message = format!("database {database} is to be overwritten, and {what}");
+        Found::failed("OverwriteBlocked", message).remedy(remedy)
+    };
+    let mut found = Vec::new();
+    for gid in &existing.prepared {
+        let gid = literal(gid);
+        found.push(blocked(
+            format!("has the prepared transaction {}", gid.trim_start()),
+            format!("rollback prepared {}; -- in that database", gid.trim_start()),
+        ));
+    }
+    for slot in &existing.slots {
+        let named = literal(slot);
+        let named = named.trim_start();
+        found.push(blocked(
+            format!("somebody reads its logical slot {slot}"),
+            format!(
+                "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = {named}; select \
+                 pg_drop_replication_slot({named}); -- once its reader stays away"
+            ),
+        ));
+    }
+    for subscription in &existing.subscriptions {
+        let quoted = identifier(subscription);
+        found.push(blocked(
+            format!("has the subscription {subscription}"),
+            format!(
+                "alter subscription {quoted} disable; alter subscription {quoted} set (slot_name = none); drop subscription \
+                 {quoted}; -- in that database, whereas the slot on the publisher stays"
+            ),
+        ));
+    }
+    found
+}
+
+/// They are ended when it is replaced.
+fn sessions(existing: &Existing, target: &Target<'_>) -> Option<Found> {
+    let Existing { database, sessions, strangers, .. } = existing;
+    if *sessions == 0 {
+        return None;
+    }
+    let message = format!(
+        "database {database} is to be overwritten, and has {sessions} sessions, which are ended then; those that come back \
+         at once keep it from being replaced"
+    );
+    if strangers.is_empty() {
+        let named = literal(database);
+        return Some(Found::warning("OverwriteDatabaseInUse", message).remedy(format!(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = {}; -- once the application is stopped",
+            named.trim_start()
+        )));
+    }
+    let role = target.role;
+    let message =
+        format!("{message}; role {} may not end those of {}", role.name, strangers.join(", "));
+    let remedy = format!(
+        "grant pg_signal_backend to {}; -- a superuser's sessions must be ended by a superuser",
+        role.quoted()
+    );
+    Some(Found::failed("OverwriteDatabaseInUse", message).remedy(remedy))
 }

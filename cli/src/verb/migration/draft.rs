@@ -118,7 +118,7 @@ fn given(option: Option<SecretArg>, file: Option<Password>) -> Option<Given> {
     }
 }
 
-fn timestamp(time: jiff::Timestamp) -> Timestamp {
+pub(super) fn timestamp(time: jiff::Timestamp) -> Timestamp {
     Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
 }
 

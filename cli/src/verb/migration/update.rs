@@ -1,17 +1,18 @@
-//! `migration update`: new passwords, sealed to the agents that act now.
+//! `migration update`: new passwords, sealed to the agents that act now; or another window.
 use prost_types::FieldMask;
 use whimbrel_proto::v1::{
     GetMigrationRequest, Migration, MigrationSpec, Secret, UpdateMigrationRequest,
 };
 
 use super::{
+    draft::timestamp,
     full_name,
     passwords::{PasswordOf, SOURCE, TARGET, seal},
     print_acted,
 };
 use crate::{
     args::{
-        SecretArg,
+        Moment, SecretArg,
         migration::{MigrationRef, Update},
     },
     client::{call, request_id},
@@ -38,9 +39,19 @@ pub(super) async fn run(session: &Session, args: Update) -> Result<(), Failure> 
         spec.target_override.get_or_insert_default().password = Some(secret);
         paths.push("spec.target_override.password".to_owned());
     }
+    if let Some(Moment(time)) = args.window_start {
+        spec.window_start_time = time.map(timestamp);
+        paths.push("spec.window_start_time".to_owned());
+    }
+    if let Some(Moment(time)) = args.window_end {
+        spec.window_end_time = time.map(timestamp);
+        paths.push("spec.window_end_time".to_owned());
+    }
     if paths.is_empty() {
         return Err(Failure::Usage(
-            "nothing to change: give --source-password SECRET or --target-password SECRET".into(),
+            "nothing to change: give --source-password SECRET, --target-password SECRET, --window-start TIME or \
+             --window-end TIME"
+                .into(),
         ));
     }
     let request = UpdateMigrationRequest {

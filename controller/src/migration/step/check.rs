@@ -85,11 +85,8 @@ impl Work {
             return self.level_checked();
         }
         check.side = Side::Target;
+        // Empty when the source could not even be asked: then the target is looked at by itself.
         check.facts = facts.to_vec();
-        // A source that could not even be asked has nothing to hold the target against.
-        if check.facts.is_empty() && check.found.status() == FindingState::Failed {
-            return self.level_checked();
-        }
         self.reissue_check();
         Ok(())
     }
@@ -109,7 +106,7 @@ impl Work {
         let failed = found.first_failed();
         self.migration.validation = Some(found);
         if let (FindingState::Failed, Some(finding)) = (status, failed) {
-            return self.validation_failed(&finding.into());
+            return self.validation_failed(finding.into());
         }
         self.note("", "ValidationPassed", "no check failed");
         if self.migration.spec.goal == Goal::Validate {
@@ -119,26 +116,43 @@ impl Work {
     }
 
     fn prerequisites_checked(&mut self, found: &ValidationDetails) -> Result<(), Refusal> {
+        let goal = self.migration.spec.goal;
         if let Some(finding) = found.first_failed() {
             // Readable afterwards, all of them, though one is the error.
             self.migration.validation = Some(found.clone());
+            let (reached, tried) = found.servers_reached();
+            // Who asked for validation is shown all that can be seen, and not the first obstacle only.
+            if goal != Goal::Migrate && (reached > 0 || tried == 0) {
+                return self.validate();
+            }
             // Who only asked whether it would go is answered by that, whichever check it was.
-            if self.migration.spec.goal == Goal::Validate {
-                return self.validation_failed(&finding.into());
+            if goal == Goal::Validate {
+                return self.validation_failed(finding.into());
             }
             return self.enter(Phase::Failed(finding.into()));
         }
         self.note("", "PrerequisitesPassed", "both servers can be used");
-        if self.migration.spec.goal == Goal::Migrate {
+        if goal == Goal::Migrate {
             return self.after_checks();
         }
+        self.validate()
+    }
+
+    fn validate(&mut self) -> Result<(), Refusal> {
         self.enter(Phase::Validation(Check::new()))?;
         self.reissue_check();
         Ok(())
     }
 
-    fn validation_failed(&mut self, failure: &Failure) -> Result<(), Refusal> {
-        self.note_failure("", "ValidationFailed", failure);
+    /// A check failed. A server that can't be reached is no finding about the databases: unless only checks were asked
+    /// for, the migration itself has failed.
+    fn validation_failed(&mut self, failure: Failure) -> Result<(), Refusal> {
+        self.note_failure("", "ValidationFailed", &failure);
+        let found = self.migration.validation.as_ref();
+        let (reached, tried) = found.map_or((0, 0), ValidationDetails::servers_reached);
+        if self.migration.spec.goal != Goal::Validate && reached < tried {
+            return self.enter(Phase::Failed(failure));
+        }
         self.enter(Phase::ValidationFailed)
     }
 
@@ -172,17 +186,6 @@ impl Work {
             return self.enter(Phase::OverwriteConfirmation);
         }
         self.wait_or_begin()
-    }
-
-    /// The window, or the databases at once.
-    pub(super) fn wait_or_begin(&mut self) -> Result<(), Refusal> {
-        match self.migration.spec.window_start {
-            Some(start) if start > self.now => {
-                self.note("", "WaitingForWindow", format!("begins at {start}"));
-                self.enter(Phase::Window)
-            }
-            _ => self.begin(),
-        }
     }
 
     fn live(&self) -> impl Iterator<Item = &super::super::record::Database> {

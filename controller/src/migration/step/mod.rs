@@ -6,10 +6,13 @@ mod operator;
 mod report;
 mod tasks;
 mod timer;
+mod window;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+pub use window::window_problem;
 
 use super::{
     command::{Command, CommandKind},
@@ -94,6 +97,7 @@ pub fn step(migration: &Migration, event: &Event, now: Timestamp) -> Result<Outc
         Event::UpdateSecrets { source, target } => {
             work.update_secrets(source.as_ref(), target.as_ref())?;
         }
+        Event::UpdateWindow { start, end } => work.update_window(*start, *end)?,
         Event::TargetChanged { target } => work.target_changed(target),
         Event::Report(report) => work.report(report)?,
         Event::AgentIncarnation { agent, incarnation } => {
@@ -118,6 +122,7 @@ fn actor(event: &Event) -> Actor {
         | Event::Resume { .. }
         | Event::Retry { .. }
         | Event::UpdateSecrets { .. }
+        | Event::UpdateWindow { .. }
         | Event::TargetChanged { .. } => Actor::Operator,
         Event::Report(report) => Actor::Agent(report.agent.clone()),
         Event::AgentIncarnation { agent, .. } | Event::CommandRefused { agent, .. } => {

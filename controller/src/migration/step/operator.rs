@@ -90,51 +90,85 @@ impl Work {
         Ok(())
     }
 
+    /// Ends pauses, and nothing else: what is held for a cause waits until somebody says that it is mended (`retry`).
     pub(super) fn resume(&mut self, databases: &[String]) -> Result<(), Refusal> {
-        self.go_on(databases, "Resumed", |work, index| {
-            work.migration.databases[index].hold.is_some()
-        })
-    }
-
-    pub(super) fn retry(&mut self, databases: &[String]) -> Result<(), Refusal> {
-        self.go_on(databases, "RetryRequested", |work, index| {
-            let database = &work.migration.databases[index];
-            let waits = database.hold.is_some() || database.retry_at.is_some();
-            waits && !work.is_held(index, HoldKind::Paused)
-        })
-    }
-
-    /// Ends the holds of the checks and of the databases that `waits` picks, and starts what they held.
-    fn go_on(
-        &mut self,
-        databases: &[String],
-        kind: &str,
-        waits: impl Fn(&Self, usize) -> bool,
-    ) -> Result<(), Refusal> {
         let mut chosen = self.select_live(databases)?;
+        if !databases.is_empty()
+            && let Some(index) = chosen.iter().find(|i| !self.is_held(**i, HoldKind::Paused))
+        {
+            return Err(self.not_paused(*index));
+        }
+        chosen.retain(|i| self.is_held(*i, HoldKind::Paused));
+        if chosen.is_empty() {
+            let held = self.migration.hold.is_some()
+                || self.migration.databases.iter().any(|d| d.hold.is_some());
+            let refusal = self.refuse("NotHeld", self.nothing_held());
+            return Err(if held {
+                self.refuse("NotPaused", "nothing is paused; what is held goes on with retry")
+            } else {
+                refusal
+            });
+        }
+        self.go_on(chosen, "Resumed");
+        Ok(())
+    }
+
+    fn not_paused(&self, index: usize) -> Refusal {
+        let database = &self.migration.databases[index];
+        let name = &database.name;
+        match &database.hold {
+            Some(hold) => {
+                let message = format!(
+                    "database {name} is not paused but held ({}): mend the cause, then retry",
+                    hold.code
+                );
+                self.refuse("NotPaused", message)
+            }
+            None => {
+                let message =
+                    format!("database {name} is not held: there is nothing to go on from");
+                self.refuse("NotHeld", message)
+            }
+        }
+    }
+
+    /// The cause of a hold is mended, the operator says. A pause stays.
+    pub(super) fn retry(&mut self, databases: &[String]) -> Result<(), Refusal> {
+        let mut chosen = self.select_live(databases)?;
+        self.refuse_without_window()?;
         let check_waits = self.migration.hold.is_some()
             || self.migration.phase().check().is_some_and(|c| c.retry_at.is_some());
         if check_waits && databases.is_empty() {
-            self.note("", kind, "the check is done again");
+            self.note("", "RetryRequested", "the check is done again");
             self.retry_check();
             return Ok(());
         }
+        let waits = |work: &Self, index: usize| {
+            let database = &work.migration.databases[index];
+            let waits = database.hold.is_some() || database.retry_at.is_some();
+            waits && !work.is_held(index, HoldKind::Paused)
+        };
         let named = !databases.is_empty();
         if let Some(index) = chosen.iter().find(|i| named && !waits(self, **i)) {
             let name = self.name(*index);
-            let message = format!("database {name} is not held: there is nothing to go on from");
+            let message = format!("database {name} is not held: there is nothing to try again");
             return Err(self.refuse("NotHeld", message));
         }
         chosen.retain(|i| waits(self, *i));
         if chosen.is_empty() {
             return Err(self.refuse("NotHeld", self.nothing_held()));
         }
+        self.go_on(chosen, "RetryRequested");
+        Ok(())
+    }
+
+    /// Ends the holds of these, and starts what they held.
+    fn go_on(&mut self, chosen: Vec<usize>, kind: &str) {
         for index in chosen {
             let name = self.name(index);
             self.note(&name, kind, "goes on");
             self.restart(index);
         }
-        Ok(())
     }
 
     fn nothing_held(&self) -> String {
@@ -197,7 +231,7 @@ impl Work {
 
     /// What waits for something to be mended is tried at once. A pause stays.
     fn restart_held(&mut self) {
-        if self.migration.hold.is_some() {
+        if self.migration.hold.is_some() && self.migration.phase().check().is_some() {
             self.retry_check();
         }
         for index in 0..self.migration.databases.len() {

@@ -1,9 +1,6 @@
 //! What time alone brings: retries that are due, and the window.
 use super::{
-    super::{
-        phase::{DatabasePhase, Phase},
-        refusal::Refusal,
-    },
+    super::{phase::DatabasePhase, refusal::Refusal},
     Work,
 };
 
@@ -15,10 +12,7 @@ impl Work {
         if check_due && self.migration.hold.is_none() {
             self.reissue_check();
         }
-        if matches!(self.migration.phase(), Phase::Window) && due(self.migration.spec.window_start)
-        {
-            self.begin()?;
-        }
+        self.window_tick()?;
         for index in 0..self.migration.databases.len() {
             let database = &self.migration.databases[index];
             if due(database.retry_at) && database.hold.is_none() {

@@ -1,0 +1,72 @@
+-- What a later major version no longer takes, each with what mends it here. `kind` is read by target/version_breaks.rs,
+-- which knows the version. Extensions bring their own.
+with made as (
+    -- Before 12: a hidden column oid, which a dump leaves out.
+    select 'oids' as kind, 'pg_class'::regclass::oid as class, c.oid, format('%I.%I', n.nspname, c.relname) as object,
+           format('alter table %I.%I set without oids;', n.nspname, c.relname) as remedy
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p') and c.relpersistence <> 't' and to_jsonb(c) @> '{"relhasoids": true}'
+    union all
+    select 'postfix', 'pg_operator'::regclass, o.oid,
+           format('%I.%s (%s, none)', n.nspname, o.oprname, format_type(o.oprleft, null)),
+           format('drop operator %I.%s (%s, none);', n.nspname, o.oprname, format_type(o.oprleft, null))
+    from pg_operator o
+    join pg_namespace n on n.oid = o.oprnamespace
+    where o.oprright = 0 and o.oprcode <> 0
+    union all
+    select 'polymorphic', 'pg_aggregate'::regclass, a.aggfnoid::oid, a.aggfnoid::regprocedure::text,
+           format('drop aggregate %s;', a.aggfnoid::regprocedure)
+    from pg_aggregate a
+    join pg_proc t on t.oid in (a.aggtransfn, a.aggfinalfn)
+    where a.aggfnoid::oid >= 16384 and t.oid < 16384 and a.aggtranstype in ('anyarray'::regtype, 'anyelement'::regtype)
+      and t.proname in ('array_append', 'array_prepend', 'array_cat', 'array_position', 'array_positions', 'array_remove',
+                        'array_replace', 'width_bucket')
+    union all
+    select 'polymorphic', 'pg_operator'::regclass, o.oid,
+           format('%I.%s (%s, %s)', n.nspname, o.oprname, format_type(o.oprleft, null), format_type(o.oprright, null)),
+           format('drop operator %I.%s (%s, %s);', n.nspname, o.oprname, format_type(o.oprleft, null),
+                  format_type(o.oprright, null))
+    from pg_operator o
+    join pg_namespace n on n.oid = o.oprnamespace
+    join pg_proc p on p.oid = o.oprcode
+    where p.oid < 16384 and o.oprleft in ('anyarray'::regtype, 'anyelement'::regtype)
+      and p.proname in ('array_append', 'array_prepend', 'array_cat', 'array_position', 'array_positions', 'array_remove',
+                        'array_replace', 'width_bucket')
+    union all
+    select 'conversion', 'pg_conversion'::regclass, c.oid, format('%I.%I', n.nspname, c.conname),
+           format('drop conversion %I.%I;', n.nspname, c.conname)
+    from pg_conversion c
+    join pg_namespace n on n.oid = c.connamespace
+    union all
+    select case t.typname when 'unknown' then 'unknown' else 'removed_type' end, 'pg_class'::regclass, c.oid,
+           format('%I.%I.%I', n.nspname, c.relname, a.attname),
+           format('alter table %I.%I alter column %I type %s;', n.nspname, c.relname, a.attname,
+                  case t.typname when 'unknown' then 'text' when 'abstime' then 'timestamptz' when 'reltime' then 'interval'
+                                 else 'text' end)
+    from pg_attribute a
+    join pg_class c on c.oid = a.attrelid
+    join pg_namespace n on n.oid = c.relnamespace
+    join pg_type t on t.oid = a.atttypid
+    where c.relkind in ('r', 'p') and c.relpersistence <> 't' and a.attnum > 0 and not a.attisdropped
+      and t.typnamespace = 'pg_catalog'::regnamespace and t.typname in ('abstime', 'reltime', 'tinterval', 'unknown')
+    union all
+    -- From 18 on, what is NOT NULL in the parent must be in the child.
+    select 'not_null', 'pg_class'::regclass, c.oid, format('%I.%I.%I', n.nspname, c.relname, a.attname),
+           format('alter table %I.%I alter column %I set not null;', n.nspname, c.relname, a.attname)
+    from pg_inherits i
+    join pg_attribute p on p.attrelid = i.inhparent and p.attnum > 0 and not p.attisdropped and p.attnotnull
+    join pg_attribute a on a.attrelid = i.inhrelid and a.attname = p.attname and not a.attnotnull
+    join pg_class c on c.oid = i.inhrelid and c.relkind in ('r', 'p') and c.relpersistence <> 't'
+    join pg_namespace n on n.oid = c.relnamespace
+)
+select kind, object, remedy
+from made m
+where m.oid >= 16384
+  and not exists (
+      select from pg_depend d
+      where d.objid = m.oid and d.deptype = 'e'
+        and d.classid = case m.class when 'pg_aggregate'::regclass then 'pg_proc'::regclass else m.class end
+  )
+order by 1, 2
+limit 1000

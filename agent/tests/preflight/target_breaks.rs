@@ -1,0 +1,139 @@
+//! What the source's databases have and the target no longer takes, or does not know.
+use serde_json::json;
+use whimbrel_proto::v1::FindingState;
+
+use crate::{
+    bench::{Bench, ROLE_PASSWORD},
+    target_server::{elsewhere, facts_with},
+};
+
+/// As a source of an older version tells it.
+#[tokio::test]
+async fn objects_of_an_older_major_version() {
+    let bench = Bench::shared().await;
+    bench.sql("postgres", "create database aged").await;
+    bench
+        .sql("aged", "create view public.waits as select pid, wait_event from pg_stat_activity")
+        .await;
+    let source = bench.source(&bench.superuser(), &["aged"]).await;
+    let sound = facts_with(&source, elsewhere);
+    bench.target(&bench.superuser(), &["aged"], &sound).await.assert_told(&[]);
+
+    let kinds =
+        ["conversion", "not_null", "oids", "polymorphic", "postfix", "removed_type", "unknown"];
+    let facts = facts_with(&source, |facts| {
+        elsewhere(facts);
+        facts["server_version_num"] = json!(90_624);
+        let broken =
+            |kind| json!({"kind": kind, "object": format!("public.{kind}"), "remedy": "r;"});
+        let database = &mut facts["databases"][0];
+        database["breaks"] = kinds.map(broken).into();
+        let columns = database["system_columns"].as_array_mut().unwrap();
+        assert_eq!(columns.len(), 2, "{columns:?}");
+        columns[1]["column"] = json!("waiting");
+    });
+    let looked = bench.target(&bench.superuser(), &["aged"], &facts).await;
+    looked.assert_told(&[
+        "aged: EncodingConversionChanged public.conversion",
+        "aged: TableWithOids public.oids",
+        "aged: PolymorphicFunctionChanged public.polymorphic",
+        "aged: PostfixOperator public.postfix",
+        "aged: TypeRemoved public.removed_type",
+        "aged: TypeRemoved public.unknown",
+        "aged: SystemColumnMissing public.waits",
+    ]);
+    looked.assert_status(FindingState::FindingFailed);
+    assert!(looked.only("SystemColumnMissing").message.contains("pg_catalog.pg_stat_activity"));
+}
+
+#[tokio::test]
+async fn settings_that_it_does_not_know_or_give() {
+    let source = Bench::shared().await;
+    source.sql("postgres", "create role tuned; create role set_mover login").await;
+    source.sql("postgres", "create database tuned owner tuned").await;
+    source
+        .sql(
+            "tuned",
+            "alter schema public owner to tuned;
+             alter database tuned set work_mem = '8MB'; alter database tuned set app.tenant = 'x';
+             alter role tuned in database tuned set log_statement = 'all';
+             create function public.f() returns int language sql set enable_seqscan = off as 'select 1';
+             alter function public.f() owner to tuned",
+        )
+        .await;
+    let looked = source.source(&source.superuser(), &["tuned"]).await;
+    let target = Bench::other().await;
+    target
+        .sql(
+            "postgres",
+            &format!(
+                "create role tuned; create role set_mover login createdb password '{ROLE_PASSWORD}' in role tuned;
+                 grant set on parameter session_replication_role to set_mover"
+            ),
+        )
+        .await;
+    let facts = facts_with(&looked, |facts| {
+        let settings = facts["databases"][0]["settings"].as_array_mut().unwrap();
+        assert_eq!(settings.len(), 4, "{settings:?}");
+        let function = settings.iter_mut().find(|one| one["name"] == "enable_seqscan").unwrap();
+        function["name"] = json!("default_with_oids");
+    });
+    let mover = target.as_role("set_mover");
+    let seen = target.target(&mover, &["tuned"], &facts).await;
+    seen.assert_told(&[
+        "tuned: SettingUnknown function public.f()",
+        "tuned: SettingNeedsSuperuser role tuned in database tuned",
+    ]);
+    let remedy = &seen.only("SettingUnknown").remedy;
+    assert_eq!(remedy, "alter function public.f() reset enable_seqscan;");
+    source.sql("tuned", remedy).await;
+    target.sql("postgres", &seen.only("SettingNeedsSuperuser").remedy).await;
+    target.target(&mover, &["tuned"], &looked.0.facts).await.assert_told(&[]);
+    target.target(&target.superuser(), &["tuned"], &looked.0.facts).await.assert_told(&[]);
+}
+
+#[tokio::test]
+async fn labels_files_and_compression() {
+    let source = Bench::shared().await;
+    source.sql("postgres", "create database labelled").await;
+    source
+        .sql(
+            "labelled",
+            "create table public.t (id int primary key, v text compression lz4);
+             insert into pg_seclabel values ('public.t'::regclass, 'pg_class'::regclass, 0, 'sealer', 'secret');
+             create text search dictionary public.words (template = simple, stopwords = english)",
+        )
+        .await;
+    let look = async || source.source(&source.superuser(), &["labelled"]).await;
+    let looked = look().await;
+    looked.assert_told(&[]);
+    let target = Bench::other().await;
+    let seen = target.target(&target.superuser(), &["labelled"], &looked.0.facts).await;
+    seen.assert_told(&["labelled: SecurityLabelProviderMissing sealer"]);
+    source.sql("labelled", &seen.only("SecurityLabelProviderMissing").remedy).await;
+
+    let looked = look().await;
+    target.target(&target.superuser(), &["labelled"], &looked.0.facts).await.assert_told(&[]);
+    let facts = facts_with(&looked, |facts| {
+        let files = &mut facts["databases"][0]["dictionaries"][0]["files"];
+        assert_eq!(*files, json!(["english.stop"]));
+        *files = json!(["english.stop", "klingon.stop"]);
+    });
+    let seen = target.target(&target.superuser(), &["labelled"], &facts).await;
+    seen.assert_told(&["labelled: TextSearchFileMissing public.words"]);
+    assert!(seen.only("TextSearchFileMissing").message.ends_with("have: klingon.stop"));
+    target
+        .sql(
+            "postgres",
+            &format!(
+                "create role blind_mover login createdb password '{ROLE_PASSWORD}' in role postgres"
+            ),
+        )
+        .await;
+    let seen = target.target(&target.as_role("blind_mover"), &["labelled"], &looked.0.facts).await;
+    assert!(
+        seen.told().contains(&"labelled: TextSearchFileUnknown public.words".to_owned()),
+        "{:?}",
+        seen.told()
+    );
+}
