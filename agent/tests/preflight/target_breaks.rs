@@ -1,11 +1,83 @@
 //! What the source's databases have and the target no longer takes, or does not know.
+use std::sync::Arc;
+
 use serde_json::json;
 use whimbrel_proto::v1::FindingState;
 
 use crate::{
-    bench::{Bench, ROLE_PASSWORD},
+    bench::{Bench, HBA, ROLE_PASSWORD},
+    cluster::{Cluster, programs_of},
     target_server::{elsewhere, facts_with},
 };
+
+/// From a real server of another version; each remedy mends it.
+async fn moved(from: u32, to: u32, schema: &str, told: &[&str]) {
+    let (Some(older), Some(newer)) = (programs_of(from), programs_of(to)) else {
+        eprintln!("NOT TESTED: {from} to {to}: this machine has not both servers (tests/servers)");
+        return;
+    };
+    let source = Bench::of(Arc::new(Cluster::start_of(older, HBA, ""))).await;
+    let target = Bench::of(Arc::new(Cluster::start_of(newer, HBA, ""))).await;
+    source.sql("postgres", "create database moved").await;
+    source.sql("moved", schema).await;
+    let look = async || {
+        let looked = source.source(&source.superuser(), &["moved"]).await;
+        let seen = target.target(&target.superuser(), &["moved"], &looked.0.facts).await;
+        // What differs between the servers themselves is not what this is about.
+        let told = seen.told().into_iter().filter(|line| line.starts_with("moved: ")).collect();
+        (seen, told)
+    };
+    let (seen, found): (_, Vec<String>) = look().await;
+    assert_eq!(found, told, "{from} to {to}: {:#?}", seen.0);
+    for remedy in
+        told.iter().map(|line| line.trim_start_matches("moved: ").split_once(' ').unwrap())
+    {
+        source.sql("moved", &seen.finding_of(remedy.0, remedy.1).remedy).await;
+    }
+    let (seen, found): (_, Vec<String>) = look().await;
+    assert_eq!(found, Vec::<String>::new(), "{:#?}", seen.0);
+}
+
+#[tokio::test]
+async fn what_a_later_version_dropped() {
+    moved(
+        11,
+        15,
+        "create table public.old (v int primary key) with oids;
+         create table public.aged (id int primary key, at abstime)",
+        &["moved: TableWithOids public.old", "moved: TypeRemoved public.aged.at"],
+    )
+    .await;
+    moved(
+        13,
+        15,
+        "create function public.twice(int) returns int language sql immutable as 'select $1 * 2';
+         create operator public.!! (leftarg = int, procedure = public.twice);
+         create aggregate public.gathered (anyelement) (sfunc = array_append, stype = anyarray, initcond = '{}');
+         create function public.f() returns int language sql set operator_precedence_warning = off as 'select 1';
+         create conversion public.conv for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8",
+        &[
+            "moved: EncodingConversionChanged public.conv",
+            "moved: PolymorphicFunctionChanged public.gathered(anyelement)",
+            "moved: PostfixOperator public.!! (integer, none)",
+            "moved: SettingUnknown function public.f()",
+        ],
+    )
+    .await;
+    moved(
+        15,
+        18,
+        "create table public.parent (a int); create table public.child (b int primary key) inherits (public.parent);
+         alter table only public.parent alter a set not null;
+         alter table public.parent replica identity full;
+         create view public.writes as select buffers_backend from pg_stat_bgwriter",
+        &[
+            "moved: NotNullNotInherited public.child.a",
+            "moved: SystemColumnMissing public.writes",
+        ],
+    )
+    .await;
+}
 
 /// As a source of an older version tells it.
 #[tokio::test]

@@ -4,9 +4,11 @@ mod bad_input;
 mod bodies;
 mod credentials;
 mod neighbours;
+mod set_up;
 mod steering;
 mod validation;
 mod verbs;
+mod window;
 
 use serde_json::Value;
 use whimbrel_tests::{

@@ -46,7 +46,7 @@ fn refused(error: ReplicationError, source: &Source<'_>) -> Found {
     let grant = matches!(&error, ReplicationError::Connect(error) if error.problem == ConnectProblem::ConnectionNotPermitted)
         .then(|| format!("alter role {role} with replication; --"));
     let fault = Fault::from(error);
-    let remedy = grant.unwrap_or_else(|| format!("-- {};", fault.remedy));
+    let remedy = grant.unwrap_or_else(|| format!("-- {}:", fault.remedy));
     let message = format!(
         "ordinary sessions are let into database {}, a replication connection is not: {}",
         source.database, fault.message

@@ -32,18 +32,18 @@ expressions as (
     from called c
     join pg_constraint k on c.classid = 'pg_constraint'::regclass and k.oid = c.objid
     where k.contype = 'c' and k.conrelid <> 0
-    union all
-    select format('generated column %I of %s', a.attname, a.attrelid::regclass), a.attrelid,
-           pg_get_expr(f.adbin, f.adrelid), c.functions
-    from called c
-    join pg_attrdef f on c.classid = 'pg_attrdef'::regclass and f.oid = c.objid
-    join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum and a.attgenerated <> ''
-    union all
-    select format('partition key of %s', p.partrelid::regclass), p.partrelid, pg_get_expr(p.partexprs, p.partrelid),
-           c.functions
-    from called c
-    join pg_partitioned_table p on c.classid = 'pg_class'::regclass and p.partrelid = c.objid
-    where p.partexprs is not null
+    union all -- since 12
+    select format('generated column %I of %s', a.attname, a.attrelid::regclass), a.attrelid, -- since 12
+           pg_get_expr(f.adbin, f.adrelid), c.functions -- since 12
+    from called c -- since 12
+    join pg_attrdef f on c.classid = 'pg_attrdef'::regclass and f.oid = c.objid -- since 12
+    join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum and a.attgenerated <> '' -- since 12
+    union all -- since 10
+    select format('partition key of %s', p.partrelid::regclass), p.partrelid, pg_get_expr(p.partexprs, p.partrelid), -- since 10
+           c.functions -- since 10
+    from called c -- since 10
+    join pg_partitioned_table p on c.classid = 'pg_class'::regclass and p.partrelid = c.objid -- since 10
+    where p.partexprs is not null -- since 10
 )
 select x.what as object, x.functions,
        format('select count(row(%s)) from (select * from only %s union all select (null::%2$s).* limit 1) r', x.expression,

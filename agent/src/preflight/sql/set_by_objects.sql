@@ -17,7 +17,8 @@ from (
     where b.datname = current_database() and d.setrole <> 0
     union all
     select unnest(p.proconfig), format('function %s', p.oid::regprocedure),
-           format('alter %s %s', case p.prokind when 'p' then 'procedure' else 'function' end, p.oid::regprocedure)
+           format('alter %s %s', case p.prokind when 'p' then 'procedure' else 'function' end, p.oid::regprocedure) -- since 11
+           format('alter function %s', p.oid::regprocedure) -- before 11
     from pg_proc p
     where p.oid >= 16384 and p.proconfig is not null
       and not exists (

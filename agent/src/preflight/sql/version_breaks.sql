@@ -1,14 +1,14 @@
 -- What a later major version no longer takes, each with what mends it here. `kind` is read by target/version_breaks.rs,
 -- which knows the version. Extensions bring their own.
-with made as (
+with made(kind, class, oid, object, remedy) as (
     -- Before 12: a hidden column oid, which a dump leaves out.
-    select 'oids' as kind, 'pg_class'::regclass::oid as class, c.oid, format('%I.%I', n.nspname, c.relname) as object,
-           format('alter table %I.%I set without oids;', n.nspname, c.relname) as remedy
-    from pg_class c
-    join pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'p') and c.relpersistence <> 't' and to_jsonb(c) @> '{"relhasoids": true}'
-    union all
-    select 'postfix', 'pg_operator'::regclass, o.oid,
+    select 'oids', 'pg_class'::regclass::oid, c.oid, format('%I.%I', n.nspname, c.relname), -- before 12
+           format('alter table %I.%I set without oids;', n.nspname, c.relname) -- before 12
+    from pg_class c -- before 12
+    join pg_namespace n on n.oid = c.relnamespace -- before 12
+    where c.relkind in ('r', 'p') and c.relpersistence <> 't' and c.relhasoids -- before 12
+    union all -- before 12
+    select 'postfix', 'pg_operator'::regclass::oid, o.oid,
            format('%I.%s (%s, none)', n.nspname, o.oprname, format_type(o.oprleft, null)),
            format('drop operator %I.%s (%s, none);', n.nspname, o.oprname, format_type(o.oprleft, null))
     from pg_operator o

@@ -128,7 +128,7 @@ fn changed(column: &SystemColumnFacts) -> Found {
     };
     let message = format!("view {view} reads {read}, which the target does not have");
     Found::failed("SystemColumnMissing", message).object(view).remedy(format!(
-        "drop view {view}; -- and what depends on it; make it anew on the target, for that version"
+        "drop view {view}; -- and what depends on it, then make it anew on the target, for that version"
     ))
 }
 

@@ -141,3 +141,45 @@ fn assert_told(stage: &Stage) -> Outcome {
     ensure!(found.contains("DatabaseDoesNotExist"), "{shown:#}");
     Ok(())
 }
+
+/// Neither a prerequisite that is not met nor a server that is not reached hides what else can be seen.
+#[test]
+fn tells_everything_at_once() -> Outcome {
+    let plan = Plan::default();
+    let source = ClusterOptions { wal_level: "replica", ..plan.source.clone() };
+    stage::play(&Plan { source, ..plan }, |stage| {
+        create_bank(&stage.source, "app")?;
+        stage.source.psql("app", "create table keyless (n int); create role stranger; alter table keyless owner to stranger")?;
+        let from = stage.from_source();
+        let from: Vec<&str> = from.iter().map(String::as_str).collect();
+        let create = |name, more: &[&str]| {
+            let words =
+                ["migration", "create", name, "--mode", "online", "--wait", "--database", "app"];
+            stage.cli.refused(&[&words[..], &from, more].concat(), 1, &["WalLevelNotLogical"])
+        };
+        create("all", &["--database", "no_such_db"])?;
+        let shown = assert_stands(stage, "all", "ValidationFailed", "Failed")?;
+        let found = details(&shown).to_string();
+        for code in [
+            "WalLevelNotLogical",
+            "DatabaseDoesNotExist",
+            "TableWithoutReplicaIdentity",
+            "RolesMissing",
+        ] {
+            ensure!(found.contains(code), "nothing of {code}: {shown:#}");
+        }
+
+        // The target can't be logged in to: the source's findings are told all the same.
+        let file = stage.folder().join("wrong-password");
+        std::fs::write(&file, "wrong\n")?;
+        let wrong = format!("file:{}", file.display());
+        stage.cli.ok(&["target", "update", TARGET, "--password", &wrong])?;
+        create("apart", &[])?;
+        let shown = assert_stands(stage, "apart", "Failed", "Failed")?;
+        let found = details(&shown).to_string();
+        for code in ["WalLevelNotLogical", "AuthenticationFailed", "TableWithoutReplicaIdentity"] {
+            ensure!(found.contains(code), "nothing of {code}: {shown:#}");
+        }
+        Ok(())
+    })
+}

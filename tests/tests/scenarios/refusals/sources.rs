@@ -43,7 +43,7 @@ fn that_do_not_let_us_in_or_are_not_there() -> Outcome {
         fails(stage, &words, "Failed", &["ConnectionRefused"])?;
         let words =
             create_from("no-db", &here, "env:SOURCE_PASSWORD", &["--database", "no_such_db"]);
-        fails(stage, &words, "Failed", &["DatabaseDoesNotExist", "no_such_db"])?;
+        fails(stage, &words, "ValidationFailed", &["DatabaseDoesNotExist", "no_such_db"])?;
 
         let port = stage.source.port().to_string();
         let test =
@@ -63,6 +63,6 @@ fn that_do_not_write_what_decoding_needs() -> Outcome {
         let here = format!("127.0.0.1:{}@postgres", stage.source.port());
         let app = ["--database", "app", "--mode", "online"];
         let words = create_from("replica", &here, "env:SOURCE_PASSWORD", &app);
-        fails(stage, &words, "Failed", &["WalLevelNotLogical", "alter system"])
+        fails(stage, &words, "ValidationFailed", &["WalLevelNotLogical", "alter system"])
     })
 }
