@@ -56,6 +56,7 @@ async fn that_is_told_nothing_of_the_source() {
             "AuthenticationAndConnectivityValidation",
             "PrimaryServerValidation",
             "CreateDatabasePrivilegeValidation",
+            "MigratedRolesValidation",
             "SessionReplicationRoleValidation",
             "SynchronousStandbyValidation",
             "SessionsValidation",
