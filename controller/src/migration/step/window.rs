@@ -49,11 +49,10 @@ impl Work {
     pub(super) fn window_tick(&mut self) -> Result<(), Refusal> {
         let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= self.now);
         let spec = &self.migration.spec;
+        let begins = spec.window_start.is_none() || due(spec.window_start) || due(spec.window_end);
         match self.migration.phase() {
-            Phase::Window if self.migration.hold.is_none() => {
-                if spec.window_start.is_none() || due(spec.window_start) || due(spec.window_end) {
-                    return self.wait_or_begin();
-                }
+            Phase::Window if begins && self.migration.hold.is_none() => {
+                return self.wait_or_begin();
             }
             Phase::Moving if due(spec.window_end) && !self.migration.window_end_told => {
                 self.migration.window_end_told = true;
