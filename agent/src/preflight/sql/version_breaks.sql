@@ -1,13 +1,6 @@
 -- What a later major version no longer takes, each with what mends it here. `kind` is read by target/version_breaks.rs,
--- which knows the version. Extensions bring their own.
+-- which knows the version. What no target has is another check's (removed_features). Extensions bring their own.
 with made(kind, class, oid, object, remedy) as (
-    -- Before 12: a hidden column oid, which a dump leaves out.
-    select 'oids', 'pg_class'::regclass::oid, c.oid, format('%I.%I', n.nspname, c.relname), -- before 12
-           format('alter table %I.%I set without oids;', n.nspname, c.relname) -- before 12
-    from pg_class c -- before 12
-    join pg_namespace n on n.oid = c.relnamespace -- before 12
-    where c.relkind in ('r', 'p') and c.relpersistence <> 't' and c.relhasoids -- before 12
-    union all -- before 12
     select 'postfix', 'pg_operator'::regclass::oid, o.oid,
            format('%I.%s (%s, none)', n.nspname, o.oprname, format_type(o.oprleft, null)),
            format('drop operator %I.%s (%s, none);', n.nspname, o.oprname, format_type(o.oprleft, null))
@@ -38,18 +31,6 @@ with made(kind, class, oid, object, remedy) as (
            format('drop conversion %I.%I;', n.nspname, c.conname)
     from pg_conversion c
     join pg_namespace n on n.oid = c.connamespace
-    union all
-    select case t.typname when 'unknown' then 'unknown' else 'removed_type' end, 'pg_class'::regclass, c.oid,
-           format('%I.%I.%I', n.nspname, c.relname, a.attname),
-           format('alter table %I.%I alter column %I type %s;', n.nspname, c.relname, a.attname,
-                  case t.typname when 'unknown' then 'text' when 'abstime' then 'timestamptz' when 'reltime' then 'interval'
-                                 else 'text' end)
-    from pg_attribute a
-    join pg_class c on c.oid = a.attrelid
-    join pg_namespace n on n.oid = c.relnamespace
-    join pg_type t on t.oid = a.atttypid
-    where c.relkind in ('r', 'p') and c.relpersistence <> 't' and a.attnum > 0 and not a.attisdropped
-      and t.typnamespace = 'pg_catalog'::regnamespace and t.typname in ('abstime', 'reltime', 'tinterval', 'unknown')
     union all
     -- From 18 on, what is NOT NULL in the parent must be in the child.
     select 'not_null', 'pg_class'::regclass, c.oid, format('%I.%I.%I', n.nspname, c.relname, a.attname),

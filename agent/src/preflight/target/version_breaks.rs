@@ -39,31 +39,6 @@ async fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
 fn judge(broken: &BreakFacts, source: u32, here: u32) -> Option<Found> {
     let BreakFacts { kind, object, remedy } = broken;
     let (since, found) = match kind.as_str() {
-        "oids" => (
-            12,
-            Found::failed(
-                "TableWithOids",
-                format!(
-                    "table {object} is WITH OIDS, which PostgreSQL 12 and later don't have: the column oid would be left behind"
-                ),
-            ),
-        ),
-        "removed_type" => (
-            12,
-            Found::failed(
-                "TypeRemoved",
-                format!("column {object} is of a type that PostgreSQL 12 and later don't have"),
-            ),
-        ),
-        "unknown" => (
-            10,
-            Found::failed(
-                "TypeRemoved",
-                format!(
-                    "column {object} is of type unknown, which no table of PostgreSQL 10 and later can have"
-                ),
-            ),
-        ),
         "postfix" => (
             14,
             Found::failed(
@@ -139,8 +114,6 @@ mod tests {
     #[test]
     fn only_what_the_version_between_took_away() {
         for (kind, source, target, told) in [
-            ("oids", 11, 15, true),
-            ("oids", 11, 11, false),
             ("postfix", 13, 14, true),
             ("postfix", 12, 13, false),
             ("not_null", 15, 17, false),
