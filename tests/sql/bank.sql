@@ -41,3 +41,10 @@ create table bank.documents (
 alter table bank.documents alter column body set storage external;
 
 create sequence bank.ticket start 100 increment 7 cache 5;
+
+-- Lists that the writers append to, one in sixteen of their transactions: the order in which they committed.
+create table bank.lists (
+    id integer primary key,
+    items bigint[] not null default '{}'
+);
+insert into bank.lists (id) select generate_series(0, 3);

@@ -5,6 +5,7 @@
 //! command lines and ports. Whatever is started here ends with the test's process, however that ends.
 
 pub mod certificates;
+pub mod chance;
 pub mod cli;
 pub mod cluster;
 pub mod compare;
@@ -14,7 +15,9 @@ pub mod installation;
 pub mod pgbench;
 pub mod place;
 pub mod program;
+pub mod proxy;
 pub mod stage;
+pub mod storm;
 pub mod wait;
 pub mod workload;
 

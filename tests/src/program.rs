@@ -117,6 +117,14 @@ impl Program {
         self.ended()
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// When it can't be asked.
+    pub fn has_ended(&mut self) -> Outcome<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// Waits for the daemon's own end.
     ///
     /// # Errors

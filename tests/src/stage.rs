@@ -19,6 +19,7 @@ use crate::{
     installation::Installation,
     place::{free_port, scratch},
     program::{Program, built},
+    proxy::Proxy,
 };
 
 /// The name that the target has at the controller.
@@ -37,6 +38,8 @@ pub struct Plan {
     pub source: ClusterOptions,
     /// The server that is moved to.
     pub target: ClusterOptions,
+    /// Puts a [`Proxy`] on each of the agent's lines: to the controller and to both servers.
+    pub proxied: bool,
 }
 
 impl Default for Plan {
@@ -45,7 +48,7 @@ impl Default for Plan {
             password: password.to_owned(),
             ..ClusterOptions::default()
         };
-        Self { source: with("source pa'ss"), target: with("target pa\\ss") }
+        Self { source: with("source pa'ss"), target: with("target pa\\ss"), proxied: false }
     }
 }
 
@@ -61,9 +64,29 @@ pub struct Stage {
     pub target: Cluster,
     /// The CLI, with the administrator's context.
     pub cli: Cli,
+    /// The agent's lines, if the plan wanted them.
+    pub lines: Option<Lines>,
     port: u16,
     folder: TempDir,
     _turn: Turn,
+}
+
+/// The lines of the agent.
+pub struct Lines {
+    /// To the controller.
+    pub controller: Proxy,
+    /// To the server that is moved away from.
+    pub source: Proxy,
+    /// To the server that is moved to.
+    pub target: Proxy,
+}
+
+impl Lines {
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> [&Proxy; 3] {
+        [&self.controller, &self.source, &self.target]
+    }
 }
 
 /// Sets a stage up, plays `scene` on it and shows the logs if it fails.
@@ -86,13 +109,23 @@ impl Stage {
             (Cluster::start_with(&plan.source)?, Cluster::start_with(&plan.target)?);
         let folder = tempfile::Builder::new().prefix("whimbrel-stage-").tempdir_in(scratch())?;
         let context = folder.path().join("controller/admin.yaml");
+        let port = free_port()?;
+        let lines = || -> Outcome<Lines> {
+            Ok(Lines {
+                controller: Proxy::start(port)?,
+                source: Proxy::start(source.port())?,
+                target: Proxy::start(target.port())?,
+            })
+        };
+        let lines = plan.proxied.then(lines).transpose()?;
         let mut stage = Self {
             agent: None,
             controller: None,
             source,
             target,
             cli: Cli::new(&context, folder.path()),
-            port: free_port()?,
+            lines,
+            port,
             folder,
             _turn: turn,
         };
@@ -123,12 +156,22 @@ impl Stage {
     /// # Errors
     /// When it does not become ready.
     pub fn start_controller(&mut self) -> Outcome {
+        self.launch_controller()?;
+        self.controller.as_mut().map_or(Ok(()), |program| program.ready().map(drop))
+    }
+
+    /// As [`Stage::start_controller`], without waiting for anything.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn launch_controller(&mut self) -> Outcome {
         let mut command = Command::new(built("whimbrel-controller")?);
         command.args(["serve", "--listen", &self.address(), "--data-dir"]);
         command.arg(self.folder().join("controller"));
-        let mut program = Program::start(command, "controller", &self.log("controller"))?;
-        program.ready()?;
-        self.controller = Some(program);
+        if let Some(lines) = &self.lines {
+            command.args(["--public-address", &format!("127.0.0.1:{}", lines.controller.port())]);
+        }
+        self.controller = Some(Program::start(command, "controller", &self.log("controller"))?);
         Ok(())
     }
 
@@ -144,6 +187,15 @@ impl Stage {
     /// # Errors
     /// When it does not become ready.
     pub fn start_agent(&mut self, arguments: &[&str]) -> Outcome {
+        self.launch_agent(arguments)?;
+        self.agent.as_mut().map_or(Ok(()), |program| program.ready().map(drop))
+    }
+
+    /// As [`Stage::start_agent`], without waiting for anything.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn launch_agent(&mut self, arguments: &[&str]) -> Outcome {
         let mut command = Command::new(built("whimbrel-agent")?);
         command.arg("run").arg("--data-dir").arg(self.folder().join("agent")).args(arguments);
         if let Some(bin) = env::var_os("WHIMBREL_PG_BIN") {
@@ -153,14 +205,13 @@ impl Stage {
         command.arg("--pg-bin-dir").arg(Installation::newest_clients()?.bin());
         command.env("SOURCE_PASSWORD", self.source.password());
         command.env("TARGET_PASSWORD", self.target.password());
-        let mut program = Program::start(command, "agent", &self.log("agent"))?;
-        program.ready()?;
-        self.agent = Some(program);
+        self.agent = Some(Program::start(command, "agent", &self.log("agent"))?);
         Ok(())
     }
 
     fn create_target(&self) -> Outcome {
-        let port = self.target.port().to_string();
+        let port = self.lines.as_ref().map_or(self.target.port(), |lines| lines.target.port());
+        let port = port.to_string();
         let mut words = vec!["target", "create", TARGET, "--host", "127.0.0.1", "--port", &port];
         words.extend(["--user", "postgres", "--password", "env:TARGET_PASSWORD"]);
         words.extend(["--agent", AGENT]);
@@ -196,7 +247,8 @@ impl Stage {
     /// The words that name target and source in `migration create`.
     #[must_use]
     pub fn from_source(&self) -> Vec<String> {
-        let source = format!("127.0.0.1:{}@postgres", self.source.port());
+        let port = self.lines.as_ref().map_or(self.source.port(), |lines| lines.source.port());
+        let source = format!("127.0.0.1:{port}@postgres");
         ["--target", TARGET, "--source", &source, "--source-password", "env:SOURCE_PASSWORD"]
             .map(str::to_owned)
             .to_vec()

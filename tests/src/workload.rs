@@ -2,7 +2,7 @@
 //! whether anything was lost, doubled or torn.
 //!
 //! Each transaction moves money between two accounts, writes the transfer down, adds the next entry to its writer's
-//! ledger, and churns a table of sessions and one of documents.
+//! ledger, and churns a table of sessions and one of documents; now and then it appends to a list.
 mod journal;
 mod writer;
 
@@ -14,7 +14,7 @@ use std::{
 
 use postgres::Client;
 
-pub use journal::{Journal, check};
+pub use journal::{Journal, check, wrong_moment};
 
 use crate::{Context, Failure, Outcome};
 

@@ -9,6 +9,7 @@ mod recovery;
 mod refusals;
 mod secrets;
 mod versions;
+mod storm;
 
 use std::time::Duration;
 

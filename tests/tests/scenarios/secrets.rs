@@ -21,7 +21,7 @@ fn plan() -> Plan {
         password: password.to_owned(),
         ..ClusterOptions::default()
     };
-    Plan { source: with(SOURCE_PASSWORD), target: with(TARGET_PASSWORD) }
+    Plan { source: with(SOURCE_PASSWORD), target: with(TARGET_PASSWORD), proxied: false }
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn assert_findings(shown: &Value, database: &str, status: &str, code: &str) -> O
 #[test]
 fn changes_nothing_can_be_repeated_and_stays_readable() -> Outcome {
     let plan = Plan::default();
-    let plan = Plan { source: quiet(plan.source), target: quiet(plan.target) };
+    let plan = Plan { source: quiet(plan.source), target: quiet(plan.target), ..plan };
     stage::play(&plan, |stage| {
         create_bank(&stage.source, "app")?;
         stage.source.psql("app", "create table keyless (n int); insert into keyless values (1)")?;
