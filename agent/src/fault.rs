@@ -26,12 +26,20 @@ pub struct Fault {
     pub message: String,
     /// What to do.
     pub remedy: String,
+    /// The table ("public.orders") that alone is at fault: the others can go on without it. Stays within the agent.
+    pub table: Option<String>,
 }
 
 impl Fault {
     /// Made from its parts; say the remedy with [`Fault::remedy`].
     pub fn new(policy: Policy, code: &'static str, message: impl Into<String>) -> Self {
-        Self { policy, code: code.into(), message: message.into(), remedy: String::new() }
+        Self {
+            policy,
+            code: code.into(),
+            message: message.into(),
+            remedy: String::new(),
+            table: None,
+        }
     }
 
     /// A person must mend it.
@@ -42,6 +50,11 @@ impl Fault {
     /// It mends itself when tried again.
     pub fn retry(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Policy::Retry, code, message)
+    }
+
+    /// It mends itself when what is away comes back, however long that takes.
+    pub fn away(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Policy::Away, code, message)
     }
 
     /// A newer epoch owns the work.
@@ -56,10 +69,17 @@ impl Fault {
         self
     }
 
+    /// Blames one table for it, if one is known.
+    #[must_use]
+    pub fn of_table(mut self, table: Option<&str>) -> Self {
+        self.table = table.map(str::to_owned);
+        self
+    }
+
     /// An error of a PostgreSQL server or of the connection to it, while `doing` something.
     pub fn sql(doing: impl fmt::Display, error: &tokio_postgres::Error) -> Self {
         let Some(db) = error.as_db_error() else {
-            return Self::retry("ConnectionLost", format!("{doing}: {}", chain(error)))
+            return Self::away("ConnectionLost", format!("{doing}: {}", chain(error)))
                 .remedy("it is tried again; if it goes on, look at the server's log and the network between");
         };
         let policy = sqlstate_policy(db.code());
@@ -68,10 +88,12 @@ impl Fault {
         let state = db.code().code();
         let message = format!("{doing}: {} (SQLSTATE {state})", safe_text(db));
         let remedy = match policy {
-            Policy::Retry => "it is tried again; if it goes on, look at the server's log",
+            Policy::Retry | Policy::Away => {
+                "it is tried again; if it goes on, look at the server's log"
+            }
             _ => "mend the cause on the server, then `whimbrel migration retry`",
         };
-        Self { policy, code: code.into(), message, remedy: remedy.into() }
+        Self { policy, code: code.into(), message, remedy: remedy.into(), table: None }
     }
 }
 
@@ -104,7 +126,10 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 /// 40 rollback (deadlock, serialization), 53 resources, 55P03 lock timeout, 57P shutdown, 58 system.
 fn sqlstate_policy(state: &SqlState) -> Policy {
     match &state.code()[..2] {
-        "08" | "40" | "58" => Policy::Retry,
+        "08" => Policy::Away,
+        // The server is going down, is starting, or an administrator ended the session.
+        "57" if *state != SqlState::QUERY_CANCELED => Policy::Away,
+        "40" | "58" => Policy::Retry,
         // Full disks and memory need somebody; too many connections pass.
         "53" if *state == SqlState::TOO_MANY_CONNECTIONS => Policy::Retry,
         "55" if *state == SqlState::LOCK_NOT_AVAILABLE || *state == SqlState::OBJECT_IN_USE => {
@@ -159,7 +184,7 @@ impl From<ConnectError> for Fault {
             ConnectProblem::AuthenticationFailed | ConnectProblem::PasswordMissing => {
                 Policy::Credentials
             }
-            _ if error.is_transient() => Policy::Retry,
+            _ if error.is_transient() => Policy::Away,
             _ => Policy::Hold,
         };
         Self::new(policy, error.code(), error.to_string()).remedy(error.remedy())
@@ -171,13 +196,13 @@ impl From<ReplicationError> for Fault {
         if let ReplicationError::Connect(error) = error {
             return error.into();
         }
-        let policy = if error.is_transient() { Policy::Retry } else { Policy::Hold };
+        let policy = if error.is_transient() { Policy::Away } else { Policy::Hold };
         let remedy = match error.sqlstate() {
             Some("42501") => "alter role the source's user with replication; then retry",
             Some("53400") => {
                 "drop slots that nobody uses, or raise max_replication_slots; then retry"
             }
-            _ if policy == Policy::Retry => {
+            _ if policy == Policy::Away => {
                 "it is tried again; if it goes on, look at the source's log"
             }
             _ => "mend the cause on the source, then `whimbrel migration retry`",
@@ -211,7 +236,8 @@ mod tests {
     #[test]
     fn every_class_has_one_policy() {
         assert_eq!(sqlstate_policy(&SqlState::T_R_DEADLOCK_DETECTED), Policy::Retry);
-        assert_eq!(sqlstate_policy(&SqlState::ADMIN_SHUTDOWN), Policy::Retry);
+        assert_eq!(sqlstate_policy(&SqlState::ADMIN_SHUTDOWN), Policy::Away);
+        assert_eq!(sqlstate_policy(&SqlState::QUERY_CANCELED), Policy::Retry);
         assert_eq!(sqlstate_policy(&SqlState::DISK_FULL), Policy::Hold);
         assert_eq!(sqlstate_policy(&SqlState::UNIQUE_VIOLATION), Policy::Hold);
         assert_eq!(sqlstate_code(&SqlState::INSUFFICIENT_PRIVILEGE), "InsufficientPrivilege");

@@ -109,7 +109,10 @@ async fn a_row_that_is_missing_is_named_in_a_long_run_too() {
     driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
     sql(&target, "shop", "delete from b where id = 77").await;
     sql(&source, "shop", "begin; update a set v = 1; update b set v = 1; commit").await;
-    let failure = driver.failure().await;
+    let report = driver.wait(|kind| matches!(kind, Kind::TableHeld(_))).await;
+    let Some(Kind::TableHeld(held)) = report.kind else { panic!("not a held table") };
+    assert_eq!(held.table, "public.b");
+    let failure = held.failure.unwrap();
     assert_eq!(failure.code, "RowMissing");
     assert!(failure.message.contains("public.b"), "{}", failure.message);
 }

@@ -50,7 +50,7 @@ pub(super) async fn compare_unpublished<'a>(
             relation.columns.iter().map(|column| column.name.clone()).collect();
         let qualified = (relation.schema.as_str(), relation.name.as_str());
         let target = table_checksum(session, qualified, &columns, catalog.server_version).await?;
-        let ask = Ask::Checksum { name, columns };
+        let ask = Ask::Checksum { name, columns, under_snapshot: false };
         let Answer::Checksum(source) = steps.receiver.caller.ask(ask).await? else {
             return Err(unexpected_answer());
         };

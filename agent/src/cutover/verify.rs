@@ -15,13 +15,16 @@ use super::{
 };
 use crate::{
     fault::{Fault, Policy},
-    target::current,
+    target::{current, held_tables},
     verify::{schema_changed, sequence_difference, sequence_values, shape_difference},
     wire::{Answer, Ask, unexpected_answer},
 };
 
 pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepDone, Fault> {
     let session = steps.receiver.session("verify").await?;
+    if let Some(table) = held_tables(&session, &steps.copied.catalog).await?.first() {
+        return Err(held(table));
+    }
     let then = steps.receiver.dumped_shape(&session).await?;
     let now = steps.receiver.shape(false).await?;
     if let Some(difference) = shape_difference(&then, &now) {
@@ -88,6 +91,11 @@ pub(super) async fn quiet(steps: &Steps<'_>, order: &StepOrder) -> Result<(), Fa
         }
         None => Ok(()),
     }
+}
+
+fn held(table: &str) -> Fault {
+    Fault::hold("TablesHeld", format!("table {table} is held: its rows are not the source's"))
+        .remedy("`whimbrel migration retry` copies it again; then order the cutover again")
 }
 
 fn still_written(what: &str) -> Fault {

@@ -66,6 +66,19 @@ impl ReplicationConnection {
         })
     }
 
+    /// The history of a timeline: where each one before it ended. That of the first is empty.
+    ///
+    /// # Errors
+    /// [`ReplicationError`].
+    pub async fn timeline_history(&mut self, timeline: u32) -> Result<String, ReplicationError> {
+        if timeline <= 1 {
+            return Ok(String::new());
+        }
+        let doing = format!("reading the history of timeline {timeline}");
+        let rows = self.query(&format!("TIMELINE_HISTORY {timeline}"), &doing).await?;
+        Answer::one(&doing, rows)?.text(1, "no history")
+    }
+
     /// Makes a logical slot for pgoutput. Waits for every transaction that is open in the *cluster* to end, so it has no
     /// bound of its own: cancel it by dropping the connection.
     ///

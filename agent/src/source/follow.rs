@@ -5,12 +5,11 @@ use tokio::{
     sync::watch,
     time::{Interval, MissedTickBehavior, interval, sleep},
 };
-use tokio_postgres::types::PgLsn;
 use whimbrel_proto::Lsn;
 
-use super::{marker::Unstreamed, sender::Sender, snapshot::system_number};
+use super::{marker::Unstreamed, position::Position, sender::Sender};
 use crate::{
-    fault::{Doing, Fault, Policy},
+    fault::Fault,
     replication::{Event, ReplicationConnection, ReplicationStream, StreamOptions},
     wire::{Change, Frame, FrameSender, Marker},
 };
@@ -37,28 +36,11 @@ const SLOT_PAUSE: Duration = Duration::from_millis(100);
 const OBJECT_IN_USE: &str = "55006";
 
 impl Sender {
-    pub(super) async fn follow(
-        &self,
-        from: Lsn,
-        system: u64,
-        reply: &FrameSender,
-    ) -> Result<(), Fault> {
-        self.check_slot(from).await?;
-        let (endpoint, database) = (&self.spec.endpoint, &self.spec.database);
-        let mut connection =
-            ReplicationConnection::connect(endpoint, database, &self.purpose("stream")).await?;
-        let server = system_number(&connection.identify_system().await?.system_id)?;
-        if server != system {
-            return Err(resync(
-                "SourceIsAnother",
-                format!(
-                    "the source is server {server}, the ledger's positions are of server {system}"
-                ),
-            ));
-        }
-        let stream = self.start(connection, from).await?;
+    pub(super) async fn follow(&self, at: Position, reply: &FrameSender) -> Result<(), Fault> {
+        let connection = self.check_position(at).await?;
+        let stream = self.start(connection, at.from).await?;
         let (acknowledged, unstreamed) = (reply.acknowledged(), &self.unstreamed);
-        let pump = Pump { acknowledged, durable: from, stream, reply, unstreamed };
+        let pump = Pump { acknowledged, durable: at.from, stream, reply, unstreamed };
         tokio::select! {
             result = pump.run() => result,
             fault = self.heartbeats(reply) => Err(fault),
@@ -88,43 +70,6 @@ impl Sender {
             }
         }
         Ok(connection.start(&objects.slot, from, &options).await?)
-    }
-
-    /// PostgreSQL would silently skip to a slot that is ahead (measured); so a slot is looked at before it is used.
-    async fn check_slot(&self, from: Lsn) -> Result<(), Fault> {
-        let slot = &self.spec.objects.slot;
-        let client = self.control().await?;
-        let row = client
-            .query_opt(
-                "select confirmed_flush_lsn, to_jsonb(s) ->> 'wal_status' from pg_replication_slots s \
-                 where slot_name = $1 and database = current_database()",
-                &[slot],
-            )
-            .await
-            .doing(format!("looking at replication slot {slot}"))?;
-        let Some(row) = row else {
-            return Err(resync(
-                "SlotMissing",
-                format!("replication slot {slot} is not on the source"),
-            ));
-        };
-        if row.get::<_, Option<&str>>(1) == Some("lost") {
-            return Err(resync(
-                "SlotLost",
-                format!(
-                    "the source has removed WAL that replication slot {slot} needs (wal_status lost)"
-                ),
-            ));
-        }
-        match row.get::<_, Option<PgLsn>>(0).map(|lsn| Lsn(lsn.into())) {
-            Some(confirmed) if confirmed > from => Err(resync(
-                "SlotAheadOfLedger",
-                format!(
-                    "replication slot {slot} is at {confirmed}, ahead of the ledger's {from}: what lies between is lost to it"
-                ),
-            )),
-            _ => Ok(()),
-        }
     }
 
     /// Ends only with a fault.
@@ -199,7 +144,7 @@ impl Pump<'_> {
                     }
                 }
                 None => {
-                    return Err(Fault::retry("StreamEnded", "the source ended the change stream")
+                    return Err(Fault::away("StreamEnded", "the source ended the change stream")
                         .remedy("it is opened again"));
                 }
             }
@@ -232,9 +177,4 @@ fn ticks(every: Duration) -> Interval {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
-}
-
-fn resync(code: &'static str, message: String) -> Fault {
-    Fault::new(Policy::Resync, code, message)
-        .remedy("cancel this migration and start a new one with --overwrite: the rows between can't be had from the source's WAL any more")
 }

@@ -15,8 +15,13 @@ impl Sender {
         &self,
         name: &(String, String),
         columns: &[String],
+        under_snapshot: bool,
     ) -> Result<TableChecksum, Fault> {
-        let client = self.session("checksum").await?;
+        let client = if under_snapshot {
+            self.session_in_snapshot("checksum").await?
+        } else {
+            self.session("checksum").await?
+        };
         let version = client.server_version_num();
         verify::table_checksum(&client, (&name.0, &name.1), columns, version).await
     }

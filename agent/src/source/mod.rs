@@ -10,6 +10,7 @@ mod dump;
 mod follow;
 mod inspect;
 mod marker;
+mod position;
 mod publication;
 mod roles;
 mod sender;

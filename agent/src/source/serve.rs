@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::{copy_out::Copy, sender::Sender};
+use super::{copy_out::Copy, position::Position, sender::Sender};
 use crate::{
     fault::Fault,
     wire::{Answer, Ask, Call, Frame, FrameSender, Listener},
@@ -65,11 +65,14 @@ impl Sender {
                 let copy = Copy { table, name, columns, pages, format };
                 self.copy_out(copy, reply).await.map(|()| None)
             }
-            Ask::Follow { from, system } => self.follow(from, system, reply).await.map(|()| None),
+            Ask::Follow { from, system, timeline } => {
+                let at = Position { from, system, timeline };
+                self.follow(at, reply).await.map(|()| None)
+            }
             Ask::Sequences => self.read_sequences().await.map(Answer::Sequences).map(Some),
             Ask::Files => self.files().await.map(Answer::Files).map(Some),
-            Ask::Checksum { name, columns } => {
-                self.checksum(&name, &columns).await.map(Answer::Checksum).map(Some)
+            Ask::Checksum { name, columns, under_snapshot } => {
+                self.checksum(&name, &columns, under_snapshot).await.map(Answer::Checksum).map(Some)
             }
             Ask::Quiet { probe } => self.quiet(&probe).await.map(Answer::Quiet).map(Some),
         }

@@ -68,7 +68,8 @@ impl Sender {
         let (endpoint, database) = (&self.spec.endpoint, &self.spec.database);
         let mut connection =
             ReplicationConnection::connect(endpoint, database, &self.purpose("snapshot")).await?;
-        let system = system_number(&connection.identify_system().await?.system_id)?;
+        let server = connection.identify_system().await?;
+        let (system, timeline) = (system_number(&server.system_id)?, server.timeline);
         let made = timeout(SLOT_WAIT, connection.create_slot(slot, life, Snapshot::Export)).await;
         let slot = match made {
             Ok(made) => made?,
@@ -79,7 +80,7 @@ impl Sender {
                 return Err(fault);
             }
         };
-        let taken = SnapshotTaken { point: slot.consistent_point, system };
+        let taken = SnapshotTaken { point: slot.consistent_point, system, timeline };
         let name = slot.snapshot.ok_or_else(no_snapshot)?;
         Ok(Held::new(name, taken, Keeper::Slot(connection)))
     }
@@ -113,7 +114,8 @@ impl Sender {
             .doing(doing)?;
         let system = system_number(row.get(2))?;
         let point = Lsn(row.get::<_, PgLsn>(1).into());
-        let taken = SnapshotTaken { point, system };
+        // No stream ever follows it.
+        let taken = SnapshotTaken { point, system, timeline: 0 };
         let name = row.get(0);
         Ok(Held::new(name, taken, Keeper::Transaction(client)))
     }

@@ -1,6 +1,8 @@
 //! What a receiver tells while it works.
 use whimbrel_proto::Lsn;
 
+use crate::fault::Fault;
+
 /// What the controller must know.
 #[derive(Debug)]
 pub enum Fact {
@@ -22,4 +24,11 @@ pub enum Fact {
     },
     /// The change stream flows.
     StreamStarted(Lsn),
+    /// A table is left out from here on.
+    TableHeld {
+        /// "public.orders".
+        table: String,
+        /// Why.
+        fault: Fault,
+    },
 }

@@ -8,7 +8,9 @@ use whimbrel_proto::Lsn;
 use super::{
     Copied, Fact, Receiver, StreamState,
     apply::{Applier, Changes, Control, Ended, Stale, Tables, settle},
-    can_be_replica, current, ledger,
+    can_be_replica, current,
+    ledger::{self, Ledger},
+    schema::Plan,
 };
 use crate::{
     fault::{Doing, Fault},
@@ -33,13 +35,16 @@ pub(crate) async fn follow(
         let as_replica = can_be_replica(&session).await;
         settle(&session, copied.ledger, as_replica).await?;
         if !as_replica {
-            drop_foreign_keys(&mut session, copied).await?;
+            drop_foreign_keys(&mut session, copied.ledger, &copied.plan).await?;
         }
-        let (from, system, marker) = start(current(&session).await?)?;
+        let (from, system, known) = start(current(&session).await?)?;
+        let awaited =
+            if as_replica { receiver.build_what_waited(copied, from).await? } else { None };
         let tables = Tables::new(Arc::clone(&copied.catalog), points(&session).await?);
-        let at_marker = marker.filter(|attempt| stale.stops(*attempt, from));
+        let at_marker = known.marker.filter(|attempt| stale.stops(*attempt, from));
         state.send_replace(StreamState { applied: from, at_marker, ..StreamState::default() });
-        let frames = receiver.caller.open(Ask::Follow { from, system }).await?;
+        let frames =
+            receiver.caller.open(Ask::Follow { from, system, timeline: known.timeline }).await?;
         if !std::mem::replace(&mut announced, true) {
             receiver.progress.operation("applying changes");
             receiver.tell(Fact::StreamStarted(from)).await;
@@ -49,30 +54,38 @@ pub(crate) async fn follow(
         let progress = &receiver.progress;
         let mut applier = Applier::new(changes, copied.ledger, progress, frames, state, slot, from);
         applier.stale = stale;
-        let Ended::MarkerStale(learned) = applier.run(&mut control).await?;
-        stale = learned;
+        applier.awaited = awaited;
+        match applier.run(&mut control).await {
+            Ok(Ended::MarkerStale(learned) | Ended::PastPoints(learned)) => stale = learned,
+            // Its group is rolled back; from the ledger's position on it goes without that table.
+            Err(fault) => receiver.hold_table_or_all(copied, fault).await?,
+        }
     }
 }
 
 /// Where their triggers can't be switched off, foreign keys and the stream don't go together: those that a cutover made
 /// before it stepped back go again. Until the switch every foreign key of the database is ours.
-async fn drop_foreign_keys(session: &mut Client, copied: &Copied) -> Result<(), Fault> {
-    let doing = "dropping the foreign keys of a cutover that stepped back";
+pub(super) async fn drop_foreign_keys(
+    session: &mut Client,
+    ledger: Ledger,
+    plan: &Plan,
+) -> Result<(), Fault> {
+    let doing = "dropping the target's foreign keys until the rows agree again";
     let tx = session.transaction().await.doing(doing)?;
     let rows = tx.query(include_str!("sql/drop_foreign_keys.sql"), &[]).await.doing(doing)?;
     for row in &rows {
         tx.batch_execute(row.get(0)).await.doing(doing)?;
     }
-    let entries: Vec<i32> = copied.plan.foreign_keys.iter().map(|entry| entry.dump_id).collect();
+    let entries: Vec<i32> = plan.foreign_keys.iter().map(|entry| entry.dump_id).collect();
     tx.execute("delete from whimbrel.entry where dump_id = any($1)", &[&entries])
         .await
         .doing(doing)?;
-    copied.ledger.commit(tx, doing).await
+    ledger.commit(tx, doing).await
 }
 
-fn start(state: ledger::State) -> Result<(Lsn, u64, Option<u32>), Fault> {
+fn start(state: ledger::State) -> Result<(Lsn, u64, ledger::State), Fault> {
     match (state.applied, state.source_system) {
-        (Some(applied), Some(system)) => Ok((applied, system, state.marker)),
+        (Some(applied), Some(system)) => Ok((applied, system, state)),
         _ => Err(Fault::hold(
             "LedgerUnreadable",
             "the ledger has no position to follow the source from",
@@ -83,7 +96,7 @@ fn start(state: ledger::State) -> Result<(Lsn, u64, Option<u32>), Fault> {
 /// Each table's point: changes before it are in its copy.
 async fn points(session: &Client) -> Result<HashMap<u32, Lsn>, Fault> {
     let rows = session
-        .query("select source_oid, point from whimbrel.relation where point is not null", &[])
+        .query(include_str!("sql/points.sql"), &[])
         .await
         .doing("reading the points of the copied tables")?;
     Ok(rows.iter().map(|row| (row.get(0), Lsn(row.get::<_, PgLsn>(1).into()))).collect())

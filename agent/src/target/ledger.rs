@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Version of the ledger's tables; one that is not known is not touched.
-const FORMAT: i32 = 1;
+const FORMAT: i32 = 2;
 
 /// How often an epoch's installation is tried when an older epoch's transaction holds the row; each try ends those.
 const TAKEOVER_TRIES: u32 = 5;
@@ -43,12 +43,16 @@ pub struct State {
     pub phase: Phase,
     /// Which server the positions are of.
     pub source_system: Option<u64>,
+    /// Of which of its timelines.
+    pub timeline: Option<u32>,
     /// The slot's consistent point.
     pub slot_point: Option<Lsn>,
     /// End of the last applied commit.
     pub applied: Option<Lsn>,
     /// The cutover attempt whose marker 2 is there.
     pub marker: Option<u32>,
+    /// The last request to copy tables again that was taken up.
+    pub copied_again: u32,
 }
 
 impl Ledger {
@@ -175,7 +179,8 @@ impl Ledger {
 pub async fn state(client: &impl GenericClient) -> Result<State, Fault> {
     let row = client
         .query_one(
-            "select epoch, phase, source_system::text, slot_point, applied, marker from whimbrel.ledger",
+            "select epoch, phase, source_system::text, slot_point, applied, marker, timeline, copied_again \
+             from whimbrel.ledger",
             &[],
         )
         .await
@@ -192,6 +197,8 @@ pub async fn state(client: &impl GenericClient) -> Result<State, Fault> {
         slot_point: lsn(3),
         applied: lsn(4),
         marker: row.get::<_, Option<i32>>(5).and_then(|attempt| attempt.try_into().ok()),
+        timeline: row.get::<_, Option<i32>>(6).and_then(|timeline| timeline.try_into().ok()),
+        copied_again: u32::try_from(row.get::<_, i32>(7)).unwrap_or_default(),
     })
 }
 

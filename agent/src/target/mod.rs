@@ -3,10 +3,12 @@
 //!
 //! Every position is committed in the target database with the rows it speaks of ([`ledger`]), and every transaction
 //! proves its epoch there. It doesn't know the source's rooms: rows, catalog and changes come by [`crate::wire`].
+mod again;
 pub mod apply;
 mod documents;
 mod fact;
 mod follow;
+mod held;
 pub mod ledger;
 mod load;
 mod prepare;
@@ -21,7 +23,9 @@ pub use prepare::remove_ledger;
 pub use progress::Progress;
 pub use receive::{Begun, Copied, Receiver, ReceiverSpec};
 
+use follow::drop_foreign_keys;
 pub(crate) use follow::follow;
+pub(crate) use held::held_tables;
 pub(crate) use load::{
     CopyIn, can_be_replica, copy_in, identity_always, run_entries, run_entries_again,
 };

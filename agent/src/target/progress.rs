@@ -99,6 +99,14 @@ impl Progress {
         });
     }
 
+    /// A table is left out.
+    pub(super) fn table_held(&self, oid: u32, why: &str) {
+        self.table(oid, |row| {
+            row.state = State::Errored.into();
+            why.clone_into(&mut row.message);
+        });
+    }
+
     pub(super) fn table_state(&self, oid: u32, state: State) {
         self.table(oid, |row| row.state = state.into());
     }

@@ -4,7 +4,10 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 use tokio_postgres::types::PgLsn;
 use uuid::Uuid;
-use whimbrel_proto::{Lsn, agent::v1::SourceObjects};
+use whimbrel_proto::{
+    Lsn,
+    agent::v1::{CopyAgain, SourceObjects},
+};
 
 use super::{
     Progress, documents,
@@ -42,6 +45,8 @@ pub struct ReceiverSpec {
     pub migrate_roles: bool,
     /// Cutover attempts that are over.
     pub past_attempts: u32,
+    /// Requests to copy tables again; the ledger knows which were taken up.
+    pub copy_again: Vec<CopyAgain>,
     /// pg_restore, of every version that is here.
     pub programs: Arc<Programs>,
 }
@@ -103,8 +108,11 @@ impl Receiver {
         if state.phase == Phase::Live {
             return Ok(Begun::Live);
         }
+        let state = self.take_up_requests(&mut client, ledger, state).await?;
         if state.phase == Phase::Copy {
             self.load(&mut client, ledger).await?;
+        } else if self.spec.online {
+            self.refill(&mut client, ledger).await?;
         }
         let catalog = self.catalog(&client).await?;
         let plan = self.plan(&client, &catalog).await?;
@@ -165,18 +173,24 @@ impl Receiver {
         catalog: &Catalog,
     ) -> Result<(u32, u64, u64), Fault> {
         let rows = client
-            .query("select source_oid, rows, bytes from whimbrel.relation where done", &[])
+            .query("select source_oid, rows, bytes, held from whimbrel.relation where done", &[])
             .await
             .doing("counting what is copied")?;
         let done: Vec<(u32, i64, i64)> =
             rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
         self.progress.tables(catalog);
+        let held: Vec<_> =
+            rows.iter().filter(|row| row.get::<_, Option<&str>>(3).is_some()).collect();
         let (mut rows, mut bytes) = (0, 0);
         for (oid, table_rows, table_bytes) in &done {
             let (table_rows, table_bytes) = (unsigned(*table_rows), unsigned(*table_bytes));
             self.progress.table_done(*oid, table_rows, table_bytes);
             rows += table_rows;
             bytes += table_bytes;
+        }
+        for row in &held {
+            let why = row.get::<_, Option<&str>>(3).unwrap_or_default();
+            self.progress.table_held(row.get(0), why);
         }
         Ok((u32::try_from(done.len()).unwrap_or(u32::MAX), rows, bytes))
     }

@@ -123,6 +123,7 @@ fn receiver_spec(kit: &Kit, reporter: &Reporter, spec: Receive) -> Result<Receiv
         target_oid: spec.target_oid,
         migrate_roles: spec.migrate_roles,
         past_attempts: spec.past_attempts,
+        copy_again: spec.copy_again,
         programs: Arc::clone(&kit.programs),
     })
 }

@@ -67,6 +67,10 @@ impl Reporter {
             Fact::StreamStarted(from) => {
                 Kind::StreamStarted(agent::StreamStarted { from_lsn: from.0 })
             }
+            Fact::TableHeld { table, fault } => {
+                tracing::error!(database = self.id.database, table, "held: {fault}");
+                Kind::TableHeld(agent::TableHeld { table, failure: Some(fault.into()) })
+            }
         })
         .await;
     }

@@ -49,17 +49,21 @@ pub enum Ask {
         from: Lsn,
         /// The server that the position is of: another one's WAL has other positions.
         system: u64,
+        /// Its timeline then; none is known of a ledger whose snapshot needed no slot.
+        timeline: Option<u32>,
     },
     /// Every sequence's value now. One [`Answer::Sequences`].
     Sequences,
     /// The file of every table now. One [`Answer::Files`].
     Files,
-    /// Number of rows and a checksum of a table as it is now. One [`Answer::Checksum`].
+    /// Number of rows and a checksum of a table as it is now, or as the snapshot sees it. One [`Answer::Checksum`].
     Checksum {
         /// Schema and name, not quoted.
         name: (String, String),
         /// The columns that are compared, in this order: an inheriting table can have them in another order on the target.
         columns: Vec<String>,
+        /// Under the held snapshot, not now.
+        under_snapshot: bool,
     },
     /// Is anybody writing? Puts a probe into the change stream behind everything committed. One [`Answer::Quiet`].
     Quiet {
@@ -175,6 +179,8 @@ pub struct SnapshotTaken {
     pub point: Lsn,
     /// `IDENTIFY_SYSTEM`'s system identifier: which server this is.
     pub system: u64,
+    /// Its timeline.
+    pub timeline: u32,
 }
 
 /// An object, and a digest of everything about it that the target must have too.

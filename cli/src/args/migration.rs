@@ -56,8 +56,8 @@ pub(crate) enum MigrationCommand {
     Pause(Steer),
     /// Go on after `pause`
     Resume(Steer),
-    /// Go on after a hold was mended
-    Retry(Steer),
+    /// Go on after a hold was mended, and copy tables again that are held
+    Retry(Retry),
     /// Forget a migration that is over
     Delete(MigrationRef),
 }
@@ -265,4 +265,14 @@ pub(crate) struct Steer {
     /// Only this database; may be repeated
     #[arg(long = "database", value_name = "D")]
     pub(crate) databases: Vec<String>,
+}
+
+/// `retry`.
+#[derive(Debug, Args)]
+pub(crate) struct Retry {
+    #[command(flatten)]
+    pub(crate) steer: Steer,
+    /// Copy this table again (SCHEMA.TABLE) under a new snapshot, held or not; may be repeated
+    #[arg(long = "table", value_name = "T")]
+    pub(crate) tables: Vec<String>,
 }

@@ -43,6 +43,24 @@ pub(crate) struct Database {
     pub(crate) cutover_report: Option<CutoverReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tables: Option<Vec<Table>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) held_tables: Vec<HeldTable>,
+}
+
+/// `heldTables`: left out until `migration retry` copies them again.
+#[derive(Debug, Serialize)]
+pub(crate) struct HeldTable {
+    pub(crate) table: String,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    since: Option<String>,
+}
+
+impl From<&v1::HeldTable> for HeldTable {
+    fn from(held: &v1::HeldTable) -> Self {
+        let v1::HeldTable { table, code, message, since } = held.clone();
+        Self { table, code, message, since: time(since.as_ref()) }
+    }
 }
 
 /// `hold`.
@@ -118,6 +136,7 @@ impl From<&v1::DatabaseStatus> for Database {
             streams: progress.latency_seconds.is_some(),
             cutover_report: status.cutover.as_ref().map(Into::into),
             tables: None,
+            held_tables: status.held_tables.iter().map(Into::into).collect(),
         }
     }
 }

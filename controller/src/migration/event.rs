@@ -36,6 +36,8 @@ pub enum Event {
     Retry {
         /// Which.
         databases: Vec<String>,
+        /// Copy these again ("public.orders"), held or not; none: those that are held.
+        tables: Vec<String>,
     },
     /// The operator: other passwords.
     UpdateSecrets {
@@ -189,6 +191,13 @@ pub enum ReportKind {
     TaskDone,
     /// The task ended badly.
     TaskFailed(Failure),
+    /// A table is left out from here on.
+    TableHeld {
+        /// "public.orders".
+        table: String,
+        /// Why.
+        failure: Failure,
+    },
 }
 
 /// A database that is on the target already.
@@ -244,6 +253,16 @@ pub enum Policy {
     Fail,
     /// Someone newer owns the work.
     Fenced,
+    /// Again, after a pause, for as long as what is away is away.
+    Away,
+}
+
+impl Policy {
+    /// Time alone may mend it.
+    #[must_use]
+    pub const fn is_retried(self) -> bool {
+        matches!(self, Self::Retry | Self::Away)
+    }
 }
 
 /// A failure, as an agent tells it.

@@ -65,7 +65,9 @@ impl Hold {
         let kind = match failure.policy {
             Policy::Resync => HoldKind::NeedsResync,
             Policy::Credentials => HoldKind::NeedsCredentials,
-            Policy::Retry | Policy::Hold | Policy::Fail | Policy::Fenced => HoldKind::Held,
+            Policy::Retry | Policy::Away | Policy::Hold | Policy::Fail | Policy::Fenced => {
+                HoldKind::Held
+            }
         };
         let Failure { code, message, remedy, .. } = failure.clone();
         Self { kind, code, message, remedy, since }

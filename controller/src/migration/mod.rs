@@ -30,11 +30,13 @@ pub use event::{
 };
 pub use hold::{Hold, HoldKind};
 pub use phase::{DatabasePhase, Ending, IllegalEdge, Phase};
-pub use record::{Check, Database, Migration, NewMigration, Seen, Side, SourceObjects};
+pub use record::{
+    Check, CopyAgain, Database, HeldTable, Migration, NewMigration, Seen, Side, SourceObjects,
+};
 pub use refusal::{Refusal, RefusalKind};
 pub use spec::{Endpoint, Goal, Mode, SealedCopy, Secret, Spec, SslMode};
 pub use step::{
-    Actor, Note, Outcome, RETRY_FIRST, RETRY_MAX, TRIES_MAX, create, step, window_problem,
+    AWAY_MAX, Actor, Note, Outcome, RETRY_FIRST, RETRY_MAX, TRIES_MAX, create, step, window_problem,
 };
 pub use validation::{
     DatabaseValidation, Finding, FindingState, Level, Validation, ValidationDetails,

@@ -124,6 +124,9 @@ pub const DATABASE_EDGES: &[(&str, &str)] = &[
     ("Copying", "Canceled"),
     ("Copying", "Failed"),
     ("Streaming", "Ready"),
+    // Tables are copied again.
+    ("Streaming", "Copying"),
+    ("Ready", "Copying"),
     ("Streaming", "Cleaning"),
     ("Ready", "CuttingOver"),
     ("Ready", "Cleaning"),

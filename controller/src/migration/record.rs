@@ -143,6 +143,39 @@ pub struct Database {
     pub ended_at: Option<Timestamp>,
     /// The last cutover that is over.
     pub last_cutover: Option<CutoverReport>,
+    /// Tables that are left out of the stream.
+    #[serde(default)]
+    pub held_tables: Vec<HeldTable>,
+    /// Requests to copy tables again that may not have been carried out yet.
+    #[serde(default)]
+    pub copy_again: Vec<CopyAgain>,
+    /// Such requests there were.
+    #[serde(default)]
+    pub copies_again: u32,
+}
+
+/// A table that is left out of the stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldTable {
+    /// "public.orders".
+    pub table: String,
+    /// Stable.
+    pub code: String,
+    /// What was being done to what, and the cause.
+    pub message: String,
+    /// When it began.
+    pub since: Timestamp,
+}
+
+/// A request to copy tables again. The target's ledger knows by its number whether it was taken up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyAgain {
+    /// From 1, a database.
+    pub number: u32,
+    /// Which; none: those that are held.
+    pub tables: Vec<String>,
+    /// Under a new slot: all whose rows are not the source's any more.
+    pub new_slot: bool,
 }
 
 /// Names of what we make on the source.
@@ -278,6 +311,9 @@ impl Database {
             started_at: None,
             ended_at: None,
             last_cutover: None,
+            held_tables: Vec::new(),
+            copy_again: Vec::new(),
+            copies_again: 0,
         }
     }
 

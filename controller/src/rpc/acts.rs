@@ -109,7 +109,8 @@ impl Rpc {
             etag: &request.etag,
             request_id: &request.request_id,
         };
-        let event = Event::Retry { databases: request.databases.clone() };
+        let event =
+            Event::Retry { databases: request.databases.clone(), tables: request.tables.clone() };
         self.act(common, &request, event).await
     }
 

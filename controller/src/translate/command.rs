@@ -4,7 +4,7 @@ use whimbrel_proto::v1;
 
 use super::{duration_out, endpoint_raw};
 use crate::{
-    migration::{Command, CommandKind, Goal, Level, Migration, Mode, Step, StepOrder},
+    migration::{Command, CommandKind, CopyAgain, Goal, Level, Migration, Mode, Step, StepOrder},
     store::OutboxEntry,
 };
 
@@ -91,7 +91,13 @@ fn receive(
         past_attempts: database.past_attempts(),
         migrate_roles: spec.migrate_roles,
         switched: database.has_switched(),
+        copy_again: database.copy_again.iter().map(again_out).collect(),
     })
+}
+
+fn again_out(request: &CopyAgain) -> link::CopyAgain {
+    let CopyAgain { number, tables, new_slot } = request.clone();
+    link::CopyAgain { number, tables, new_slot }
 }
 
 fn step_out(order: &StepOrder) -> link::CutoverStep {

@@ -61,6 +61,9 @@ fn kind_in(kind: link::report::Kind) -> Result<ReportKind, UnknownReport> {
             attempt: failed.attempt,
             failure: failure_in(failed.failure),
         }),
+        Kind::TableHeld(held) => {
+            ReportKind::TableHeld { table: held.table, failure: failure_in(held.failure) }
+        }
         Kind::TaskDone(_) => ReportKind::TaskDone,
         Kind::TaskFailed(failed) => ReportKind::TaskFailed(failure_in(failed.failure)),
     })
@@ -125,6 +128,7 @@ fn failure_in(failure: Option<link::Failure>) -> Failure {
     };
     let policy = match Wire::try_from(failure.policy) {
         Ok(Wire::Retry) => Policy::Retry,
+        Ok(Wire::Away) => Policy::Away,
         Ok(Wire::Resync) => Policy::Resync,
         Ok(Wire::Credentials) => Policy::Credentials,
         Ok(Wire::Fail) => Policy::Fail,

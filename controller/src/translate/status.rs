@@ -7,8 +7,8 @@ use super::{endpoint_out, time_out, validation_out};
 use crate::{
     fleet::AgentState,
     migration::{
-        self, CutoverReport, Database, DatabaseState, Goal, Hold, HoldKind, Migration, Mode, Spec,
-        State, Step, SubState,
+        self, CutoverReport, Database, DatabaseState, Goal, HeldTable, Hold, HoldKind, Migration,
+        Mode, Spec, State, Step, SubState,
     },
     store::{Agent, EventRecord, Record, Target},
 };
@@ -135,6 +135,16 @@ fn database_out(m: &Migration, database: &Database, observed: &Observed) -> v1::
         hold: database.hold.as_ref().map(hold_out),
         progress: heard.map(|(progress, _)| *progress),
         cutover: cutover.map(|report| cutover_out(m.spec.mode, &report)),
+        held_tables: database.held_tables.iter().map(held_table_out).collect(),
+    }
+}
+
+fn held_table_out(held: &HeldTable) -> v1::HeldTable {
+    v1::HeldTable {
+        table: held.table.clone(),
+        code: held.code.clone(),
+        message: held.message.clone(),
+        since: Some(time_out(held.since)),
     }
 }
 

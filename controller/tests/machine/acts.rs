@@ -29,7 +29,7 @@ fn resume(databases: Vec<String>) -> Event {
 }
 
 fn retry(databases: Vec<String>) -> Event {
-    Event::Retry { databases }
+    Event::Retry { databases, tables: vec![] }
 }
 
 #[track_caller]

@@ -137,6 +137,14 @@ fn databases() -> Vec<World> {
             worlds.push(world);
         }
     }
+    for mut world in [World::ready(&["a"]), World::copying(Mode::Online, &["a"])] {
+        if world.phase(0) == "Copying" {
+            world.task(0, Task::Receive, ReportKind::StreamStarted { from_lsn: 1 });
+        }
+        world.happen(&Event::Retry { databases: vec![], tables: vec!["public.t".into()] });
+        assert_eq!(world.phase(0), "Copying");
+        worlds.push(world);
+    }
     let mut back = cutting();
     back.step_failed(0, Policy::Hold);
     back.cut_over();

@@ -52,7 +52,7 @@ fn event(world: &mut World, dice: &Dice) -> Event {
         11 => Event::Cancel { databases: some },
         12 => Event::Pause { databases: some },
         13 => Event::Resume { databases: some },
-        14 => Event::Retry { databases: some },
+        14 => Event::Retry { databases: some, tables: vec![] },
         15 => Event::ConfirmOverwrite,
         16 | 17 => Event::Cutover(CutoverRequest { databases: some, ..Default::default() }),
         18 => {

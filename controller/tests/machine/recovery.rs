@@ -1,6 +1,7 @@
 //! Agents that come again, tasks that fail, reports that come late or twice.
 use whimbrel_controller::migration::{
-    Command, CommandKind, Event, Mode, Policy, ReportKind, Step, StepOrder, TRIES_MAX, Task,
+    Command, CommandKind, CutoverRequest, Event, Mode, Policy, ReportKind, Step, StepOrder,
+    TRIES_MAX, Task,
 };
 
 use crate::world::{SOURCE, TARGET, World, failure};
@@ -79,6 +80,48 @@ fn retries_end_in_a_hold_and_progress_begins_anew() {
 }
 
 #[test]
+fn what_is_away_is_waited_for_however_long() {
+    let mut world = World::copying(Mode::Online, &["a"]);
+    for _ in 0..TRIES_MAX * 5 {
+        world.task(0, Task::Receive, ReportKind::TaskFailed(failure(Policy::Away)));
+        assert!(world.db(0).hold.is_none());
+        world.wait(5);
+        assert_eq!(world.kinds(), [&CommandKind::Send, &CommandKind::Receive]);
+    }
+}
+
+#[test]
+fn a_held_table_comes_back_and_a_lost_slot_is_asked_for_once() {
+    let mut world = World::ready(&["a"]);
+    let held =
+        || ReportKind::TableHeld { table: "public.t".into(), failure: failure(Policy::Hold) };
+    world.task(0, Task::Receive, held());
+    world.task(0, Task::Receive, held());
+    assert_eq!((world.phase(0), world.db(0).held_tables.len()), ("Ready", 1));
+    let refusal = world.attempt(&Event::Cutover(CutoverRequest::default())).unwrap_err();
+    assert_eq!(refusal.code, "TablesHeld");
+    world.happen(&Event::Retry { databases: vec![], tables: vec![] });
+    assert!(world.db(0).held_tables.is_empty());
+    let asked = |world: &World| {
+        let requests = world.db(0).copy_again.iter();
+        requests.map(|r| (r.number, r.tables.clone(), r.new_slot)).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(&world), [(1, vec![], false)]);
+    let one = Event::Retry { databases: vec![], tables: vec!["public.u".into()] };
+    assert_eq!(world.phase(0), "Copying");
+    world.task(0, Task::Receive, ReportKind::TaskFailed(failure(Policy::Resync)));
+    world.happen(&Event::Retry { databases: vec![], tables: vec![] });
+    let all = [(1, vec![], false), (2, vec![], true)];
+    assert_eq!(asked(&world), all, "until a stream says that they are done");
+    world.task(0, Task::Receive, ReportKind::StreamStarted { from_lsn: 7 });
+    assert!(asked(&world).is_empty());
+    let epoch = world.db(0).epoch;
+    world.happen(&Event::LagSmall { database: "a".to_owned(), epoch });
+    world.cut_over();
+    assert_eq!(world.attempt(&one).unwrap_err().code, "CutoverRunning");
+}
+
+#[test]
 fn a_step_that_fails_steps_back_and_the_next_attempt_has_its_own_number() {
     let mut world = World::ready(&["a"]);
     world.cut_over();
@@ -110,7 +153,7 @@ fn a_switch_whose_outcome_is_not_known_is_asked_for_again() {
     world.task(0, Task::Receive, ReportKind::TaskFailed(failure(Policy::Fail)));
     assert_eq!(world.phase(0), "CuttingOver");
     assert!(world.db(0).hold.is_some(), "no failure after the switch was given out is final");
-    world.happen(&Event::Retry { databases: vec![] });
+    world.happen(&Event::Retry { databases: vec![], tables: vec![] });
     world.step_done(0);
     assert_eq!(world.outstanding(0), Some((Step::RemoveSource, 1)));
 }

@@ -1,4 +1,5 @@
 //! What an operator does, done with the real programs on real servers.
+mod again;
 mod cancel;
 mod compare;
 mod contract;
@@ -8,8 +9,8 @@ mod online;
 mod recovery;
 mod refusals;
 mod secrets;
-mod versions;
 mod storm;
+mod versions;
 
 use std::time::Duration;
 

@@ -18,10 +18,11 @@ use crate::source::{Source, is_for_tests, root};
 const PROGRAMS: [&str; 3] = ["agent", "controller", "cli"];
 
 /// Functions and closures that are given a code: faults, findings, refusals, gRPC errors.
-const FUNCTIONS: [&str; 10] = [
+const FUNCTIONS: [&str; 11] = [
     "new",
     "hold",
     "retry",
+    "away",
     "resync",
     "failed",
     "warning",

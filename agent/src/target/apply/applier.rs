@@ -81,6 +81,8 @@ impl Stale {
 pub(in crate::target) enum Ended {
     /// The marker that it stood at turned out to be stale: it goes on from the ledger's position.
     MarkerStale(Stale),
+    /// The awaited position is passed.
+    PastPoints(Stale),
 }
 
 /// Applies one stream.
@@ -94,6 +96,8 @@ pub(in crate::target) struct Applier<'a> {
     pub(in crate::target) slot: &'a str,
     /// Markers that mean nothing any more.
     pub(in crate::target) stale: Stale,
+    /// It ends where this is passed: something is to be built there.
+    pub(in crate::target) awaited: Option<Lsn>,
     transaction: Option<Transaction>,
     group: Group,
     clock: Clock,
@@ -138,6 +142,7 @@ impl<'a> Applier<'a> {
             state,
             slot,
             stale: Stale::default(),
+            awaited: None,
             transaction: None,
             group: Group::default(),
             clock: Clock::default(),
@@ -161,6 +166,9 @@ impl<'a> Applier<'a> {
                 continue;
             }
             self.flush().await?;
+            if self.is_past() {
+                return Ok(Ended::PastPoints(self.stale));
+            }
             tokio::select! {
                 frame = self.frames.next() => self.frame(frame).await?,
                 Some(told) = control.recv() => {
@@ -328,6 +336,11 @@ impl<'a> Applier<'a> {
             self.acknowledge(flushed);
         }
         Ok(())
+    }
+
+    fn is_past(&self) -> bool {
+        let between = self.transaction.is_none() && !self.group.open && !self.at_marker();
+        between && self.awaited.is_some_and(|awaited| self.position >= awaited)
     }
 
     fn at_marker(&self) -> bool {

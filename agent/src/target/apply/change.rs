@@ -128,7 +128,13 @@ impl Changes {
         let client = Arc::clone(&self.client);
         let bytes = change.values.iter().map(|value| value.0.as_ref().map_or(0, Bytes::len)).sum();
         let run = async move { client.execute_raw(&statement, change.values).await };
-        let expected = Expected { doing, rows, bytes, otherwise: Otherwise::RowMissing };
+        let expected = Expected {
+            doing,
+            rows,
+            bytes,
+            otherwise: Otherwise::RowMissing,
+            table: Some(Arc::clone(&table.label)),
+        };
         self.pipeline.send(run, expected).await
     }
 
@@ -172,7 +178,8 @@ impl Changes {
     pub(super) async fn command(&mut self, sql: String, doing: Arc<str>) -> Result<(), Fault> {
         let client = Arc::clone(&self.client);
         let run = async move { client.batch_execute(&sql).await.map(|()| 0) };
-        let expected = Expected { doing, rows: None, bytes: 0, otherwise: Otherwise::RowMissing };
+        let expected =
+            Expected { doing, rows: None, bytes: 0, otherwise: Otherwise::RowMissing, table: None };
         self.pipeline.send(run, expected).await
     }
 
@@ -215,7 +222,8 @@ impl Changes {
         let lsn = PgLsn::from(position.0);
         let marker = marker.and_then(|attempt| i32::try_from(attempt).ok());
         let run = async move { client.execute(&statement, &[&lsn, &epoch, &marker]).await };
-        let expected = Expected { doing, rows: Some(1), bytes: 0, otherwise: Otherwise::Fenced };
+        let expected =
+            Expected { doing, rows: Some(1), bytes: 0, otherwise: Otherwise::Fenced, table: None };
         self.pipeline.send(run, expected).await
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Expected {
     pub(super) bytes: usize,
     /// What it means when they are other.
     pub(super) otherwise: Otherwise,
+    /// The table that it is about, alone.
+    pub(super) table: Option<Arc<str>>,
 }
 
 /// What another number of rows means.
@@ -92,7 +94,7 @@ impl Pipeline {
 
 fn check(result: Result<u64, tokio_postgres::Error>, expected: &Expected) -> Result<(), Fault> {
     let doing = &expected.doing;
-    let rows = result.map_err(|error| Fault::sql(doing, &error))?;
+    let rows = result.map_err(|error| blame(Fault::sql(doing, &error), &error, expected))?;
     match expected.rows {
         Some(wanted) if wanted != rows => Err(match expected.otherwise {
             Otherwise::Fenced => Fault::fenced(doing),
@@ -102,9 +104,21 @@ fn check(result: Result<u64, tokio_postgres::Error>, expected: &Expected) -> Res
                 format!("{doing}: it met {rows} rows on the target, not {wanted}"),
             )
             .remedy(
-                "something else writes to the target, or hides rows from us (row security): stop it, cancel, and start a new migration",
-            ),
+                "something else writes to the target, or hides rows from us (row security): stop it, then `whimbrel migration retry --table`",
+            )
+            .of_table(expected.table.as_deref()),
         }),
         _ => Ok(()),
     }
+}
+
+/// What the rows of one table did not let through is that table's alone. A constraint that is checked at the commit names
+/// its table too.
+fn blame(fault: Fault, error: &tokio_postgres::Error, expected: &Expected) -> Fault {
+    if !["ConstraintViolated", "InvalidData"].contains(&&*fault.code) {
+        return fault;
+    }
+    let named =
+        error.as_db_error().and_then(|db| Some(format!("{}.{}", db.schema()?, db.table()?)));
+    fault.of_table(expected.table.as_deref().or(named.as_deref()))
 }

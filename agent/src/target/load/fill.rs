@@ -30,7 +30,7 @@ pub(super) struct Shop {
 
 impl Receiver {
     /// Copies and builds what is not done, under the held snapshot of `point`.
-    pub(super) async fn fill(
+    pub(in crate::target) async fn fill(
         &self,
         client: &mut Client,
         ledger: Ledger,

@@ -81,13 +81,7 @@ impl Blueprint {
         for (kind, document) in &self.documents {
             documents::put(&tx, kind, document).await?;
         }
-        let slot_point = self.online.then_some(PgLsn::from(self.snapshot.point.0));
-        tx.execute(
-            "update whimbrel.ledger set source_system = $1::text::numeric, slot_point = $2",
-            &[&self.snapshot.system.to_string(), &slot_point],
-        )
-        .await
-        .doing("recording the source's snapshot in the ledger")?;
+        record_snapshot(&tx, &self.snapshot, self.online).await?;
         make(&mut tx, &self.plan.before, way).await?;
         tx.batch_execute(&identity_by_default(&self.catalog)).await.doing(doing)?;
         let oids: Vec<u32> = self.catalog.relations.iter().map(|relation| relation.oid).collect();
@@ -96,6 +90,23 @@ impl Blueprint {
             .doing(doing)?;
         ledger.commit(tx, doing).await
     }
+}
+
+/// The server that positions are of from here on, and the slot's point.
+pub(super) async fn record_snapshot(
+    tx: &Transaction<'_>,
+    snapshot: &SnapshotTaken,
+    online: bool,
+) -> Result<(), Fault> {
+    let slot_point = online.then_some(PgLsn::from(snapshot.point.0));
+    let timeline = i32::try_from(snapshot.timeline).ok().filter(|_| online);
+    tx.execute(
+        "update whimbrel.ledger set source_system = $1::text::numeric, slot_point = $2, timeline = $3",
+        &[&snapshot.system.to_string(), &slot_point, &timeline],
+    )
+    .await
+    .doing("recording the source's snapshot in the ledger")?;
+    Ok(())
 }
 
 /// How an entry is made.

@@ -1,9 +1,10 @@
 //! From a prepared database to a complete base copy.
+use super::make::record_snapshot;
 use crate::{
-    fault::Fault,
+    fault::{Doing, Fault},
     postgres::{Client, identifier, qualified},
     target::{
-        documents,
+        documents, drop_foreign_keys,
         ledger::Ledger,
         receive::{Receiver, current},
     },
@@ -19,10 +20,11 @@ impl Receiver {
     ) -> Result<(), Fault> {
         let state = current(client).await?;
         let begun = state.source_system.is_some();
-        let kind = match (self.spec.online, begun) {
+        // Without a slot yet, or with one that has lost what was needed of it.
+        let kind = match (self.spec.online, state.slot_point) {
             (false, _) => SnapshotKind::Offline,
-            (true, false) => SnapshotKind::NewSlot,
-            (true, true) => SnapshotKind::Renewed,
+            (true, None) => SnapshotKind::NewSlot,
+            (true, Some(_)) => SnapshotKind::Renewed,
         };
         self.progress.operation("taking a snapshot of the source");
         // A new slot takes the place of one of that name: an agent that was asleep must not drop its successor's.
@@ -30,12 +32,19 @@ impl Receiver {
         let snapshot = self.take_snapshot(kind).await?;
         if begun {
             self.check_source(&snapshot, state.source_system, client).await?;
+            if kind == SnapshotKind::NewSlot {
+                self.record_slot(client, ledger, &snapshot).await?;
+            }
         } else {
             self.make_schema(client, ledger, snapshot).await?;
         }
         let catalog = self.catalog(client).await?;
         let plan = self.plan(client, &catalog).await?;
         self.progress.tables(&catalog);
+        if begun && kind != SnapshotKind::Offline {
+            drop_foreign_keys(client, ledger, &plan).await?;
+            self.keep_what_is_same(client, ledger, &catalog, snapshot.point).await?;
+        }
         self.progress.operation("copying tables");
         self.fill(client, ledger, &catalog, &plan, snapshot.point).await?;
         self.caller.ask(Ask::Release).await?;
@@ -52,7 +61,7 @@ impl Receiver {
     }
 
     /// What goes on under another snapshot must still be the same server with the same schema.
-    async fn check_source(
+    pub(in crate::target) async fn check_source(
         &self,
         snapshot: &SnapshotTaken,
         known: Option<u64>,
@@ -93,6 +102,18 @@ impl Receiver {
     /// What was set on the source's database when its schema was dumped, as statements.
     pub(crate) async fn database_settings(&self, client: &Client) -> Result<Vec<String>, Fault> {
         documents::get_json(&**client, "settings").await
+    }
+
+    async fn record_slot(
+        &self,
+        client: &mut Client,
+        ledger: Ledger,
+        snapshot: &SnapshotTaken,
+    ) -> Result<(), Fault> {
+        let doing = "recording the source's new slot in the ledger";
+        let tx = client.transaction().await.doing(doing)?;
+        record_snapshot(&tx, snapshot, self.spec.online).await?;
+        ledger.commit(tx, doing).await
     }
 }
 

@@ -12,12 +12,17 @@ create table whimbrel.ledger (
     phase text not null check (phase in ('copy', 'stream', 'live')),
     -- Which server the positions are of (IDENTIFY_SYSTEM); null before the first snapshot.
     source_system numeric,
-    -- The slot's consistent point; null before the first snapshot, and in an offline migration.
+    -- The timeline that the positions are of.
+    timeline integer,
+    -- The slot's consistent point; null before the first snapshot, in an offline migration, and while a lost slot's
+    -- successor is not there.
     slot_point pg_lsn,
     -- End of the last commit of the source that is applied here.
     applied pg_lsn,
     -- The cutover attempt whose marker 2 ends at `applied`, when it does.
-    marker integer
+    marker integer,
+    -- The last request to copy tables again that was taken up.
+    copied_again integer not null default 0
 ) with (fillfactor = 10);
 
 -- What the source looked like when its schema was dumped: documents in pieces, since a value is at most 1 GB.
@@ -34,6 +39,10 @@ create table whimbrel.relation (
     point pg_lsn,
     copied boolean not null default false,
     done boolean not null default false,
+    -- Its rows were here: compared before they are copied again.
+    stale boolean not null default false,
+    -- Why its changes are dropped; null: they are applied.
+    held text,
     rows bigint not null default 0,
     bytes bigint not null default 0
 );

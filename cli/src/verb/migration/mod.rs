@@ -39,10 +39,12 @@ pub(super) async fn run(session: &Session, command: MigrationCommand) -> Result<
         MigrationCommand::Events(args) => events::run(session, args).await,
         MigrationCommand::Compare(args) => compare::run(session, args).await,
         MigrationCommand::Cutover(args) => cutover::run(session, args).await,
-        MigrationCommand::Cancel(args) => steer::run(session, Act::Cancel, args).await,
-        MigrationCommand::Pause(args) => steer::run(session, Act::Pause, args).await,
-        MigrationCommand::Resume(args) => steer::run(session, Act::Resume, args).await,
-        MigrationCommand::Retry(args) => steer::run(session, Act::Retry, args).await,
+        MigrationCommand::Cancel(args) => steer::run(session, Act::Cancel, args, Vec::new()).await,
+        MigrationCommand::Pause(args) => steer::run(session, Act::Pause, args, Vec::new()).await,
+        MigrationCommand::Resume(args) => steer::run(session, Act::Resume, args, Vec::new()).await,
+        MigrationCommand::Retry(args) => {
+            steer::run(session, Act::Retry, args.steer, args.tables).await
+        }
         MigrationCommand::Delete(args) => delete::run(session, &args).await,
     }
 }

@@ -24,7 +24,12 @@ pub(super) enum Act {
     Retry,
 }
 
-pub(super) async fn run(session: &Session, act: Act, args: Steer) -> Result<(), Failure> {
+pub(super) async fn run(
+    session: &Session,
+    act: Act,
+    args: Steer,
+    tables: Vec<String>,
+) -> Result<(), Failure> {
     let name = full_name(&args.migration)?;
     let (databases, etag, request_id) = (args.databases, String::new(), request_id());
     let mut client = session.client.migrations();
@@ -42,7 +47,7 @@ pub(super) async fn run(session: &Session, act: Act, args: Steer) -> Result<(), 
             (client.resume_migration(call(request)).await?, "goes on")
         }
         Act::Retry => {
-            let request = RetryMigrationRequest { name, databases, etag, request_id };
+            let request = RetryMigrationRequest { name, databases, etag, request_id, tables };
             (client.retry_migration(call(request)).await?, "is tried again")
         }
     };

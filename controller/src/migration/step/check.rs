@@ -162,12 +162,12 @@ impl Work {
         match failure.policy {
             Policy::Fenced => self.ignore("a check of an older epoch"),
             Policy::Fail => return self.enter(Phase::Failed(failure.clone())),
-            Policy::Retry if check.tries + 1 < TRIES_MAX => {
+            Policy::Retry | Policy::Away if check.tries + 1 < TRIES_MAX => {
                 check.tries += 1;
-                check.retry_at = Some(retry_time(now, check.tries));
+                check.retry_at = Some(retry_time(now, check.tries, failure.policy));
                 self.note_failure("", "CheckRetried", failure);
             }
-            Policy::Retry | Policy::Hold | Policy::Resync | Policy::Credentials => {
+            Policy::Retry | Policy::Away | Policy::Hold | Policy::Resync | Policy::Credentials => {
                 check.retry_at = None;
                 self.migration.hold = Some(Hold::of_failure(failure, now));
                 self.note_failure("", "Held", failure);

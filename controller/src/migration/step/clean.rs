@@ -54,7 +54,7 @@ impl Work {
                 let now = self.now;
                 let database = self.database(index);
                 database.tries = database.tries.saturating_add(1);
-                database.retry_at = Some(retry_time(now, database.tries));
+                database.retry_at = Some(retry_time(now, database.tries, failure.policy));
                 database.message = Some(failure.clone());
                 self.note_failure(&name, "CleaningRetried", failure);
                 Ok(())

@@ -72,6 +72,13 @@ impl Work {
                 format!("database {name} is held ({}): {}", hold.kind.name(), hold.message);
             return Err(self.refuse("DatabaseHeld", message));
         }
+        if let Some(held) = database.held_tables.first() {
+            let message = format!(
+                "table {} of database {name} is held ({}): its rows are not the source's; `whimbrel migration retry` copies it again",
+                held.table, held.code
+            );
+            return Err(self.refuse("TablesHeld", message));
+        }
         let Some(max) = request.max_latency else { return Ok(()) };
         let message = match request.latencies.get(name) {
             Some(latency) if *latency <= max => return Ok(()),
@@ -206,12 +213,12 @@ impl Work {
         let back = failed.step < Step::Switch
             // A lost connection does not tell whether the switch was made: ask again. Any other failure of the step
             // is the target's word that it was not.
-            || failed.step == Step::Switch && failure.policy != Policy::Retry;
+            || failed.step == Step::Switch && !failure.policy.is_retried();
         if back && self.migration.spec.mode == Mode::Online {
             return self.step_back(index, failure);
         }
         match failure.policy {
-            Policy::Retry => self.retry_or_hold(index, failure),
+            Policy::Retry | Policy::Away => self.retry_or_hold(index, failure),
             Policy::Fail if back => {
                 self.database(index).message = Some(failure.clone());
                 self.stop_tasks(index);

@@ -1,4 +1,5 @@
 //! `step`: one event in, the next migration out. A file a kind of event; this one holds what they share.
+mod again;
 mod check;
 mod clean;
 mod cutover;
@@ -16,7 +17,7 @@ pub use window::window_problem;
 
 use super::{
     command::{Command, CommandKind},
-    event::{Event, Failure},
+    event::{Event, Failure, Policy},
     phase::{DatabasePhase, Phase},
     record::{Database, Migration, NewMigration, Side},
     refusal::{Refusal, RefusalKind},
@@ -32,6 +33,10 @@ pub const RETRY_FIRST: Duration = Duration::from_secs(1);
 
 /// The longest pause: what comes back is noticed within a minute.
 pub const RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// The longest pause while something is away: what comes back is noticed within seconds, and a try costs each server a
+/// connection.
+pub const AWAY_MAX: Duration = Duration::from_secs(5);
 
 /// Who caused a note.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +98,7 @@ pub fn step(migration: &Migration, event: &Event, now: Timestamp) -> Result<Outc
         Event::Cancel { databases } => work.cancel(databases)?,
         Event::Pause { databases } => work.pause(databases)?,
         Event::Resume { databases } => work.resume(databases)?,
-        Event::Retry { databases } => work.retry(databases)?,
+        Event::Retry { databases, tables } => work.retry(databases, tables)?,
         Event::UpdateSecrets { source, target } => {
             work.update_secrets(source.as_ref(), target.as_ref())?;
         }
@@ -277,9 +282,10 @@ impl Work {
 }
 
 /// When to try again after the `tries`th failure in a row (from 1).
-fn retry_time(now: Timestamp, tries: u32) -> Timestamp {
+fn retry_time(now: Timestamp, tries: u32, policy: Policy) -> Timestamp {
     // 2^6 first pauses are more than the longest one already.
     let doublings = tries.saturating_sub(1).min(6);
-    let pause = RETRY_FIRST.saturating_mul(1 << doublings).min(RETRY_MAX);
+    let longest = if policy == Policy::Away { AWAY_MAX } else { RETRY_MAX };
+    let pause = RETRY_FIRST.saturating_mul(1 << doublings).min(longest);
     now.checked_add(pause).unwrap_or(Timestamp::MAX)
 }

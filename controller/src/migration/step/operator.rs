@@ -133,7 +133,10 @@ impl Work {
     }
 
     /// The cause of a hold is mended, the operator says. A pause stays.
-    pub(super) fn retry(&mut self, databases: &[String]) -> Result<(), Refusal> {
+    pub(super) fn retry(&mut self, databases: &[String], tables: &[String]) -> Result<(), Refusal> {
+        if !tables.is_empty() {
+            return self.copy_tables_again(databases, tables);
+        }
         let mut chosen = self.select_live(databases)?;
         self.refuse_without_window()?;
         let check_waits = self.migration.hold.is_some()
@@ -146,7 +149,8 @@ impl Work {
         let waits = |work: &Self, index: usize| {
             let database = &work.migration.databases[index];
             let waits = database.hold.is_some() || database.retry_at.is_some();
-            waits && !work.is_held(index, HoldKind::Paused)
+            let held = !database.held_tables.is_empty() && database.phase().cutover().is_none();
+            (waits || held) && !work.is_held(index, HoldKind::Paused)
         };
         let named = !databases.is_empty();
         if let Some(index) = chosen.iter().find(|i| named && !waits(self, **i)) {
@@ -157,6 +161,9 @@ impl Work {
         chosen.retain(|i| waits(self, *i));
         if chosen.is_empty() {
             return Err(self.refuse("NotHeld", self.nothing_held()));
+        }
+        for index in &chosen {
+            self.ask_for_what_is_held(*index)?;
         }
         self.go_on(chosen, "RetryRequested");
         Ok(())
@@ -187,7 +194,7 @@ impl Work {
     }
 
     /// Without the hold, from the first try on.
-    fn restart(&mut self, index: usize) {
+    pub(super) fn restart(&mut self, index: usize) {
         let database = self.database(index);
         database.hold = None;
         database.tries = 0;
@@ -253,7 +260,7 @@ impl Work {
     }
 
     /// As `select`, without the databases that are over when none was named.
-    fn select_live(&self, databases: &[String]) -> Result<Vec<usize>, Refusal> {
+    pub(super) fn select_live(&self, databases: &[String]) -> Result<Vec<usize>, Refusal> {
         self.refuse_if_over()?;
         let mut chosen = self.select(databases)?;
         let over = |i: &usize| self.migration.databases[*i].phase().is_final();

@@ -86,6 +86,7 @@ impl Work {
                     self.task_failed(index, failure)?;
                 }
             }
+            ReportKind::TableHeld { table, failure } => self.table_held(index, table, failure),
             ReportKind::TaskDone => self.ignore("the task was stopped"),
             ReportKind::Checked { .. } => self.ignore("a report that no such task makes"),
         }
@@ -113,6 +114,8 @@ impl Work {
     fn stream_started(&mut self, index: usize, from_lsn: u64) -> Result<(), Refusal> {
         let name = self.name(index);
         let from = whimbrel_proto::Lsn(from_lsn);
+        // What was asked for is done before the stream flows, by every epoch that knew of it.
+        self.database(index).copy_again.clear();
         self.note(&name, "StreamStarted", format!("changes flow from {from}"));
         let copying = matches!(self.migration.databases[index].phase(), DatabasePhase::Copying);
         if copying && self.migration.spec.mode == Mode::Online {

@@ -58,7 +58,7 @@ impl Work {
                 self.stop_tasks(index);
                 return self.clean(index, Ending::Failed(failure.clone()));
             }
-            Policy::Retry => {
+            Policy::Retry | Policy::Away => {
                 // The other end fails too when one does: once counts.
                 if self.migration.databases[index].retry_at.is_some() {
                     self.ignore("a retry is due already");
@@ -75,14 +75,14 @@ impl Work {
         Ok(())
     }
 
-    /// Again after a pause; a hold after many.
+    /// Again after a pause; a hold after many, unless something is away: that may take hours.
     pub(super) fn retry_or_hold(&mut self, index: usize, failure: &Failure) {
         let now = self.now;
         let database = self.database(index);
         database.message = Some(failure.clone());
-        database.tries += 1;
-        if database.tries < TRIES_MAX {
-            database.retry_at = Some(retry_time(now, database.tries));
+        database.tries = database.tries.saturating_add(1);
+        if database.tries < TRIES_MAX || failure.policy == Policy::Away {
+            database.retry_at = Some(retry_time(now, database.tries, failure.policy));
         } else {
             self.hold(index, failure);
         }
@@ -154,7 +154,7 @@ impl Work {
             let now = self.now;
             let cleaned = self.database(index);
             cleaned.tries = cleaned.tries.saturating_add(1);
-            cleaned.retry_at = Some(retry_time(now, cleaned.tries));
+            cleaned.retry_at = Some(retry_time(now, cleaned.tries, failure.policy));
             self.note_failure(database, "CleaningRetried", &failure);
             return;
         }

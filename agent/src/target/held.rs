@@ -1,0 +1,87 @@
+//! Tables that are left out of the stream, and what waits until all tables are of one moment.
+use tokio_postgres::types::PgLsn;
+use whimbrel_proto::Lsn;
+
+use super::{
+    fact::Fact,
+    load::run_entries,
+    receive::{Copied, Receiver},
+};
+use crate::{
+    fault::{Doing, Fault},
+    postgres::Client,
+    wire::Catalog,
+};
+
+impl Receiver {
+    /// When one table alone is at fault it is left out from here on: its changes are dropped until it is copied again.
+    pub(super) async fn hold_table_or_all(
+        &self,
+        copied: &Copied,
+        fault: Fault,
+    ) -> Result<(), Fault> {
+        let Some(oid) = fault.table.as_deref().and_then(|table| oid_of(&copied.catalog, table))
+        else {
+            return Err(fault);
+        };
+        let table = fault.table.clone().unwrap_or_default();
+        let doing = format!("recording in the ledger that {table} is held");
+        let mut client = self.session("hold").await?;
+        let tx = client.transaction().await.doing(&doing)?;
+        tx.execute(
+            "update whimbrel.relation set held = $1 where source_oid = $2",
+            &[&&*fault.code, &oid],
+        )
+        .await
+        .doing(&doing)?;
+        copied.ledger.commit(tx, &doing).await?;
+        self.progress.table_held(oid, &fault.to_string());
+        self.tell(Fact::TableHeld { table, fault }).await;
+        Ok(())
+    }
+
+    /// Foreign keys that could not be built under snapshots of different moments: once the stream is past all points.
+    /// Gives the position that is still to be passed, if something waits for it.
+    pub(super) async fn build_what_waited(
+        &self,
+        copied: &Copied,
+        from: Lsn,
+    ) -> Result<Option<Lsn>, Fault> {
+        let doing = "looking for foreign keys that are still to be made";
+        let mut client = self.session("finish").await?;
+        let row = client.query_one(include_str!("sql/waiting.sql"), &[]).await.doing(doing)?;
+        let (made, point, held): (Vec<i32>, Option<PgLsn>, bool) =
+            (row.get(0), row.get(1), row.get(2));
+        let keys = &copied.plan.foreign_keys;
+        let point = Lsn(point.map_or(0, Into::into));
+        // A table that is held has not the rows that others refer to.
+        if held || keys.iter().all(|entry| made.contains(&entry.dump_id)) {
+            return Ok(None);
+        }
+        if from < point {
+            return Ok(Some(point));
+        }
+        self.progress.operation("building foreign keys");
+        run_entries(&mut client, copied.ledger, keys).await?;
+        self.progress.operation("applying changes");
+        Ok(None)
+    }
+}
+
+fn oid_of(catalog: &Catalog, table: &str) -> Option<u32> {
+    catalog.relations.iter().find(|known| known.label() == table).map(|known| known.oid)
+}
+
+/// Tables that are held, by name.
+///
+/// # Errors
+/// The server's.
+pub(crate) async fn held_tables(client: &Client, catalog: &Catalog) -> Result<Vec<String>, Fault> {
+    let rows = client
+        .query("select source_oid from whimbrel.relation where held is not null", &[])
+        .await
+        .doing("looking for tables that are held")?;
+    let held: Vec<u32> = rows.iter().map(|row| row.get(0)).collect();
+    let names = catalog.relations.iter().filter(|relation| held.contains(&relation.oid));
+    Ok(names.map(crate::wire::Relation::label).collect())
+}
