@@ -47,7 +47,8 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn set_up() -> Outcome<Self> {
         let options = ClusterOptions { settings: SETTINGS.to_owned(), ..ClusterOptions::default() };
-        let stage = Stage::set_up(&Plan { source: options.clone(), target: options })?;
+        let stage =
+            Stage::set_up(&Plan { source: options.clone(), target: options, proxied: false })?;
         let folder = tempfile::Builder::new().prefix("whimbrel-bench-").tempdir_in(scratch())?;
         Ok(Self { stage, folder, migrations: 0 })
     }

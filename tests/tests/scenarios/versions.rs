@@ -39,7 +39,7 @@ fn plan(source: u32, target: u32) -> Outcome<Option<Plan>> {
     }
     let plan = Plan::default();
     let of = |options: ClusterOptions, major| ClusterOptions { major: Some(major), ..options };
-    Ok(Some(Plan { source: of(plan.source, source), target: of(plan.target, target) }))
+    Ok(Some(Plan { source: of(plan.source, source), target: of(plan.target, target), ..plan }))
 }
 
 fn create_zoo(cluster: &Cluster, source: u32) -> Outcome {
