@@ -72,7 +72,10 @@ impl Storm {
             self.faults += 1;
             let struck = fault.strike(stage, &self.name, &mut self.chance);
             struck.and_then(|()| watch(stage)).map_err(|failure| self.told(&failure))?;
-            self.end_hold(stage)?;
+            // Once it is over, a crash of the source makes its sequences jump, and ours must not follow.
+            if self.end_hold(stage)? {
+                break;
+            }
         }
         self.calm(stage)
     }

@@ -37,24 +37,26 @@ const HOME_BOUND: Duration = Duration::from_secs(150);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 impl Storm {
-    /// Ends a hold of a kind that a storm may bring, and no pause.
+    /// Ends a hold of a kind that a storm may bring; whether the migration is over.
     ///
     /// # Errors
     /// A hold of another kind, or a migration that failed.
-    pub(super) fn end_hold(&mut self, stage: &Stage) -> Outcome {
-        let Some(shown) = self.show(stage)? else { return Ok(()) };
-        let Some((kind, code)) = hold(&shown) else { return Ok(()) };
+    pub(super) fn end_hold(&mut self, stage: &Stage) -> Outcome<bool> {
+        let Some(shown) = self.show(stage)? else { return Ok(false) };
+        let over = cli::state(&shown) == "Succeeded";
+        let Some((kind, code)) = hold(&shown) else { return Ok(over) };
         if kind == "Paused" {
             // The resume met a controller that was away.
             self.tell(stage, "resume")?;
-            return Ok(());
+            return Ok(false);
         }
         self.note(&format!("held: {code}"));
         self.holds.push(code.clone());
         if !HOLDS_ALLOWED.contains(&code.as_str()) {
             return Err(self.told(&Failure::new(format!("held with {code}: {shown:#}"))));
         }
-        self.tell(stage, "retry")
+        self.tell(stage, "retry")?;
+        Ok(false)
     }
 
     /// Until `state`, in calm weather: cuts over when it waits for that and `cut_over`, and ends holds.

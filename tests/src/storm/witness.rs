@@ -55,8 +55,7 @@ impl Witness {
         let (own, source, target) = (Arc::clone(&enough), source.to_owned(), target.to_owned());
         let thread = thread::spawn(move || {
             let applied = "0/0".to_owned();
-            let mut eyes =
-                Eyes {
+            let mut eyes = Eyes {
                 source,
                 target,
                 seen: Testimony::default(),
@@ -145,7 +144,10 @@ impl Eyes {
         self.right(epoch >= self.seen.epoch, &format!("epoch {epoch} after {}", self.seen.epoch))?;
         let started: String = row.get(6);
         let same_life = std::mem::replace(&mut self.started, started) == self.started;
-        self.right(row.get::<_, bool>(3) || !same_life, &format!("position {applied} after {}", self.applied))?;
+        self.right(
+            row.get::<_, bool>(3) || !same_life,
+            &format!("position {applied} after {}", self.applied),
+        )?;
         let behind: Option<bool> = row.get(4);
         if phase == "stream" {
             let text = format!("the slot is at {slot:?}, ahead of the ledger's {applied}");
