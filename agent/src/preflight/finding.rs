@@ -7,7 +7,10 @@ use whimbrel_proto::v1::{
 };
 
 use super::check::{At, Check};
-use crate::{fault::Fault, postgres::ConnectError};
+use crate::{
+    fault::{Fault, Policy},
+    postgres::ConnectError,
+};
 
 /// Findings of one check on one server or database that are told. A report is one message on the link, and a person
 /// mends classes of findings; the rest is counted.
@@ -72,6 +75,9 @@ impl Found {
             At::Preflight => FindingState::FindingWarning,
         };
         let message = format!("the check could not be made: {}", fault.message);
+        if fault.policy == Policy::Away {
+            return Self::failed("CheckInterrupted", message).remedy(fault.remedy);
+        }
         Self::new(state, "CheckImpossible", message).remedy(fault.remedy)
     }
 }

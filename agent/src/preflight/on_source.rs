@@ -8,15 +8,15 @@ use whimbrel_proto::{
 };
 
 use super::{
-    check::{Level, Run, Source},
+    check::{At, Level, Run, Source},
     facts::{DatabaseFacts, SourceFacts},
-    finding::{details, judge, now, validation},
+    finding::{Found, details, judge, now, validation},
     gather,
     session::{CONNECTING, Role, open_database, open_server},
     table::CHECKS,
 };
 use crate::{
-    fault::Fault,
+    fault::{Fault, Policy},
     postgres::{Client, Endpoint, Programs},
 };
 
@@ -66,9 +66,11 @@ pub async fn check_source(input: &SourceInput<'_>) -> Checked {
     let looked: Vec<OfDatabase> = stream::iter(looking).buffered(DATABASES_AT_ONCE).collect().await;
     let (databases, facts): (Vec<_>, Vec<_>) = looked.into_iter().unzip();
     let facts = facts.into_iter().flatten().collect();
+    let facts = gather::of_server(&client, facts, input.migrate_roles).await;
+    server.extend(interrupted(&facts));
     Checked {
         findings: Some(details(start_time, server, databases)),
-        facts: tell(gather::of_server(&client, facts, input.migrate_roles).await),
+        facts: tell(facts),
         existing: Vec::new(),
     }
 }
@@ -109,13 +111,21 @@ async fn look_at(
                 validations.push(validation(CONNECTING, Vec::new()));
                 let inside = Source { input, client: &client, role, database };
                 validations.extend(make(&inside, Level::InDatabase).await);
-                facts = note(database, gather::of_database(&client).await);
+                let gathered = gather::of_database(&client).await;
+                validations.extend(interrupted(&gathered));
+                facts = note(database, gathered);
             }
             Err(found) => validations.push(validation(CONNECTING, vec![found])),
         }
     }
     let database = database.to_owned();
     (DatabaseValidation { database, start_time, end_time: Some(now()), validations }, facts)
+}
+
+/// A server that went away while it was asked is not one whose answer is missing.
+fn interrupted<T>(facts: &Result<T, Fault>) -> Option<Validation> {
+    let fault = facts.as_ref().err().filter(|fault| fault.policy == Policy::Away)?;
+    Some(validation(CONNECTING, vec![Found::impossible(fault.clone(), At::Prerequisites)]))
 }
 
 /// The target's checks say what they could not know; here is why.

@@ -1,5 +1,8 @@
 //! CHECK_SOURCE and CHECK_TARGET: one look at a server, and what was found. Before the first look, if it is asked for, the
 //! source is set up.
+use std::{future::Future, time::Duration};
+
+use tokio::time::sleep;
 use whimbrel_proto::{
     agent::v1::{CheckLevel, CheckSource, CheckTarget, Checked, report::Kind},
     v1::MigrationMode,
@@ -14,6 +17,17 @@ use crate::{
     target::{Fact, MAINTENANCE_DATABASE},
 };
 
+/// Looks at a server that comes and goes. With the pauses five seconds: longer than a restart, and soon enough for somebody
+/// who waits to hear of a wrong address.
+const TRIES: u32 = 5;
+
+/// After the first look; the next pauses are twice, three times… as long.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What may be otherwise in a moment.
+const PASSING: [&str; 4] =
+    ["ConnectionFailed", "ConnectionRefused", "ServerStarting", "CheckInterrupted"];
+
 pub(super) async fn source(kit: &Kit, reporter: &Reporter, spec: CheckSource) -> Result<(), Fault> {
     let endpoint = spec.source.clone().unwrap_or_default();
     let endpoint = kit.secrets.endpoint(&endpoint, MAINTENANCE_DATABASE)?;
@@ -21,16 +35,15 @@ pub(super) async fn source(kit: &Kit, reporter: &Reporter, spec: CheckSource) ->
     if spec.setup_logical_replication && online && spec.level() == CheckLevel::Prerequisites {
         prepare(reporter, &endpoint).await;
     }
-    let checked = check_source(&SourceInput {
+    let input = SourceInput {
         endpoint: &endpoint,
         databases: &spec.databases,
         level: spec.level(),
         online,
         migrate_roles: spec.migrate_roles,
         programs: &kit.programs,
-    })
-    .await;
-    tell(reporter, checked).await
+    };
+    tell(reporter, steady(|| check_source(&input)).await).await
 }
 
 /// What could not be set is no reason to stop: the checks look at what is there.
@@ -52,7 +65,7 @@ async fn prepare(reporter: &Reporter, endpoint: &Endpoint) {
 pub(super) async fn target(kit: &Kit, reporter: &Reporter, spec: CheckTarget) -> Result<(), Fault> {
     let endpoint = spec.target.clone().unwrap_or_default();
     let endpoint = kit.secrets.endpoint(&endpoint, MAINTENANCE_DATABASE)?;
-    let checked = check_target(&TargetInput {
+    let input = TargetInput {
         endpoint: &endpoint,
         databases: &spec.databases,
         level: spec.level(),
@@ -60,9 +73,27 @@ pub(super) async fn target(kit: &Kit, reporter: &Reporter, spec: CheckTarget) ->
         overwrite: spec.overwrite,
         migrate_roles: spec.migrate_roles,
         source_facts: &spec.source_facts,
-    })
-    .await;
-    tell(reporter, checked).await
+    };
+    tell(reporter, steady(|| check_target(&input)).await).await
+}
+
+/// Checks again while what was found is a server's coming and going: a migration must not end for a lost connection.
+async fn steady<F: Future<Output = Checked>>(check: impl Fn() -> F) -> Checked {
+    for tries in 1..TRIES {
+        let checked = check().await;
+        if !is_passing(&checked) {
+            return checked;
+        }
+        sleep(PAUSE * tries).await;
+    }
+    check().await
+}
+
+fn is_passing(checked: &Checked) -> bool {
+    let Some(found) = &checked.findings else { return false };
+    let of_databases = found.databases.iter().flat_map(|database| &database.validations);
+    let mut findings = found.server.iter().chain(of_databases).flat_map(|check| &check.findings);
+    findings.any(|finding| PASSING.contains(&finding.code.as_str()))
 }
 
 async fn tell(reporter: &Reporter, checked: Checked) -> Result<(), Fault> {

@@ -142,7 +142,8 @@ fn lead_on(world: &mut World, mode: Mode) {
         return world.checked(FindingState::Succeeded, &[]);
     }
     // Holds end, what is due is done.
-    let (resume, retry) = (Event::Resume { databases: vec![] }, Event::Retry { databases: vec![] });
+    let (resume, retry) =
+        (Event::Resume { databases: vec![] }, Event::Retry { databases: vec![], tables: vec![] });
     for event in [resume, retry, Event::ConfirmOverwrite] {
         drop(world.attempt(&event));
     }

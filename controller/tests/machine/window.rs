@@ -70,7 +70,7 @@ fn nothing_begins_after_its_end() {
     held_for_its_window(&asked);
 
     for mut world in [slow, late, asked] {
-        let retry = world.attempt(&Event::Retry { databases: vec![] }).unwrap_err();
+        let retry = world.attempt(&Event::Retry { databases: vec![], tables: vec![] }).unwrap_err();
         assert_eq!(retry.code, "WindowPassed");
         let passed = world.attempt(&update(0, 1)).unwrap_err();
         assert_eq!(passed.code, "WindowInvalid");

@@ -5,7 +5,7 @@ use std::{env, time::Duration};
 use whimbrel_tests::{
     Context as _, Outcome,
     chance::Chance,
-    ensure, pgbench,
+    cli, ensure, pgbench,
     stage::{self, Plan, Stage},
     storm::{Fault, Storm, Witness},
     workload::{self, Application},
@@ -41,6 +41,10 @@ fn a_migration_flies_through_a_storm() -> Outcome {
         let bank = start_bank(&stage.source, "app");
         let witness = Witness::start(&stage.source.url("app"), &stage.target.url("app"));
         stage.create("tough", &["--database", "app", "--mode", "online"])?;
+        // A check that met a server that was away five times ends a migration, loudly: that is no storm's finding.
+        stage.cli.shown_until("tough", "the base copy", |shown| {
+            cli::substate(shown) == "MigratingData"
+        })?;
         let flown = fly(stage, &mut storm, &witness, &bank, length);
         let seen = witness.end();
         println!("{}\n{seen:?}", storm.log.join("\n"));

@@ -41,7 +41,7 @@ impl Receiver {
         let catalog = self.catalog(client).await?;
         let plan = self.plan(client, &catalog).await?;
         self.progress.tables(&catalog);
-        if begun && kind != SnapshotKind::Offline {
+        if begun {
             drop_foreign_keys(client, ledger, &plan).await?;
             self.keep_what_is_same(client, ledger, &catalog, snapshot.point).await?;
         }
