@@ -155,10 +155,16 @@ fn of_databases(databases: &[Database]) -> (State, SubState) {
     (State::Succeeded, SubState::Completed)
 }
 
-/// One database's state.
+/// One database's state. One that was never begun has the end of its migration.
 #[must_use]
-pub const fn database_state(database: &Database) -> DatabaseState {
+pub const fn database_state(migration: &Migration, database: &Database) -> DatabaseState {
     match database.phase() {
+        DatabasePhase::Waiting => match migration.phase() {
+            Phase::Succeeded => DatabaseState::Succeeded,
+            Phase::Failed(_) | Phase::ValidationFailed => DatabaseState::Failed,
+            Phase::Canceled => DatabaseState::Canceled,
+            _ => DatabaseState::InProgress,
+        },
         DatabasePhase::Ready => DatabaseState::WaitingForCutoverTrigger,
         DatabasePhase::Cleaning(Ending::Canceled) => DatabaseState::Canceling,
         DatabasePhase::Cleaning(Ending::Failed(_)) | DatabasePhase::Failed(_) => {
@@ -174,7 +180,17 @@ pub const fn database_state(database: &Database) -> DatabaseState {
 #[must_use]
 pub fn operation(migration: &Migration, database: &Database) -> String {
     match database.phase() {
-        DatabasePhase::Waiting => "waiting for the checks".to_owned(),
+        DatabasePhase::Waiting => match migration.phase() {
+            Phase::OverwriteConfirmation => "waiting for the confirmation",
+            Phase::Window => "waiting for the window",
+            Phase::Succeeded => "checked",
+            Phase::Failed(_) | Phase::ValidationFailed => "not begun: a check failed",
+            Phase::Canceled => "canceled",
+            Phase::Prerequisites(_) | Phase::Validation(_) | Phase::Moving => {
+                "waiting for the checks"
+            }
+        }
+        .to_owned(),
         DatabasePhase::Copying if database.copied => "copied".to_owned(),
         DatabasePhase::Copying => "copying".to_owned(),
         DatabasePhase::Streaming => "catching up".to_owned(),

@@ -104,7 +104,7 @@ fn hold_out(hold: &Hold) -> v1::Hold {
 
 fn database_out(m: &Migration, database: &Database, observed: &Observed) -> v1::DatabaseStatus {
     let heard = observed.progress.get(&database.name);
-    let state = match migration::database_state(database) {
+    let state = match migration::database_state(m, database) {
         DatabaseState::InProgress => v1::database_status::State::InProgress,
         DatabaseState::WaitingForCutoverTrigger => {
             v1::database_status::State::WaitingForCutoverTrigger

@@ -1,7 +1,7 @@
 //! What failed checks lead to: everything that can be seen is looked at before a migration ends by them.
 use whimbrel_controller::migration::{
-    CommandKind, FindingState, Goal, Level, Mode, ReportKind, State, Validation, ValidationDetails,
-    error, state,
+    CommandKind, DatabaseState, FindingState, Goal, Level, Mode, ReportKind, State, Validation,
+    ValidationDetails, database_state, error, state,
 };
 
 use crate::world::{World, spec};
@@ -37,6 +37,9 @@ fn a_prerequisite_that_is_not_met_does_not_hide_the_other_checks() {
             world.checks(BAD, &[]);
         }
         assert_eq!(state(&world.migration).0, end, "{goal:?}");
+        // Nothing waits any more, the database neither.
+        let database = &world.migration.databases[0];
+        assert_eq!(database_state(&world.migration, database), DatabaseState::Failed, "{goal:?}");
         let found = world.migration.validation.as_ref().unwrap().first_failed().unwrap();
         assert_eq!(error(&world.migration).unwrap().code, found.code, "{goal:?}");
     }

@@ -61,7 +61,7 @@ impl Work {
         let database = &self.migration.databases[index];
         let name = &database.name;
         if !self.is_ready(index) {
-            let state = view::database_state(database).name();
+            let state = view::database_state(&self.migration, database).name();
             let operation = view::operation(&self.migration, database);
             let message =
                 format!("database {name} does not wait for a cutover: it is {state} ({operation})");

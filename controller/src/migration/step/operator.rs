@@ -268,7 +268,7 @@ impl Work {
             chosen.retain(|i| !over(i));
         } else if let Some(index) = chosen.iter().find(|i| over(i)) {
             let database = &self.migration.databases[*index];
-            let state = view::database_state(database).name();
+            let state = view::database_state(&self.migration, database).name();
             let message = format!("database {} is over: {state}", database.name);
             return Err(self.refuse("DatabaseIsOver", message));
         }
