@@ -10,6 +10,7 @@ pub mod observe;
 pub mod postgres;
 pub mod preflight;
 pub mod replication;
+pub mod report;
 pub mod secret;
 pub mod source;
 pub mod target;

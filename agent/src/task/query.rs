@@ -4,21 +4,24 @@ use std::time::Instant;
 use whimbrel_proto::{
     Lsn,
     agent::v1::{
-        ListObjects, ListTables, Objects, Query, QueryAnswer, RowSums, SumRows, TableSketches,
-        query, query_answer::Kind,
+        Advise, ListObjects, ListTables, LookAround, Objects, Query, QueryAnswer, RowSums, SumRows,
+        Surroundings, TableSketches, query, query_answer::Kind,
     },
-    v1::{self, ListSourceDatabasesResponse, ServerTest, SourceDatabase},
+    v1::{self, ListSourceDatabasesResponse, MigrationReport, ServerTest, SourceDatabase},
 };
 
+use super::kit::Kit;
 use crate::{
     compare::{self, ObjectsWanted, Selected, SumsWanted},
     fault::{Doing, Fault},
     postgres::{Client, connect},
+    report::{self, AdviceInput},
     secret::Secrets,
     target::MAINTENANCE_DATABASE,
 };
 
-pub(super) async fn answer(secrets: &Secrets, query: Query) -> QueryAnswer {
+pub(super) async fn answer(kit: &Kit, query: Query) -> QueryAnswer {
+    let secrets = &kit.secrets;
     let kind = match query.kind {
         Some(query::Kind::TestServer(endpoint)) => {
             Some(Kind::ServerTest(test(secrets, &endpoint).await.unwrap_or_else(failed)))
@@ -38,6 +41,12 @@ pub(super) async fn answer(secrets: &Secrets, query: Query) -> QueryAnswer {
         }
         Some(query::Kind::SumRows(wanted)) => {
             Some(or_failure(sums(secrets, &wanted).await.map(Kind::Sums)))
+        }
+        Some(query::Kind::LookAround(wanted)) => {
+            Some(or_failure(surroundings(kit, &wanted).await.map(Kind::Surroundings)))
+        }
+        Some(query::Kind::Advise(wanted)) => {
+            Some(or_failure(advice(kit, &wanted).await.map(Kind::Report)))
         }
         None => None,
     };
@@ -120,6 +129,26 @@ async fn sums(secrets: &Secrets, wanted: &SumRows) -> Result<RowSums, Fault> {
         after: (wanted.after_lsn > 0).then_some(Lsn(wanted.after_lsn)),
     };
     compare::sum_rows(&endpoint, &wanted.database, &wish).await
+}
+
+async fn surroundings(kit: &Kit, wanted: &LookAround) -> Result<Surroundings, Fault> {
+    let server = wanted.server.clone().unwrap_or_default();
+    let endpoint = kit.secrets.endpoint(&server, MAINTENANCE_DATABASE)?;
+    let (databases, roles) = (&wanted.databases, wanted.migrate_roles);
+    let seen = report::look_around(&endpoint, databases, roles, &kit.programs).await?;
+    Ok(Surroundings { seen })
+}
+
+async fn advice(kit: &Kit, wanted: &Advise) -> Result<MigrationReport, Fault> {
+    let server = wanted.server.clone().unwrap_or_default();
+    let endpoint = kit.secrets.endpoint(&server, MAINTENANCE_DATABASE)?;
+    let input = AdviceInput {
+        endpoint: &endpoint,
+        databases: &wanted.databases,
+        migrate_roles: wanted.migrate_roles,
+        seen: &wanted.seen,
+    };
+    Ok(MigrationReport { items: report::advise(&input).await? })
 }
 
 fn or_failure(answer: Result<Kind, Fault>) -> Kind {

@@ -210,7 +210,7 @@ impl Tasks for Supervisor {
     }
 
     async fn query(&self, query: Query) -> QueryAnswer {
-        query::answer(&self.kit.secrets, query).await
+        query::answer(&self.kit, query).await
     }
 
     async fn stop_all(&self) {

@@ -48,6 +48,8 @@ pub(crate) enum MigrationCommand {
                       change stream flows, what is still on its way is waited for."
     )]
     Compare(CompareMigration),
+    /// What is left to do by hand, from what differs between the two servers now
+    Report(MigrationRef),
     /// Stop the stream at the source's last change and switch to the target
     Cutover(Cutover),
     /// Give up, and take what is ours off the source

@@ -7,6 +7,7 @@ pub(crate) mod event;
 pub(crate) mod migration;
 pub(crate) mod next;
 pub(crate) mod page;
+pub(crate) mod report;
 pub(crate) mod server;
 pub(crate) mod table;
 pub(crate) mod validation;

@@ -7,6 +7,7 @@
 mod alike;
 mod data;
 mod error;
+mod report;
 mod rounds;
 mod schema;
 mod side;
@@ -19,6 +20,7 @@ use whimbrel_proto::{agent::v1 as link, v1};
 
 use crate::fleet::Fleet;
 pub use error::CompareError;
+pub use report::report;
 use side::Side;
 
 /// Messages on their way to whoever asked: a reader that is slow slows the comparison down.

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Looks at what differs while the stream flows. A row that was changed before each of them is changed all the time.
-const ROUNDS: u32 = 10;
+const ROUNDS: u32 = 7;
 
 /// So often in a row the same: a value that the application switches to and fro looks so by chance only.
 const CONFIRMED: u32 = 4;

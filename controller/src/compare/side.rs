@@ -1,7 +1,10 @@
 //! One side's agent, as a comparison asks it.
 use std::{sync::Arc, time::Duration};
 
-use whimbrel_proto::agent::v1::{self as link, query::Kind, query_answer::Kind as Answer};
+use whimbrel_proto::{
+    agent::v1::{self as link, query::Kind, query_answer::Kind as Answer},
+    v1::MigrationReport,
+};
 
 use super::{CompareError, Server};
 use crate::fleet::Fleet;
@@ -93,6 +96,34 @@ impl Side {
         });
         match self.ask(question).await? {
             Answer::Tables(tables) => Ok(tables),
+            _ => Err(self.wrong()),
+        }
+    }
+
+    pub(super) async fn surroundings(
+        &self,
+        databases: &[String],
+        migrate_roles: bool,
+    ) -> Result<link::Surroundings, CompareError> {
+        let question = Kind::LookAround(link::LookAround {
+            server: Some(self.server.endpoint.clone()),
+            databases: databases.to_vec(),
+            migrate_roles,
+        });
+        match self.ask(question).await? {
+            Answer::Surroundings(seen) => Ok(seen),
+            _ => Err(self.wrong()),
+        }
+    }
+
+    /// `question.server` is set here.
+    pub(super) async fn advice(
+        &self,
+        mut question: link::Advise,
+    ) -> Result<MigrationReport, CompareError> {
+        question.server = Some(self.server.endpoint.clone());
+        match self.ask(Kind::Advise(question)).await? {
+            Answer::Report(report) => Ok(report),
             _ => Err(self.wrong()),
         }
     }

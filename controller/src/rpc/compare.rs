@@ -19,7 +19,7 @@ use super::{
     status::{invalid, invalid_field, of_driver, of_fleet, refuse},
 };
 use crate::{
-    compare::{CompareError, Comparison, MESSAGES_MAX, Server, Standing, compare},
+    compare::{CompareError, Comparison, MESSAGES_MAX, Server, Standing, compare, report},
     migration::{Database, DatabasePhase, Migration, Mode},
     translate::{endpoint_in, endpoint_raw},
 };
@@ -73,6 +73,23 @@ impl CompareService for Rpc {
             request.databases.into_iter().map(|name| (name, Standing::Apart)).collect(),
             scope,
         ))
+    }
+
+    async fn report_migration(
+        &self,
+        request: Request<v1::ReportMigrationRequest>,
+    ) -> Result<Response<v1::MigrationReport>, Status> {
+        let (target, id) = ids("name", &request.get_ref().name)?;
+        let record = self.driver.find(target, id).await.map_err(of_driver)?;
+        let spec = &record.migration.spec;
+        let server = |agent: &str, endpoint| Server {
+            agent: agent.to_owned(),
+            endpoint: endpoint_raw(endpoint),
+        };
+        let (source, target) =
+            (server(&spec.source_agent, &spec.source), server(&spec.target_agent, &spec.target));
+        let told = report(&self.fleet, source, target, &spec.databases, spec.migrate_roles).await;
+        Ok(Response::new(told.map_err(of_compare)?))
     }
 }
 

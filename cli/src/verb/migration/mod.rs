@@ -9,6 +9,7 @@ mod draft;
 mod events;
 mod list;
 mod passwords;
+mod report;
 mod show;
 mod standing;
 mod steer;
@@ -38,6 +39,7 @@ pub(super) async fn run(session: &Session, command: MigrationCommand) -> Result<
         MigrationCommand::Wait(args) => wait::run(session, &args).await,
         MigrationCommand::Events(args) => events::run(session, args).await,
         MigrationCommand::Compare(args) => compare::run(session, args).await,
+        MigrationCommand::Report(args) => report::run(session, &args).await,
         MigrationCommand::Cutover(args) => cutover::run(session, args).await,
         MigrationCommand::Cancel(args) => steer::run(session, Act::Cancel, args, Vec::new()).await,
         MigrationCommand::Pause(args) => steer::run(session, Act::Pause, args, Vec::new()).await,
