@@ -37,7 +37,7 @@ fn differing(told: &Value) -> Vec<String> {
 #[test]
 fn a_followed_database_is_equal_under_load_and_what_is_not_is_named() -> Outcome {
     stage::play(&Plan::default(), |stage| {
-        create_everything(&stage.source, "app", 3)?;
+        create_everything(&stage.source, "app", 1)?;
         let load = pgbench::Load::start(&stage.source, "app")?;
         let bank = start_bank(&stage.source, "app");
         migrate_until_cutover(stage, "side", "app")?;
