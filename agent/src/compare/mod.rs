@@ -22,16 +22,8 @@ use crate::{
 /// for a lock or for a server that is in trouble.
 const SETTINGS: &str = "set default_transaction_read_only = on; set statement_timeout = '600s'; set lock_timeout = '30s'";
 
-/// The oldest server whose catalogs the queries know.
-const VERSION_MIN: u32 = 100_000;
-
 async fn open(endpoint: &Endpoint, database: &str) -> Result<Client, Fault> {
     let client = connect(endpoint, database, "compare").await?;
-    if client.server_version_num() < VERSION_MIN {
-        let message = format!("comparing: the server is PostgreSQL {}", client.server_version());
-        return Err(Fault::hold("VersionNotComparable", message)
-            .remedy("compare by pg_dump: servers before 10 have not the catalogs that are asked"));
-    }
     client.batch_execute(SETTINGS).await.doing("preparing the session of a comparison")?;
     Ok(client)
 }
