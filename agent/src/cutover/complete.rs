@@ -1,13 +1,18 @@
 //! COMPLETE: what could not be made while rows still came.
 use std::collections::{HashMap, HashSet};
 
-use super::{order::StepDone, steps::Steps};
+use super::{
+    drain::{no_stream, stream_ended},
+    order::StepDone,
+    steps::Steps,
+    take_over::take_over,
+};
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     target::{CopyIn, can_be_replica, copy_in, run_entries, run_entries_again},
     verify::table_checksum,
-    wire::{Answer, Ask, Publish, Relation, SnapshotKind, unexpected_answer},
+    wire::{Answer, Ask, Catalog, Publish, Relation, SnapshotKind, unexpected_answer},
 };
 
 pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
@@ -16,31 +21,48 @@ pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
     let mut session = receiver.session("complete").await?;
     let mut note = String::new();
     if receiver.spec.online {
+        // Again at each attempt: an older attempt's may have changed since.
+        tables_are_there(steps).await?;
+        note = take_over(steps, &mut session).await?.unwrap_or_default();
         let differing = compare_unpublished(steps, &session).await?;
         if !differing.is_empty() {
             let names: Vec<String> = differing.iter().map(|relation| relation.label()).collect();
             replace(steps, &mut session, &differing).await?;
-            note = format!(
+            if !note.is_empty() {
+                note.push_str("; ");
+            }
+            note.push_str(&format!(
                 "copied again, for the change stream does not have all that was done to them: {}",
                 names.join(", ")
-            );
+            ));
         }
     }
-    run_entries(&mut session, copied.ledger, &copied.plan.foreign_keys).await?;
+    let plan = steps.plan();
+    run_entries(&mut session, copied.ledger, &plan.foreign_keys).await?;
     // Again at each attempt: they are as old as the last one.
-    run_entries_again(&mut session, copied.ledger, &copied.plan.quiet).await?;
+    run_entries_again(&mut session, copied.ledger, &plan.quiet).await?;
     Ok(StepDone { note, ..StepDone::default() })
+}
+
+/// The stream copies what the source's changes of its schema have left to be copied; while it stands at the marker too.
+async fn tables_are_there(steps: &Steps<'_>) -> Result<(), Fault> {
+    let mut stream = steps.stream.clone().ok_or_else(no_stream)?;
+    stream
+        .wait_for(|state| !state.tables_wait && state.at_marker.is_some())
+        .await
+        .map_err(|_| stream_ended())?;
+    Ok(())
 }
 
 /// Tables whose updates and deletes are not in the stream, or which are not in it at all, or whose truncates may not have
 /// been: their rows are compared.
-pub(super) async fn compare_unpublished<'a>(
-    steps: &Steps<'a>,
+pub(super) async fn compare_unpublished(
+    steps: &Steps<'_>,
     session: &Client,
-) -> Result<Vec<&'a Relation>, Fault> {
+) -> Result<Vec<Relation>, Fault> {
     let mut differing = Vec::new();
-    let catalog = &steps.copied.catalog;
-    let rewritten = rewritten(steps).await?;
+    let catalog = steps.receiver.catalog(session).await?;
+    let rewritten = rewritten(steps, session, &catalog).await?;
     for relation in &catalog.relations {
         if relation.publish == Publish::All && !rewritten.contains(&relation.oid) {
             continue;
@@ -55,21 +77,30 @@ pub(super) async fn compare_unpublished<'a>(
             return Err(unexpected_answer());
         };
         if source != target {
-            differing.push(relation);
+            differing.push(relation.clone());
         }
     }
     Ok(differing)
 }
 
 /// Tables of a source that publishes no truncates which have another file than when they were dumped.
-async fn rewritten(steps: &Steps<'_>) -> Result<HashSet<u32>, Fault> {
-    let then: HashMap<u32, u32> = steps
-        .copied
-        .catalog
-        .relations
-        .iter()
-        .filter_map(|relation| relation.file.map(|file| (relation.oid, file)))
-        .collect();
+async fn rewritten(
+    steps: &Steps<'_>,
+    session: &Client,
+    catalog: &Catalog,
+) -> Result<HashSet<u32>, Fault> {
+    let Answer::Followed(followed) = steps.receiver.caller.ask(Ask::Followed).await? else {
+        return Err(unexpected_answer());
+    };
+    let then: HashMap<u32, u32> = if followed {
+        catalog
+            .relations
+            .iter()
+            .filter_map(|relation| Some((relation.oid, relation.file?)))
+            .collect()
+    } else {
+        steps.receiver.known_files(session).await?
+    };
     if then.is_empty() {
         return Ok(HashSet::new());
     }
@@ -84,7 +115,7 @@ async fn rewritten(steps: &Steps<'_>) -> Result<HashSet<u32>, Fault> {
 async fn replace(
     steps: &Steps<'_>,
     session: &mut Client,
-    relations: &[&Relation],
+    relations: &[Relation],
 ) -> Result<(), Fault> {
     let receiver = steps.receiver;
     if can_be_replica(session).await {

@@ -14,6 +14,7 @@ mod settle;
 pub mod source;
 mod steps;
 mod switch;
+mod take_over;
 pub mod target;
 mod verify;
 

@@ -1,10 +1,13 @@
 //! What the target's steps act on.
-use std::{sync::Mutex, time::Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use tokio::sync::{mpsc, watch};
 
 use super::order::StepResult;
-use crate::target::{Control, Copied, Receiver, StreamState};
+use crate::target::{Control, Copied, Plan, Receiver, StreamState};
 
 /// What the steps before the switch act on.
 pub struct Steps<'a> {
@@ -18,6 +21,8 @@ pub struct Steps<'a> {
     pub control: Option<mpsc::Sender<Control>>,
     /// The attempt that was last found in order, and when: what was true then may not be at the switch.
     pub verified: Mutex<Option<(u32, Instant)>>,
+    /// The entries of a dump that was taken again, for the source's schema had changed.
+    again: Mutex<Option<Arc<Plan>>>,
     /// Where the steps' results go.
     pub results: mpsc::Sender<StepResult>,
 }
@@ -31,6 +36,24 @@ impl<'a> Steps<'a> {
         control: Option<mpsc::Sender<Control>>,
         results: mpsc::Sender<StepResult>,
     ) -> Self {
-        Self { receiver, copied, stream, control, verified: Mutex::new(None), results }
+        Self {
+            receiver,
+            copied,
+            stream,
+            control,
+            verified: Mutex::new(None),
+            again: Mutex::new(None),
+            results,
+        }
+    }
+
+    /// The entries of the newest dump.
+    pub(super) fn plan(&self) -> Arc<Plan> {
+        let again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+        again.clone().unwrap_or_else(|| Arc::clone(&self.copied.plan))
+    }
+
+    pub(super) fn keep_plan(&self, plan: Arc<Plan>) {
+        *self.again.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
     }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     fault::{Doing, Fault},
-    target::{current, identity_always, ledger::Phase, schema::RESTORE_SETTINGS},
+    target::{RESTORE_SETTINGS, current, identity_always, ledger::Phase},
 };
 
 pub(super) async fn switch(steps: &Steps<'_>, order: &StepOrder) -> Result<StepDone, Fault> {
@@ -18,11 +18,12 @@ pub(super) async fn switch(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
         return Ok(StepDone::default());
     }
     verify_if_stale(steps, order).await?;
+    let catalog = steps.receiver.catalog(&session).await?;
     let settings = steps.receiver.database_settings(&session).await?;
     let tx = session.transaction().await.doing(doing)?;
     tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
-    tx.batch_execute(&identity_always(&steps.copied.catalog)).await.doing(doing)?;
-    for entry in &steps.copied.plan.switch {
+    tx.batch_execute(&identity_always(&catalog)).await.doing(doing)?;
+    for entry in &steps.plan().switch {
         tx.batch_execute(&entry.sql).await.doing(format!("{doing}: {}", entry.creating()))?;
     }
     // An error does not quote the statement: applications keep secrets in settings of their own.

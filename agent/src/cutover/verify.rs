@@ -30,6 +30,10 @@ pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
     if let Some(difference) = shape_difference(&then, &now) {
         return Err(schema_changed(&difference));
     }
+    if steps.receiver.tables_wait(&session).await? {
+        return Err(Fault::hold("NotDrained", "tables are still to be copied again")
+            .remedy("order the cutover again when they are"));
+    }
     if !order.allow_source_writes {
         let source = of_source(steps).await?;
         if let Some(difference) = sequence_difference(&source, &sequence_values(&session).await?) {

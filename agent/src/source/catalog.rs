@@ -36,7 +36,8 @@ impl Sender {
             check_published(&client, &self.spec.objects).await?;
         }
         let doing = format!("reading the catalog of database {:?}", self.spec.database);
-        let relations = client.sql(include_str!("sql/relations.sql"));
+        let relations_sql = verify::with_columns(include_str!("sql/relations.sql"), None);
+        let relations = client.sql(&relations_sql);
         let relations = client.query(&*relations, &[]).await.doing(&doing)?;
         let owners = client.query(include_str!("sql/owners.sql"), &[]).await.doing(&doing)?;
         Ok(Catalog {
@@ -44,6 +45,15 @@ impl Sender {
             relations: relations.iter().map(|row| parse(row.get(0))).collect::<Result<_, _>>()?,
             owners: owners.iter().map(|row| (row.get(0), row.get(1))).collect(),
         })
+    }
+
+    pub(super) async fn read_rights(&self) -> Result<Vec<String>, Fault> {
+        let client = self.control().await?;
+        let rows = client
+            .query(&*client.sql(verify::RIGHTS), &[])
+            .await
+            .doing("reading the rights on the source")?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     pub(super) async fn read_shape(&self, under_snapshot: bool) -> Result<Vec<ShapeItem>, Fault> {

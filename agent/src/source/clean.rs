@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use whimbrel_proto::agent::v1::SourceObjects;
 
-use super::{publication::drop_publications, sender::Sender};
+use super::{ddl, publication::drop_publications, sender::Sender};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, Endpoint, connect},
@@ -29,6 +29,7 @@ pub async fn remove_objects(
     let client = connect(endpoint, database, "clean").await?;
     end_sessions(&client, &objects.slot).await?;
     drop_slot(&client, &objects.slot).await?;
+    ddl::remove(&client, objects).await?;
     drop_publications(&client, [&objects.publication, &objects.keyless_publication]).await
 }
 

@@ -1,11 +1,12 @@
 //! The sending end of a pipeline: reads the source database and answers the receiver's asks.
 //!
 //! It decides nothing and writes no rows. What it makes on the source (law 5): a slot, two publications of leaf tables,
-//! messages in the WAL. It acknowledges to the slot only what the receiver says is durable in the ledger. It doesn't know
+//! messages in the WAL, and event triggers ([`ddl`]) where it may. It acknowledges to the slot only what the receiver says is durable in the ledger. It doesn't know
 //! the target's rooms.
 mod catalog;
 mod clean;
 mod copy_out;
+mod ddl;
 mod dump;
 mod follow;
 mod inspect;

@@ -6,20 +6,22 @@ use super::{catalog::parse, sender::Sender};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified},
+    verify,
     wire::{Publish, Relation},
 };
 
 /// CREATE PUBLICATION takes a lock that vacuum and ALTER TABLE also want; it gives up rather than queue in front of the
 /// application, and the task tries again.
-const LOCK_TIMEOUT: &str = "set local lock_timeout = '5s'";
+pub(super) const LOCK_TIMEOUT: &str = "set local lock_timeout = '5s'";
 
 impl Sender {
     /// Makes both publications anew, of the tables that are there now. Before the slot, so that the slot's history has
     /// them from its start.
     pub(super) async fn make_publications(&self) -> Result<(), Fault> {
         let mut client = self.session("publication").await?;
+        let relations_sql = verify::with_columns(include_str!("sql/relations.sql"), None);
         let rows = client
-            .query(&*client.sql(include_str!("sql/relations.sql")), &[])
+            .query(&*client.sql(&relations_sql), &[])
             .await
             .doing("reading which tables to publish")?;
         let relations: Vec<Relation> =

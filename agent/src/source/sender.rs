@@ -19,6 +19,8 @@ pub struct SenderSpec {
     pub database: String,
     /// What is made there, by name.
     pub objects: SourceObjects,
+    /// Follow the source's schema by event triggers, where our role may make them.
+    pub follow_schema_changes: bool,
     /// pg_dump, of every version that is here.
     pub programs: Arc<Programs>,
 }

@@ -69,6 +69,12 @@ impl Sender {
                 let at = Position { from, system, timeline };
                 self.follow(at, reply).await.map(|()| None)
             }
+            Ask::Structures { relations, under_snapshot } => {
+                self.structures(&relations, under_snapshot, reply).await.map(|()| None)
+            }
+            Ask::Rights => self.read_rights().await.map(Answer::Statements).map(Some),
+            Ask::Followed => self.is_followed().await.map(Answer::Followed).map(Some),
+            Ask::Publish => self.publish().await.map(|()| Some(Answer::Done)),
             Ask::Sequences => self.read_sequences().await.map(Answer::Sequences).map(Some),
             Ask::Files => self.files().await.map(Answer::Files).map(Some),
             Ask::Checksum { name, columns, under_snapshot } => {

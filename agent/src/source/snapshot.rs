@@ -47,6 +47,7 @@ impl Sender {
         let new = match kind {
             SnapshotKind::NewSlot => {
                 self.make_publications().await?;
+                self.watch_schema().await?;
                 self.drop_slot_if_exists().await?;
                 self.snapshot_of_slot(&self.spec.objects.slot, SlotLife::Permanent).await?
             }

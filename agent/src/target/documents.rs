@@ -2,7 +2,7 @@
 //! so that an agent with an empty disk can go on.
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio_postgres::{GenericClient, Transaction};
+use tokio_postgres::GenericClient;
 
 use super::receive::Receiver;
 use crate::{
@@ -50,7 +50,7 @@ impl Receiver {
 }
 
 /// Stores a document, in the transaction that makes it true.
-pub(super) async fn put(tx: &Transaction<'_>, kind: &str, body: &[u8]) -> Result<(), Fault> {
+pub(super) async fn put(tx: &impl GenericClient, kind: &str, body: &[u8]) -> Result<(), Fault> {
     let doing = format!("storing the source's {kind} in the ledger");
     tx.execute("delete from whimbrel.document where kind = $1", &[&kind]).await.doing(&doing)?;
     for (piece, bytes) in (0_i32..).zip(body.chunks(PIECE_BYTES)) {

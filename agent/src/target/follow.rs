@@ -10,6 +10,7 @@ use super::{
     apply::{Applier, Changes, Control, Ended, Stale, Tables, settle},
     can_be_replica, current,
     ledger::{self, Ledger},
+    load::copy_waiting,
     schema::Plan,
 };
 use crate::{
@@ -40,23 +41,31 @@ pub(crate) async fn follow(
         let (from, system, known) = start(current(&session).await?)?;
         let awaited =
             if as_replica { receiver.build_what_waited(copied, from).await? } else { None };
-        let tables = Tables::new(Arc::clone(&copied.catalog), points(&session).await?);
+        let copy_after = copy_waiting(receiver, copied.ledger).await?;
+        let tables = Tables::new(receiver.catalog(&session).await?, points(&session).await?);
         let at_marker = known.marker.filter(|attempt| stale.stops(*attempt, from));
-        state.send_replace(StreamState { applied: from, at_marker, ..StreamState::default() });
+        let tables_wait = copy_after.is_some();
+        let begun = StreamState { applied: from, at_marker, tables_wait, ..StreamState::default() };
+        state.send_replace(begun);
         let frames =
             receiver.caller.open(Ask::Follow { from, system, timeline: known.timeline }).await?;
         if !std::mem::replace(&mut announced, true) {
             receiver.progress.operation("applying changes");
             receiver.tell(Fact::StreamStarted(from)).await;
         }
-        let changes = Changes::new(Arc::new(session), tables);
+        let changes = Changes::new(Arc::new(session), receiver.caller.clone(), tables);
         let slot = receiver.spec.objects.slot.as_str();
         let progress = &receiver.progress;
         let mut applier = Applier::new(changes, copied.ledger, progress, frames, state, slot, from);
         applier.stale = stale;
         applier.awaited = awaited;
+        applier.copy_after(copy_after);
         match applier.run(&mut control).await {
-            Ok(Ended::MarkerStale(learned) | Ended::PastPoints(learned)) => stale = learned,
+            Ok(
+                Ended::MarkerStale(learned)
+                | Ended::PastPoints(learned)
+                | Ended::TablesWait(learned),
+            ) => stale = learned,
             // Its group is rolled back; from the ledger's position on it goes without that table.
             Err(fault) => receiver.hold_table_or_all(copied, fault).await?,
         }

@@ -5,6 +5,7 @@
 //! proves its epoch there. It doesn't know the source's rooms: rows, catalog and changes come by [`crate::wire`].
 mod again;
 pub mod apply;
+mod ddl;
 mod documents;
 mod fact;
 mod follow;
@@ -14,14 +15,18 @@ mod load;
 mod prepare;
 mod progress;
 mod receive;
+mod redump;
 mod roles;
 pub mod schema;
+mod structure;
 
 pub use apply::{Control, StreamState};
 pub use fact::Fact;
 pub use prepare::remove_ledger;
 pub use progress::Progress;
 pub use receive::{Begun, Copied, Receiver, ReceiverSpec};
+pub use schema::Plan;
+pub(crate) use schema::RESTORE_SETTINGS;
 
 use follow::drop_foreign_keys;
 pub(crate) use follow::follow;

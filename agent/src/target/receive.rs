@@ -134,7 +134,7 @@ impl Receiver {
     }
 
     /// The source's catalog, as it was dumped.
-    pub(super) async fn catalog(&self, client: &Client) -> Result<Arc<Catalog>, Fault> {
+    pub(crate) async fn catalog(&self, client: &Client) -> Result<Arc<Catalog>, Fault> {
         Ok(Arc::new(documents::get_json(&**client, "catalog").await?))
     }
 
@@ -158,12 +158,22 @@ impl Receiver {
         catalog: &Catalog,
         dump: &[u8],
     ) -> Result<Arc<Plan>, Fault> {
+        let plan = Arc::new(self.read_dump(client, catalog, dump).await?);
+        Ok(Arc::clone(self.plan.get_or_init(|| plan)))
+    }
+
+    /// The entries of a dump.
+    pub(super) async fn read_dump(
+        &self,
+        client: &Client,
+        catalog: &Catalog,
+        dump: &[u8],
+    ) -> Result<Plan, Fault> {
         let source_major = catalog.server_version / 10_000;
         let tools = self.spec.programs.dump_for(source_major, client.server_major())?;
         let objects = &self.spec.objects;
         let ours = [objects.publication.as_str(), objects.keyless_publication.as_str()];
-        let plan = Arc::new(Plan::read(&tools.restore, dump, catalog, &ours).await?);
-        Ok(Arc::clone(self.plan.get_or_init(|| plan)))
+        Plan::read(&tools.restore, dump, catalog, &ours).await
     }
 
     /// Counts of what is copied, from the ledger, for an agent that did not copy it all itself.

@@ -28,6 +28,7 @@ pub(super) async fn run(
         endpoint,
         database: database.clone(),
         objects: spec.objects.unwrap_or_default(),
+        follow_schema_changes: spec.follow_schema_changes,
         programs: Arc::clone(&kit.programs),
     });
     let key =

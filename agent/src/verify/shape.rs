@@ -54,7 +54,20 @@ pub fn schema_changed(difference: &str) -> Fault {
         "SourceSchemaChanged",
         format!("the source's schema was changed after it was dumped: {difference}"),
     )
-    .remedy("undo the change on the source and try again, or cancel and start a new migration")
+    .remedy(
+        "order the cutover again: it takes the change over; before the stream runs: undo the change on the source and try again, or cancel and start a new migration",
+    )
+}
+
+/// What was changed on the source is not so on the target.
+pub fn schema_not_carried(objects: &str) -> Fault {
+    Fault::hold(
+        "SourceSchemaChanged",
+        format!("the source's schema was changed, and these are not on the target as they are there: {objects}"),
+    )
+    .remedy(
+        "make them so on the target (pg_dump --schema-only of both shows the difference), then order the cutover again; or cancel and start a new migration",
+    )
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@ with ours as (
     where n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
 )
 select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as object,
-       md5(concat_ws('|', c.relkind, c.relpersistence, c.relreplident, c.relrowsecurity, c.relforcerowsecurity,
+       md5(concat_ws('|', c.relkind, c.relpersistence, c.relreplident, pg_get_userbyid(c.relowner), c.reloptions::text,
            c.relispartition, -- since 10
            c.relhasoids, -- before 12
            (select string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.attnotnull,
-                              a.attidentity, -- since 10
+                              a.attidentity <> '', -- since 10
                               a.attgenerated, -- since 12
+                              (select l.collname from pg_collation l where l.oid = a.attcollation),
                               pg_get_expr(d.adbin, d.adrelid)), ',' order by a.attnum)
             from pg_attribute a
             left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -77,6 +78,49 @@ select 'rule ' || quote_ident(r.rulename) || ' of ' || quote_ident(n.nspname) ||
        md5(pg_get_ruledef(r.oid) || r.ev_enabled::text)
 from pg_rewrite r join pg_class c on c.oid = r.ev_class join ours n on n.oid = c.relnamespace
 where r.rulename <> '_RETURN'
+union all
+-- What comes with the switch, or is made equal at the cutover.
+select 'settings of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+       md5(concat_ws('|', c.relrowsecurity, c.relforcerowsecurity, c.relacl::text,
+           (select string_agg(concat_ws(' ', a.attname, to_jsonb(a) ->> 'attidentity', a.attacl::text), ',' order by a.attnum)
+            from pg_attribute a
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)))
+from pg_class c join ours n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and c.relpersistence <> 't'
+union all
+select 'rights on schema ' || quote_ident(n.nspname), md5(concat_ws('|', s.nspacl::text, pg_get_userbyid(s.nspowner)))
+from pg_namespace s join ours n on n.oid = s.oid
+union all
+select 'rights on routines of ' || quote_ident(n.nspname),
+       md5(string_agg(concat_ws(' ', p.oid, p.proacl::text, p.proowner), ',' order by p.oid))
+from pg_proc p join ours n on n.oid = p.pronamespace
+group by 1
+union all
+select 'rights on types of ' || quote_ident(n.nspname),
+       md5(string_agg(concat_ws(' ', t.oid, t.typacl::text, t.typowner), ',' order by t.oid))
+from pg_type t join ours n on n.oid = t.typnamespace
+group by 1
+union all
+select 'comments', coalesce(md5(string_agg(concat_ws(' ', d.classoid, d.objoid, d.objsubid, md5(d.description)), ','
+                                           order by d.classoid, d.objoid, d.objsubid)), '')
+from pg_description d where d.objoid >= 16384
+union all
+select 'event triggers', coalesce(md5(string_agg(concat_ws(' ', e.evtname, e.evtevent, e.evtenabled, e.evtfoid, e.evttags::text),
+                                                 ',' order by e.evtname)), '')
+from pg_event_trigger e join pg_proc p on p.oid = e.evtfoid
+where p.pronamespace <> all (select oid from pg_namespace where nspname = 'whimbrel')
+union all
+select 'operators, casts, aggregates, text search, statistics and the like',
+       md5(concat_ws('|',
+           (select string_agg(o.oid::text || o.oprname, ',' order by o.oid) from pg_operator o where o.oid >= 16384),
+           (select string_agg(o.oid::text || o.opcname, ',' order by o.oid) from pg_opclass o where o.oid >= 16384),
+           (select string_agg(o.oid::text, ',' order by o.oid) from pg_cast o where o.oid >= 16384),
+           (select string_agg(o.oid::text || o.collname, ',' order by o.oid) from pg_collation o where o.oid >= 16384),
+           (select string_agg(o.oid::text || o.cfgname, ',' order by o.oid) from pg_ts_config o where o.oid >= 16384),
+           (select string_agg(o.oid::text || o.dictname, ',' order by o.oid) from pg_ts_dict o where o.oid >= 16384),
+           (select string_agg(o.oid::text || o.stxname || pg_get_statisticsobjdef(o.oid), ',' order by o.oid) from pg_statistic_ext o), -- since 10
+           (select string_agg(o.oid::text || o.srvname || o.srvoptions::text, ',' order by o.oid) from pg_foreign_server o),
+           (select string_agg(o.oid::text || o.defaclacl::text, ',' order by o.oid) from pg_default_acl o)))
 union all
 -- Not carried yet: that there are some now must not go unsaid.
 select 'large objects', count(*)::text from pg_largeobject_metadata

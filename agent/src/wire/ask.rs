@@ -52,6 +52,19 @@ pub enum Ask {
         /// Its timeline then; none is known of a ledger whose snapshot needed no slot.
         timeline: Option<u32>,
     },
+    /// What objects are made of, as [`super::Structure`]s in JSON. One [`Frame::Bytes`] each.
+    Structures {
+        /// OIDs of relations; none: every object of the database.
+        relations: Vec<u32>,
+        /// Under the held snapshot, not now.
+        under_snapshot: bool,
+    },
+    /// The rights on the database's objects, as statements that grant them. One [`Answer::Statements`].
+    Rights,
+    /// Whether event triggers tell changes of the schema. One [`Answer::Followed`].
+    Followed,
+    /// Put every table into the publication that it belongs in. One [`Answer::Done`].
+    Publish,
     /// Every sequence's value now. One [`Answer::Sequences`].
     Sequences,
     /// The file of every table now. One [`Answer::Files`].
@@ -154,7 +167,7 @@ pub enum Answer {
     Snapshot(SnapshotTaken),
     /// To [`Ask::Database`].
     Database(DatabaseProperties),
-    /// To [`Ask::DatabaseSettings`]: for a database of the same name.
+    /// To [`Ask::DatabaseSettings`], for a database of the same name; to [`Ask::Rights`].
     Statements(Vec<String>),
     /// To [`Ask::Roles`].
     Roles(Roles),
@@ -162,6 +175,8 @@ pub enum Answer {
     Catalog(Catalog),
     /// To [`Ask::Shape`], ordered by object.
     Shape(Vec<ShapeItem>),
+    /// To [`Ask::Followed`].
+    Followed(bool),
     /// To [`Ask::Sequences`].
     Sequences(Vec<SequenceValue>),
     /// To [`Ask::Files`]: `pg_class.relfilenode` by OID.

@@ -70,7 +70,7 @@ impl Relation {
 }
 
 /// A column that is copied.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// Not quoted.
     pub name: String,

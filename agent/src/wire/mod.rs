@@ -14,6 +14,7 @@ mod exchange;
 mod marker;
 mod pipe;
 mod roles;
+mod structure;
 
 pub use ask::{
     Answer, Ask, Change, CopyFormat, Frame, PageRange, Quiet, SequenceValue, ShapeItem,
@@ -28,3 +29,8 @@ pub use marker::{MARKER_PREFIX, Marker};
 pub use pipe::{Call, Caller, Listener, pipe};
 pub(crate) use pipe::{unexpected, unexpected_answer};
 pub use roles::{Membership, ParameterGrant, Role, Roles, Verifier};
+pub use structure::{
+    ColumnStructure, ConstraintStructure, DDL_PREFIX, Dropped, ExtensionStructure,
+    FunctionStructure, IndexStructure, Note, ParentName, RelationKind, RelationStructure,
+    SchemaStructure, SequenceStructure, Structure, Touched, TypeStructure,
+};

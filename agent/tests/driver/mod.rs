@@ -39,6 +39,8 @@ pub(crate) struct Driver {
     pub(crate) migrate_roles: bool,
     pub(crate) online: bool,
     pub(crate) overwrite_oid: u32,
+    /// Event triggers on the source.
+    pub(crate) follow: bool,
     _password: tempfile::NamedTempFile,
 }
 
@@ -78,6 +80,7 @@ impl Driver {
             migrate_roles: false,
             online: true,
             overwrite_oid: 0,
+            follow: true,
             _password: password,
         }
     }
@@ -135,6 +138,7 @@ impl Driver {
             source: Some(self.endpoint(&self.source)),
             mode,
             objects: Some(self.objects()),
+            follow_schema_changes: self.follow,
         }))
         .await;
         self.command(command::Kind::Receive(Receive {

@@ -25,6 +25,7 @@ const KNOWN: &[&str] = &[
     "migrationWindowStartTimeInUtc",
     "migrationWindowEndTimeInUtc",
     "setupLogicalReplicationOnSourceDbIfNeeded",
+    "followSchemaChanges",
     "migrationRuntimeResourceId",
     "migrationInstanceResourceId",
 ];
@@ -116,6 +117,7 @@ impl Walk {
             "setuplogicalreplicationonsourcedbifneeded" => {
                 to.setup_logical_replication = value::boolean(path, node)?;
             }
+            "followschemachanges" => to.follow_schema_changes = value::boolean(path, node)?,
             // The field's CLI and the field's API call it differently.
             "migrationruntimeresourceid" | "migrationinstanceresourceid" => {
                 to.agent = value::agent(path, node)?;

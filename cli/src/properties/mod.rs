@@ -56,6 +56,8 @@ pub(crate) struct Properties {
     pub(crate) window_end: Option<jiff::Timestamp>,
     /// `setupLogicalReplicationOnSourceDbIfNeeded`.
     pub(crate) setup_logical_replication: Option<bool>,
+    /// `followSchemaChanges`.
+    pub(crate) follow_schema_changes: Option<bool>,
     /// `migrationRuntimeResourceId`: the agent's name.
     pub(crate) agent: Option<String>,
 }

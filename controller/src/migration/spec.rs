@@ -115,10 +115,18 @@ pub struct Spec {
     pub target_agent: String,
     /// Set on the source what needs no restart.
     pub setup_logical_replication: bool,
+    /// Event triggers on the source tell changes of its schema.
+    #[serde(default = "follow_by_default")]
+    pub follow_schema_changes: bool,
     /// The copy begins not before.
     pub window_start: Option<Timestamp>,
     /// The copy begins before, or not at all; what was begun goes on.
     pub window_end: Option<Timestamp>,
+}
+
+/// Orders that are older than the question.
+fn follow_by_default() -> bool {
+    true
 }
 
 /// Bytes in a JSON document.

@@ -78,6 +78,7 @@ fn order(name: &str, term: u64, seconds: u64) -> Change {
         source_agent: "a".to_owned(),
         target_agent: "a".to_owned(),
         setup_logical_replication: false,
+        follow_schema_changes: true,
         window_start: None,
         window_end: None,
     };

@@ -61,6 +61,7 @@ fn kind(command: &Command, migration: &Migration) -> Option<link::command::Kind>
             source: Some(endpoint_raw(&spec.source)),
             mode: mode_out(spec.mode),
             objects: Some(objects()?),
+            follow_schema_changes: spec.follow_schema_changes,
         }),
         CommandKind::Receive => Kind::Receive(receive(command, migration, objects()?)?),
         CommandKind::CutoverStep(order) => Kind::CutoverStep(step_out(order)),

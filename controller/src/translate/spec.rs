@@ -55,6 +55,7 @@ pub fn spec_in(spec: &v1::MigrationSpec, defaults: &Defaults<'_>) -> Result<Spec
         source_agent,
         target_agent: agent,
         setup_logical_replication: spec.setup_logical_replication,
+        follow_schema_changes: spec.follow_schema_changes.unwrap_or(true),
         window_start: time("window_start_time", &spec.window_start_time)?,
         window_end: time("window_end_time", &spec.window_end_time)?,
     };

@@ -66,6 +66,7 @@ fn spec_out(spec: &Spec) -> v1::MigrationSpec {
         agent: name::agent(&spec.target_agent),
         source_agent: name::agent(&spec.source_agent),
         setup_logical_replication: spec.setup_logical_replication,
+        follow_schema_changes: Some(spec.follow_schema_changes),
         window_start_time: spec.window_start.map(time_out),
         window_end_time: spec.window_end.map(time_out),
     }

@@ -48,6 +48,7 @@ pub(crate) fn spec(mode: Mode, goal: Goal, databases: &[&str]) -> Spec {
         source_agent: SOURCE.to_owned(),
         target_agent: TARGET.to_owned(),
         setup_logical_replication: false,
+        follow_schema_changes: true,
         window_start: None,
         window_end: None,
     }

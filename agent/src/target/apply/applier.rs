@@ -16,7 +16,7 @@ use crate::{
         ledger::Ledger,
         progress::{Kind, Progress},
     },
-    wire::{Change, Frame, FrameReceiver, MARKER_PREFIX, Marker, unexpected},
+    wire::{Change, DDL_PREFIX, Frame, FrameReceiver, MARKER_PREFIX, Marker, Note, unexpected},
 };
 
 /// A group is committed at the first source commit after this many row changes, however many more are here: it bounds
@@ -39,6 +39,8 @@ pub struct StreamState {
     pub at_marker: Option<u32>,
     /// A table that was written to after that marker.
     pub written_later: Option<String>,
+    /// Tables are to be copied (again).
+    pub tables_wait: bool,
     /// The last probe that came.
     pub probe: Option<String>,
 }
@@ -83,6 +85,8 @@ pub(in crate::target) enum Ended {
     MarkerStale(Stale),
     /// The awaited position is passed.
     PastPoints(Stale),
+    /// Tables are to be copied (again) before it goes on from the ledger's position.
+    TablesWait(Stale),
 }
 
 /// Applies one stream.
@@ -98,6 +102,10 @@ pub(in crate::target) struct Applier<'a> {
     pub(in crate::target) stale: Stale,
     /// It ends where this is passed: something is to be built there.
     pub(in crate::target) awaited: Option<Lsn>,
+    /// Tables wait to be copied, and the stream is to come to here before.
+    copy_after: Option<Lsn>,
+    /// Where the stream stood when they last could not be.
+    copy_tried: Option<Lsn>,
     transaction: Option<Transaction>,
     group: Group,
     clock: Clock,
@@ -143,6 +151,8 @@ impl<'a> Applier<'a> {
             slot,
             stale: Stale::default(),
             awaited: None,
+            copy_after: None,
+            copy_tried: None,
             transaction: None,
             group: Group::default(),
             clock: Clock::default(),
@@ -161,6 +171,9 @@ impl<'a> Applier<'a> {
         let mut tick = interval(POSITION_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            if self.is_time_to_copy() {
+                return Ok(Ended::TablesWait(self.stale));
+            }
             if let Some(frame) = self.frames.try_next() {
                 self.frame(Some(frame)).await?;
                 continue;
@@ -197,7 +210,12 @@ impl<'a> Applier<'a> {
                 }
             }
             Some(Frame::Position(_)) => {}
-            Some(Frame::SourceAt(at)) => self.progress.source_at(at),
+            Some(Frame::SourceAt(at)) => {
+                self.progress.source_at(at);
+                if self.changes.altered.copy {
+                    self.copy_after.get_or_insert(at);
+                }
+            }
             Some(Frame::Failed(fault)) => return Err(fault),
             Some(other) => return Err(unexpected(&other)),
             None => return Err(Fault::retry("PeerGone", "the change stream was cut")),
@@ -215,12 +233,15 @@ impl<'a> Applier<'a> {
                 Ok(())
             }
             Message::Commit { end_lsn, commit_time, .. } => self.commit(end_lsn, commit_time).await,
-            Message::Relation(relation) => self.changes.relation(&relation),
+            Message::Relation(relation) => self.relation(relation).await,
             Message::Message { prefix, content, .. } => {
                 if prefix == MARKER_PREFIX
                     && let Some(transaction) = &mut self.transaction
                 {
                     transaction.marker = Marker::parse(self.slot, &content);
+                }
+                if prefix == DDL_PREFIX && !content.is_empty() {
+                    return self.schema_change(&content).await;
                 }
                 Ok(())
             }
@@ -246,10 +267,7 @@ impl<'a> Applier<'a> {
             });
             return Ok(());
         }
-        if !self.group.open {
-            self.group.open = true;
-            self.changes.command(BEGIN.to_owned(), "beginning a transaction".into()).await?;
-        }
+        self.open().await?;
         self.group.changes += 1;
         let kind = match message {
             Message::Insert { .. } => Kind::Insert,
@@ -259,6 +277,73 @@ impl<'a> Applier<'a> {
         };
         self.progress.incoming(first.oid, kind);
         self.changes.apply(message, tables).await
+    }
+
+    /// Tables wait until the stream has come to `after`.
+    pub(in crate::target) fn copy_after(&mut self, after: Option<Lsn>) {
+        self.changes.altered.copy = after.is_some();
+        self.copy_after = after;
+        self.copy_tried = after.map(|_| self.position);
+    }
+
+    /// With what was known of the source when a table had to wait behind it, the snapshot of now hardly finds the schema
+    /// changed once more.
+    fn is_time_to_copy(&self) -> bool {
+        self.changes.altered.copy
+            && !self.group.open
+            && self.transaction.is_none()
+            && (self.copy_after.is_some_and(|after| self.reached >= after)
+                // Nothing is applied behind a marker; once there, since the source should stand still.
+                || self.at_marker() && self.copy_tried.is_none_or(|tried| self.position > tried))
+    }
+
+    async fn open(&mut self) -> Result<(), Fault> {
+        if std::mem::replace(&mut self.group.open, true) {
+            return Ok(());
+        }
+        self.changes.command(BEGIN.to_owned(), "beginning a transaction".into()).await
+    }
+
+    /// A table's columns. What no event trigger has told of them is asked now.
+    async fn relation(&mut self, relation: pgoutput::Relation) -> Result<(), Fault> {
+        let commit = self.transaction.as_ref().map_or(Lsn(0), |transaction| transaction.commit);
+        let Err(fault) = self.changes.relation(&relation, commit) else { return Ok(()) };
+        if self.at_marker() {
+            let label = format!("{}.{}", relation.namespace, relation.name);
+            self.state.send_modify(|state| {
+                state.written_later.get_or_insert(label);
+            });
+            self.changes.tables.is_gone(relation.id);
+            return Ok(());
+        }
+        self.open().await?;
+        self.changes.find_out(&relation, commit, fault).await?;
+        if self.changes.altered.copy {
+            self.state.send_modify(|state| state.tables_wait = true);
+        }
+        self.changes.relation(&relation, commit)
+    }
+
+    /// The source's event trigger tells what a command has made.
+    async fn schema_change(&mut self, content: &[u8]) -> Result<(), Fault> {
+        let note = Note::parse(self.slot, content).map_err(|error| {
+            unreadable(&format!("a change of the schema can't be read: {error}"))
+        })?;
+        let (Some(note), Some(transaction)) = (note, &self.transaction) else { return Ok(()) };
+        let commit = transaction.commit;
+        if self.at_marker() {
+            let label = format!("the schema ({})", note.tag);
+            self.state.send_modify(|state| {
+                state.written_later.get_or_insert(label);
+            });
+            return Ok(());
+        }
+        self.open().await?;
+        self.changes.carry(&note, commit).await?;
+        if self.changes.altered.copy {
+            self.state.send_modify(|state| state.tables_wait = true);
+        }
+        Ok(())
     }
 
     async fn commit(&mut self, end: Lsn, commit_time: i64) -> Result<(), Fault> {
@@ -281,7 +366,12 @@ impl<'a> Applier<'a> {
                 self.flush().await?;
                 self.state.send_modify(|state| state.probe = Some(probe));
             }
-            _ if self.group.changes >= GROUP_CHANGES || self.is_due() => self.write(None).await?,
+            _ if self.group.changes >= GROUP_CHANGES
+                || self.changes.altered.commit
+                || self.is_due() =>
+            {
+                self.write(None).await?;
+            }
             _ => {}
         }
         Ok(())
@@ -304,6 +394,9 @@ impl<'a> Applier<'a> {
     /// Commits the group with the position that it reaches. It is acknowledged when the target has flushed it, and only
     /// then; a cutover's marker, which others act upon, is flushed at once.
     async fn write(&mut self, marker: Option<u32>) -> Result<(), Fault> {
+        if std::mem::take(&mut self.changes.altered.commit) {
+            self.changes.keep_catalog().await?;
+        }
         if marker.is_some() {
             self.changes.wait_for_flush(true).await?;
         }

@@ -6,6 +6,7 @@ use tokio_postgres::{Statement, types::PgLsn};
 use whimbrel_proto::Lsn;
 
 use super::{
+    carry::Altered,
     chunk::{Chunk, Run},
     pipeline::{Expected, Otherwise, Pipeline},
     statement::{self, Change},
@@ -15,6 +16,7 @@ use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     replication::pgoutput::{self, Message},
+    wire::Caller,
 };
 
 /// Prepared statements that are kept: a table has a few shapes (which columns came, which are null). Past it all are
@@ -33,7 +35,13 @@ pub(super) struct Wal {
 /// Turns row changes into statements.
 pub(in crate::target) struct Changes {
     client: Arc<Client>,
-    tables: Tables,
+    /// The source, for what a table is made of when no event trigger tells it.
+    pub(super) caller: Caller,
+    pub(super) tables: Tables,
+    /// What the stream said last of each table.
+    told: HashMap<u32, pgoutput::Relation>,
+    /// Changes of the schema in the group.
+    pub(super) altered: Altered,
     /// By the stream's own number, which is the source's OID.
     streamed: HashMap<u32, Arc<Table>>,
     prepared: HashMap<String, Statement>,
@@ -45,10 +53,13 @@ pub(in crate::target) struct Changes {
 }
 
 impl Changes {
-    pub(in crate::target) fn new(client: Arc<Client>, tables: Tables) -> Self {
+    pub(in crate::target) fn new(client: Arc<Client>, caller: Caller, tables: Tables) -> Self {
         Self {
             client,
+            caller,
             tables,
+            told: HashMap::new(),
+            altered: Altered::default(),
             streamed: HashMap::new(),
             prepared: HashMap::new(),
             pipeline: Pipeline::default(),
@@ -58,10 +69,52 @@ impl Changes {
     }
 
     /// A table's columns came: new, or changed.
-    pub(super) fn relation(&mut self, relation: &pgoutput::Relation) -> Result<(), Fault> {
-        let table = self.tables.resolve(relation)?;
-        self.streamed.insert(relation.id, Arc::new(table));
+    pub(super) fn relation(
+        &mut self,
+        relation: &pgoutput::Relation,
+        commit: Lsn,
+    ) -> Result<(), Fault> {
+        match self.tables.resolve(relation) {
+            Ok(table) => self.streamed.insert(relation.id, Arc::new(table)),
+            // Its changes are left out, whatever form they have.
+            Err(_) if self.tables.leaves_out(relation.id, commit) => {
+                self.streamed.remove(&relation.id)
+            }
+            Err(fault) => return Err(fault),
+        };
+        self.told.insert(relation.id, relation.clone());
         Ok(())
+    }
+
+    /// The session whose transaction the group is.
+    pub(super) fn session(&self) -> &tokio_postgres::Client {
+        &self.client
+    }
+
+    /// A text's lines for this server's version.
+    pub(super) fn chosen(&self, sql: &str) -> String {
+        self.client.sql(sql).into_owned()
+    }
+
+    /// After a change of the schema: what the stream said before may no longer fit, and is said again then.
+    pub(super) fn resolve_again(&mut self) {
+        self.streamed.clear();
+        for (oid, relation) in &self.told {
+            if let Ok(table) = self.tables.resolve(relation) {
+                self.streamed.insert(*oid, Arc::new(table));
+            }
+        }
+    }
+
+    pub(super) fn rename_told(&mut self, from: &str, to: &str) {
+        for relation in self.told.values_mut().filter(|relation| relation.namespace == from) {
+            to.clone_into(&mut relation.namespace);
+        }
+    }
+
+    /// Statements were prepared for the columns of before.
+    pub(super) fn prepared_forget(&mut self) {
+        self.prepared.clear();
     }
 
     /// The tables that a message changes at `commit`; those whose copy has the change already are left out.
@@ -79,6 +132,9 @@ impl Changes {
         };
         let mut tables = Vec::with_capacity(relations.len());
         for relation in relations {
+            if self.tables.leaves_out(*relation, commit) {
+                continue;
+            }
             let table = self.streamed.get(relation).ok_or_else(|| {
                 Fault::hold(
                     "StreamUnreadable",

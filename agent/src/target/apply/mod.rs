@@ -8,10 +8,12 @@
 //! - A change that matches no row, or several, is an error (law 4).
 mod applier;
 mod by_key;
+mod carry;
 mod change;
 mod chunk;
 mod clock;
 mod durable;
+mod find_out;
 mod fold;
 mod pipeline;
 mod setwise;

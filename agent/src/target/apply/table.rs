@@ -1,5 +1,8 @@
 //! A table of the stream, matched with the one that was copied.
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use whimbrel_proto::Lsn;
 
@@ -7,7 +10,7 @@ use crate::{
     fault::Fault,
     postgres::{identifier, qualified},
     replication::pgoutput,
-    wire::{Catalog, Relation},
+    wire::{Catalog, Column, Relation},
 };
 
 /// PostgreSQL's own `=`.
@@ -78,12 +81,78 @@ pub(in crate::target) struct Tables {
     catalog: Arc<Catalog>,
     by_oid: HashMap<u32, usize>,
     points: HashMap<u32, Lsn>,
+    gone: HashSet<u32>,
 }
 
 impl Tables {
     pub(in crate::target) fn new(catalog: Arc<Catalog>, points: HashMap<u32, Lsn>) -> Self {
         let by_oid = (0..).zip(&catalog.relations).map(|(at, r)| (r.oid, at)).collect();
-        Self { catalog, by_oid, points }
+        Self { catalog, by_oid, points, gone: HashSet::new() }
+    }
+
+    /// The table's copy is newer than a transaction that commits at `commit`.
+    pub(super) fn is_ahead(&self, oid: u32, commit: Lsn) -> bool {
+        self.points.get(&oid).is_some_and(|point| !Relation::is_newer(*point, commit))
+    }
+
+    /// Whether the table's changes of a transaction that commits at `commit` are not wanted: its copy has them, or will have.
+    pub(super) fn leaves_out(&self, oid: u32, commit: Lsn) -> bool {
+        self.gone.contains(&oid)
+            || self.by_oid.contains_key(&oid) && !self.points.contains_key(&oid)
+            || self.is_ahead(oid, commit)
+    }
+
+    /// The source has dropped a table whose changes are still to come.
+    pub(super) fn is_gone(&mut self, oid: u32) {
+        self.gone.insert(oid);
+    }
+
+    pub(super) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    pub(super) fn relation(&self, oid: u32) -> Option<&Relation> {
+        self.by_oid.get(&oid).map(|at| &self.catalog.relations[*at])
+    }
+
+    /// A table is new, or another now.
+    pub(super) fn put(&mut self, relation: Relation) {
+        let relations = &mut Arc::make_mut(&mut self.catalog).relations;
+        match self.by_oid.get(&relation.oid) {
+            Some(at) => relations[*at] = relation,
+            None => {
+                self.by_oid.insert(relation.oid, relations.len());
+                relations.push(relation);
+            }
+        }
+    }
+
+    /// A table is gone; `false` when it was not known.
+    pub(super) fn remove(&mut self, oid: u32) -> bool {
+        if self.by_oid.remove(&oid).is_none() {
+            return false;
+        }
+        self.points.remove(&oid);
+        let relations = &mut Arc::make_mut(&mut self.catalog).relations;
+        relations.retain(|relation| relation.oid != oid);
+        self.by_oid = (0..).zip(&self.catalog.relations).map(|(at, r)| (r.oid, at)).collect();
+        true
+    }
+
+    /// `None`: its rows are to be copied again, and its changes are left out until then.
+    pub(super) fn set_point(&mut self, oid: u32, point: Option<Lsn>) {
+        match point {
+            Some(point) => self.points.insert(oid, point),
+            None => self.points.remove(&oid),
+        };
+    }
+
+    pub(super) fn rename_schema(&mut self, from: &str, to: &str) {
+        for relation in &mut Arc::make_mut(&mut self.catalog).relations {
+            if relation.schema == from {
+                to.clone_into(&mut relation.schema);
+            }
+        }
     }
 
     /// Matches what the stream says of a table with what was copied.
@@ -97,14 +166,12 @@ impl Tables {
             .get(&stream.id)
             .map(|at| &self.catalog.relations[*at])
             .ok_or_else(|| changed(&label, "it was not there when the schema was dumped"))?;
-        let point = *self
-            .points
-            .get(&stream.id)
-            .ok_or_else(|| changed(&label, "the ledger has no point for it"))?;
+        // No commit is newer than a table that waits for its rows.
+        let point = self.points.get(&stream.id).copied().unwrap_or(Lsn(u64::MAX));
         if (&known.schema, &known.name) != (&stream.namespace, &stream.name) {
             return Err(changed(&label, &format!("it was named {} before", known.label())));
         }
-        let columns = columns(known, stream).map_err(|what| changed(&label, &what))?;
+        let columns = columns(&known.columns, stream).map_err(|what| changed(&label, &what))?;
         Ok(Table {
             oid: known.oid,
             label: label.clone().into(),
@@ -118,9 +185,14 @@ impl Tables {
     }
 }
 
-fn columns(known: &Relation, stream: &pgoutput::Relation) -> Result<Vec<TableColumn>, String> {
+/// How the stream's columns differ from those that are known, in words.
+pub(super) fn unlike(known: &[Column], stream: &pgoutput::Relation) -> Option<String> {
+    columns(known, stream).err()
+}
+
+fn columns(known: &[Column], stream: &pgoutput::Relation) -> Result<Vec<TableColumn>, String> {
     if let Some(gone) =
-        known.columns.iter().find(|column| !stream.columns.iter().any(|s| s.name == column.name))
+        known.iter().find(|column| !stream.columns.iter().any(|s| s.name == column.name))
     {
         return Err(format!("its column {:?} is gone", gone.name));
     }
@@ -130,7 +202,6 @@ fn columns(known: &Relation, stream: &pgoutput::Relation) -> Result<Vec<TableCol
         .iter()
         .map(|column| {
             let known = known
-                .columns
                 .iter()
                 .find(|known| known.name == column.name)
                 .ok_or_else(|| format!("its column {:?} is new", column.name))?;
@@ -161,7 +232,7 @@ fn changed(label: &str, what: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Column, Publish, TableIdentity};
+    use crate::wire::{Publish, TableIdentity};
 
     fn tables() -> Tables {
         let column = Column {

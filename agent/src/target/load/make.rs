@@ -17,8 +17,9 @@ use crate::{
         ledger::Ledger,
         receive::Receiver,
         schema::{Entry, Plan, RESTORE_SETTINGS},
+        structure,
     },
-    wire::{Answer, Ask, Catalog, SnapshotTaken, unexpected_answer},
+    wire::{Answer, Ask, Catalog, SnapshotTaken, Structure, unexpected_answer},
 };
 
 /// What the source's database is, under one snapshot.
@@ -26,6 +27,7 @@ struct Blueprint {
     snapshot: SnapshotTaken,
     online: bool,
     catalog: Catalog,
+    structures: Vec<Structure>,
     plan: Arc<Plan>,
     /// For the ledger.
     documents: Vec<(&'static str, Vec<u8>)>,
@@ -58,6 +60,11 @@ impl Receiver {
             return Err(unexpected_answer());
         };
         let shape = self.shape(true).await?;
+        let structures = if self.spec.online {
+            structure::fetch(&self.caller, Vec::new(), true).await?
+        } else {
+            Vec::new()
+        };
         let dump = self.fetch_dump(client.server_major()).await?;
         let plan = self.read_plan(client, &catalog, &dump).await?;
         // As they are now, not at the switch: writes are often stopped by a setting, or by taking a right away.
@@ -70,7 +77,7 @@ impl Receiver {
             ("dump", dump),
             ("settings", documents::to_json("settings", &settings)?),
         ];
-        Ok(Blueprint { snapshot, online: self.spec.online, catalog, plan, documents })
+        Ok(Blueprint { snapshot, online: self.spec.online, catalog, structures, plan, documents })
     }
 }
 
@@ -82,6 +89,7 @@ impl Blueprint {
             documents::put(&tx, kind, document).await?;
         }
         record_snapshot(&tx, &self.snapshot, self.online).await?;
+        structure::save(&tx, &self.structures).await?;
         make(&mut tx, &self.plan.before, way).await?;
         tx.batch_execute(&identity_by_default(&self.catalog)).await.doing(doing)?;
         let oids: Vec<u32> = self.catalog.relations.iter().map(|relation| relation.oid).collect();

@@ -1,4 +1,5 @@
 //! The base copy: schema, rows, keys, indexes, statistics.
+mod again;
 mod copy_in;
 mod fill;
 mod finish;
@@ -8,6 +9,7 @@ mod parts;
 mod small;
 mod start;
 
+pub(in crate::target) use again::copy_waiting;
 pub(crate) use copy_in::{CopyIn, copy_in};
 pub(crate) use finish::{can_be_replica, run_entries, run_entries_again};
 pub(crate) use start::identity_always;

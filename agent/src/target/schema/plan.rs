@@ -64,6 +64,10 @@ impl Plan {
             {
                 continue;
             }
+            // So are our event triggers, of this migration or of another.
+            if entry.kind == "EVENT TRIGGER" && entry.sql.contains(" EXECUTE FUNCTION whimbrel.") {
+                continue;
+            }
             let table = owners.get(&entry.oid).copied().filter(|table| loaded.contains(table));
             plan.put(stage(&entry, table), entry);
         }

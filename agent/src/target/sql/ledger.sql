@@ -27,13 +27,22 @@ create table whimbrel.ledger (
 
 -- What the source looked like when its schema was dumped: documents in pieces, since a value is at most 1 GB.
 create table whimbrel.document (
-    kind text not null check (kind in ('catalog', 'shape', 'dump', 'settings')),
+    kind text not null check (kind in ('catalog', 'shape', 'dump', 'settings', 'changed')),
     piece integer not null,
     body bytea not null,
     primary key (kind, piece)
 );
 
--- Tables to copy; `point`: the consistent point of the snapshot that its rows are of.
+-- The newest known form of each object of the source (verify/structure.sql): what a change of its schema is compared with.
+create table whimbrel.structure (
+    class oid not null,
+    oid oid not null,
+    document jsonb not null,
+    primary key (class, oid)
+);
+
+-- Tables to copy; `point`: the consistent point of the snapshot that its rows are of; while the stream
+-- runs, null: to be copied again.
 create table whimbrel.relation (
     source_oid oid primary key,
     point pg_lsn,

@@ -1,0 +1,135 @@
+//! The source's schema has changed since it was dumped: what the stream carried is compared, and the rest is taken over
+//! from a dump of now, while the source is quiet.
+//!
+//! Tables, views, indexes, constraints, sequences, functions and types came with the stream: each must be here as it is
+//! there. Foreign keys are made now. Triggers, rules, policies, comments and the like of the switch are those of the new
+//! dump; rights are made equal.
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::steps::Steps;
+use crate::{
+    fault::{Doing, Fault},
+    postgres::Client,
+    target::RESTORE_SETTINGS,
+    verify::{RIGHTS, schema_changed, schema_not_carried, shape_difference, shape_of},
+    wire::{Answer, Ask, ShapeItem, SnapshotKind, unexpected_answer},
+};
+
+/// What the stream carries, by the words that a shape's items begin with.
+const CARRIED: [&str; 7] =
+    ["table ", "view ", "sequence ", "index ", "constraint ", "function ", "type "];
+
+/// Objects that are named when they differ; the rest is counted.
+const NAMED: usize = 5;
+
+/// Takes over what has changed; what it was, for an operator to read.
+pub(super) async fn take_over(
+    steps: &Steps<'_>,
+    session: &mut Client,
+) -> Result<Option<String>, Fault> {
+    let receiver = steps.receiver;
+    let then = receiver.dumped_shape(session).await?;
+    let now = receiver.shape(false).await?;
+    let Some(difference) = shape_difference(&then, &now) else {
+        // Keys that went with an attempt that stepped back.
+        if receiver.has_changed(session).await? {
+            receiver.make_foreign_keys(session, steps.copied.ledger).await?;
+        }
+        return Ok(None);
+    };
+    receiver.make_foreign_keys(session, steps.copied.ledger).await?;
+    receiver.take_snapshot(SnapshotKind::Offline).await?;
+    let dumped = receiver.dump_again(session, steps.copied.ledger).await?;
+    receiver.caller.ask(Ask::Release).await?;
+    compare(session, &then, &now, receiver.source_major(session).await?).await?;
+    equal_rights(steps, session).await?;
+    steps.keep_plan(receiver.keep_dump(session, steps.copied.ledger, &dumped, &now).await?);
+    // What changed while it was dumped would be in neither.
+    if let Some(difference) = shape_difference(&now, &receiver.shape(false).await?) {
+        return Err(schema_changed(&difference));
+    }
+    Ok(Some(format!("changes of the source's schema were taken over: {difference}")))
+}
+
+/// Texts of another version's server can differ where nothing else does: then only what has changed is compared.
+async fn compare(
+    session: &Client,
+    then: &[ShapeItem],
+    now: &[ShapeItem],
+    source_major: u32,
+) -> Result<(), Fault> {
+    let here = shape_of(session).await?;
+    let carried = |items: &[ShapeItem]| -> BTreeMap<String, String> {
+        items
+            .iter()
+            .filter(|item| CARRIED.iter().any(|word| item.object.starts_with(word)))
+            .map(|item| (item.object.clone(), item.digest.clone()))
+            .collect()
+    };
+    let (then, now, here) = (carried(then), carried(now), carried(&here));
+    let same_version = session.server_major() == source_major;
+    let names: BTreeSet<&String> = now.keys().chain(here.keys()).collect();
+    let wrong: Vec<&str> = names
+        .into_iter()
+        .filter(|name| now.get(*name) != here.get(*name))
+        .filter(|name| same_version || then.get(*name) != now.get(*name))
+        .map(String::as_str)
+        .collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let rest = wrong.len().saturating_sub(NAMED);
+    let mut text = wrong.iter().take(NAMED).copied().collect::<Vec<_>>().join("; ");
+    if rest > 0 {
+        text.push_str(&format!("; and {rest} more"));
+    }
+    Err(schema_not_carried(&text))
+}
+
+/// Grants and revokes what differs. Owners are part of what the stream carries.
+async fn equal_rights(steps: &Steps<'_>, session: &mut Client) -> Result<(), Fault> {
+    let doing = "making the rights on the target as they are on the source";
+    let Answer::Statements(there) = steps.receiver.caller.ask(Ask::Rights).await? else {
+        return Err(unexpected_answer());
+    };
+    let rows = session.query(&*session.sql(RIGHTS), &[]).await.doing(doing)?;
+    let here: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+    let there: BTreeSet<String> = there.into_iter().collect();
+    let tx = session.transaction().await.doing(doing)?;
+    tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
+    for grant in here.difference(&there) {
+        tx.batch_execute(&revoke(grant)).await.doing(doing)?;
+    }
+    for grant in there.difference(&here) {
+        tx.batch_execute(grant).await.doing(doing)?;
+    }
+    steps.copied.ledger.commit(tx, doing).await
+}
+
+/// The opposite of `grant A on B to "C" [with grant option]`, as `verify/rights.sql` writes it.
+fn revoke(grant: &str) -> String {
+    let text = grant.strip_suffix(" with grant option").unwrap_or(grant);
+    let text = text.strip_prefix("grant ").unwrap_or(text);
+    // The grantee is the last word; ` to ` inside a quoted name stands before it.
+    match text.rsplit_once(" to ") {
+        Some((what, whom)) => format!("revoke {what} from {whom} cascade"),
+        None => format!("revoke {text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_is_taken_back() {
+        assert_eq!(
+            revoke("grant SELECT on table \"a to b\".t to \"x y\" with grant option"),
+            "revoke SELECT on table \"a to b\".t from \"x y\" cascade"
+        );
+        assert_eq!(
+            revoke("grant USAGE on schema s to public"),
+            "revoke USAGE on schema s from public cascade"
+        );
+    }
+}

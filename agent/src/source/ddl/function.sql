@@ -1,0 +1,95 @@
+-- Tells in the change stream, at its place in its transaction, what a command has made of the objects that it touched; and
+-- keeps our publications as the tables are. It runs inside the application's statement (DESIGN.md, law 5): every error is
+-- swallowed, and no lock is waited for longer than lock_timeout says. What it can't tell is found by the comparison of the
+-- catalogs.
+create or replace function {function}() returns event_trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '10ms'
+-- A few objects of catalogs that may be large: by their indexes, whatever the statistics say, and without compiling.
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $whimbrel$
+declare
+    note jsonb := jsonb_build_object('slot', {slot}, 'event', tg_event, 'tag', tg_tag);
+    documents jsonb;
+    relation record;
+begin
+    -- Our own, and what says nothing about objects that are carried.
+    if tg_tag like '% PUBLICATION' or tg_tag like '% SUBSCRIPTION' then
+        return;
+    end if;
+    begin
+        if tg_event = 'ddl_command_end' then
+            with recursive touched as (
+                select row_number() over () as place, e.classid as class, e.objid as oid
+                from pg_event_trigger_ddl_commands() e
+                where not e.in_extension and e.objid is not null
+            ),
+            {structure}
+            select jsonb_agg(document order by place, depth) into documents from documents;
+            note := note || jsonb_build_object('objects', coalesce(documents, '[]'), 'others', coalesce((
+                select jsonb_agg(jsonb_build_object('type', e.object_type, 'identity', e.object_identity, 'class', e.classid::int8, 'oid', e.objid::int8))
+                from pg_event_trigger_ddl_commands() e
+                where not e.in_extension and e.schema_name is distinct from 'pg_temp'), '[]'));
+            if documents is null and (note -> 'others') = '[]' then
+                return;
+            end if;
+            for relation in
+                select r.schema, r.name, w.wanted,
+                       array(select p.pubname::text from pg_publication_rel m join pg_publication p on p.oid = m.prpubid
+                             where m.prrelid = r.oid::oid and p.pubname in ({publication}, {keyless})) as present
+                from jsonb_to_recordset(coalesce(documents, '[]')) as
+                     r(oid int8, schema text, name text, relkind text, persistence text, identity text, keyed boolean)
+                cross join lateral (
+                    select case when r.persistence <> 'p' then null when r.identity = 'f' or r.keyed then {publication}
+                                else {keyless} end as wanted) w
+                where r.relkind = 'r'
+            loop
+                -- A table that lost its key must leave a publication of updates, or the application's updates of it fail.
+                begin
+                    if relation.present <> '{}' and relation.present is distinct from array[relation.wanted] then
+                        execute format('alter publication %I drop table only %I.%I', relation.present[1], relation.schema, relation.name);
+                    end if;
+                    if relation.wanted is not null and relation.present is distinct from array[relation.wanted] then
+                        execute format('alter publication %I add table only %I.%I', relation.wanted, relation.schema, relation.name);
+                    end if;
+                exception when others then
+                    note := note || jsonb_build_object('unpublished', sqlstate);
+                end;
+            end loop;
+        elsif tg_event = 'sql_drop' then
+            select jsonb_agg(jsonb_build_object(
+                       'class', d.classid::int8, 'oid', d.objid::int8, 'part', d.objsubid, 'type', d.object_type, 'schema', d.schema_name,
+                       'identity', d.object_identity, 'names', to_jsonb(d.address_names), 'arguments', to_jsonb(d.address_args),
+                       'told', d.original or d.normal))
+            into documents
+            from pg_event_trigger_dropped_objects() d
+            where not d.is_temporary and d.schema_name is distinct from 'pg_temp';
+            if documents is null then
+                return;
+            end if;
+            note := note || jsonb_build_object('dropped', documents);
+        else
+            note := note || (
+                select jsonb_build_object('rewritten', c.oid::int8, 'reason', pg_event_trigger_table_rewrite_reason(), 'relkind', c.relkind)
+                from pg_class c where c.oid = pg_event_trigger_table_rewrite_oid() and c.relpersistence <> 't');
+            if note is null then
+                return;
+            end if;
+        end if;
+        perform pg_logical_emit_message(true, 'whimbrel_ddl', convert_to(note::text, 'UTF8'));
+        -- A message is decoded where its record ends, a row where its begins (measured): without a record between them, the
+        -- next row, of another subtransaction than this block's, could come first.
+        perform pg_logical_emit_message(true, 'whimbrel_ddl', '');
+    exception when others then
+        perform pg_logical_emit_message(true, 'whimbrel_ddl', convert_to(jsonb_build_object(
+            'slot', {slot}, 'event', tg_event, 'tag', tg_tag, 'failed', sqlstate)::text, 'UTF8'));
+        perform pg_logical_emit_message(true, 'whimbrel_ddl', '');
+    end;
+exception when others then
+    null;
+end
+$whimbrel$;

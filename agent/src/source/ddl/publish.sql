@@ -1,0 +1,30 @@
+-- A statement for each table that is in the wrong one of our publications ($1: all changes, $2: inserts and truncates), or
+-- in none though its changes are wanted.
+with tables as (
+    select c.oid, format('%I.%I', n.nspname, c.relname) as name,
+           case when c.relpersistence <> 'p' then null
+                when c.relreplident = 'f' or exists (
+                    select from pg_index i
+                    where i.indrelid = c.oid and i.indisvalid and i.indimmediate
+                      and (c.relreplident = 'd' and i.indisprimary or c.relreplident = 'i' and i.indisreplident))
+                then $1::text else $2::text end as wanted
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind = 'r' and c.relpersistence <> 't'
+      and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+      and not exists (
+          select from pg_depend d
+          where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+),
+present as (
+    select r.prrelid, p.pubname::text as name
+    from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
+    where p.pubname in ($1, $2)
+)
+select format('alter publication %I drop table only %s', p.name, t.name)
+from tables t join present p on p.prrelid = t.oid
+where p.name is distinct from t.wanted
+union all
+select format('alter publication %I add table only %s', t.wanted, t.name)
+from tables t
+where t.wanted is not null and not exists (select from present p where p.prrelid = t.oid and p.name = t.wanted)

@@ -1,0 +1,73 @@
+//! Documents of the objects as they are, for the receiver's ledger.
+use bytes::Bytes;
+use futures_util::{StreamExt as _, pin_mut};
+
+use super::super::{publication, sender::Sender};
+use crate::{
+    fault::{Doing, Fault},
+    verify,
+    wire::{Frame, FrameSender},
+};
+
+/// Everything of the database, and single relations.
+const ALL: &str = "with recursive touched as (
+    select row_number() over () as place, class, oid from (
+        select 'pg_namespace'::regclass::oid as class, oid from pg_namespace
+        union all select 'pg_extension'::regclass, oid from pg_extension
+        union all select 'pg_type'::regclass, oid from pg_type where typtype <> 'c'
+        union all select 'pg_proc'::regclass, oid from pg_proc where pronamespace <> 'pg_catalog'::regnamespace
+        union all select 'pg_class'::regclass, oid from pg_class where relkind in ('r', 'p', 'v', 'm', 'c', 'S')
+    ) as everything
+    where cardinality($1::oid[]) = 0 or class = 'pg_class'::regclass and oid = any($1)
+),";
+
+impl Sender {
+    /// Sends the documents of all objects, or of `relations` only, one in a frame.
+    pub(in crate::source) async fn structures(
+        &self,
+        relations: &[u32],
+        under_snapshot: bool,
+        reply: &FrameSender,
+    ) -> Result<(), Fault> {
+        let doing = "reading what the source's objects are made of";
+        let client = if under_snapshot {
+            self.session_in_snapshot("structure").await?
+        } else {
+            self.session("structure").await?
+        };
+        let sql = format!(
+            "{ALL}\n{}\nselect document::text from documents order by place, depth",
+            verify::structure_sql()
+        );
+        let rows = client.query_raw(&*client.sql(&sql), [relations]).await.doing(doing)?;
+        pin_mut!(rows);
+        while let Some(row) = rows.next().await {
+            let document: String = row.doing(doing)?.get(0);
+            reply.send(Frame::Bytes(Bytes::from(document))).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts every table into the publication that it belongs in, and out of the other.
+    pub(in crate::source) async fn publish(&self) -> Result<(), Fault> {
+        let doing = "keeping the publications as the tables are";
+        let objects = &self.spec.objects;
+        let mut client = self.session("publication").await?;
+        let rows = client
+            .query(
+                include_str!("publish.sql"),
+                &[&objects.publication, &objects.keyless_publication],
+            )
+            .await
+            .doing(doing)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let tx = client.transaction().await.doing(doing)?;
+        tx.batch_execute(publication::LOCK_TIMEOUT).await.doing(doing)?;
+        for row in &rows {
+            tx.batch_execute(row.get(0)).await.doing(doing)?;
+        }
+        tx.commit().await.doing(doing)
+    }
+}

@@ -1,0 +1,417 @@
+//! Carries a change of the source's schema at its place among the rows: in the transaction of the group, between the rows
+//! before and those after it, with the ledger's word of it.
+use std::collections::HashSet;
+
+use whimbrel_proto::Lsn;
+
+use super::change::Changes;
+use crate::{
+    fault::{Doing, Fault, Policy},
+    postgres::qualified,
+    target::{
+        ddl::{self, Around, Gone, gone, numbered, relation_of},
+        documents, structure,
+    },
+    verify,
+    wire::{Dropped, Note, Publish, Relation, RelationKind, RelationStructure, Structure},
+};
+
+/// `pg_event_trigger_table_rewrite_reason`'s bits: persistence, a default, a type. Another access method (8) changes no row.
+const ROWS_REWRITTEN: u32 = 1 | 2 | 4;
+
+/// What the group's transaction has changed of the schema so far.
+#[derive(Debug, Default)]
+pub(super) struct Altered {
+    /// The ledger's catalog is to be written again before the commit.
+    pub(super) catalog: bool,
+    /// The group must be committed with this transaction: a new label of an enum can't be used before.
+    pub(super) commit: bool,
+    /// Tables wait for their rows.
+    pub(super) copy: bool,
+    /// Tables that this transaction of the source has rewritten.
+    rewritten: HashSet<u32>,
+}
+
+impl Changes {
+    /// What one command did. `commit`: where its transaction commits.
+    pub(super) async fn carry(&mut self, note: &Note, commit: Lsn) -> Result<(), Fault> {
+        self.write_chunk().await?;
+        self.pipeline.wait(0).await?;
+        self.prepared_forget();
+        self.altered.commit = true;
+        if let Some(state) = &note.failed {
+            // The rows themselves tell when they no longer fit, and the cutover compares the catalogs.
+            tracing::warn!(
+                tag = note.tag,
+                state,
+                "a change of the source's schema could not be told in full"
+            );
+            return Ok(());
+        }
+        self.local("set local check_function_bodies = off", note).await?;
+        for dropped in &note.dropped {
+            self.carry_drop(dropped, note, commit).await?;
+        }
+        if let Some(table) = note.rewritten
+            && note.reason & ROWS_REWRITTEN != 0
+        {
+            self.carry_rewrite(table, note, commit).await?;
+        }
+        let mut later = Vec::new();
+        for new in &note.objects {
+            let Some(old) = self.carry_object(new, note, commit).await? else { continue };
+            later.extend(ddl::afterwards(old.as_ref(), new));
+        }
+        for sql in later {
+            self.local(&sql, note).await?;
+        }
+        let carried: Vec<Structure> = note
+            .objects
+            .iter()
+            .filter(|object| !self.tables.is_ahead(object.id().1, commit))
+            .cloned()
+            .collect();
+        structure::save(self.session(), &carried).await
+    }
+
+    /// The form before, if the object was carried.
+    async fn carry_object(
+        &mut self,
+        new: &Structure,
+        note: &Note,
+        commit: Lsn,
+    ) -> Result<Option<Option<Structure>>, Fault> {
+        let old = structure::known(self.session(), new.id()).await?;
+        if let Structure::Relation(relation) = new
+            && self.tables.is_ahead(relation.oid, commit)
+        {
+            return Ok(None);
+        }
+        if let Structure::Relation(relation) = new {
+            let here = self.here(old.as_ref(), relation, note).await?;
+            self.run(here.as_ref(), new, note).await?;
+        } else {
+            self.run(old.as_ref(), new, note).await?;
+        }
+        match (old.as_ref(), new) {
+            (before, Structure::Relation(new)) => {
+                let before = match before {
+                    Some(Structure::Relation(before)) => Some(&**before),
+                    _ => None,
+                };
+                if let Some(before) = before {
+                    self.carry_detached(before, new, note).await?;
+                }
+                self.know_table(before, new, note, commit).await?;
+            }
+            (Some(Structure::Schema(before)), Structure::Schema(after))
+                if before.name != after.name =>
+            {
+                structure::rename_schema(self.session(), &before.name, &after.name).await?;
+                self.tables.rename_schema(&before.name, &after.name);
+                // The stream does not say it again: the tables themselves have not changed.
+                self.rename_told(&before.name, &after.name);
+                self.altered.catalog = true;
+                self.resolve_again();
+            }
+            _ => {}
+        }
+        Ok(Some(old))
+    }
+
+    async fn run(
+        &mut self,
+        old: Option<&Structure>,
+        new: &Structure,
+        note: &Note,
+    ) -> Result<(), Fault> {
+        let emptied = match new {
+            Structure::Relation(relation) if relation.relkind == RelationKind::Partitioned => {
+                !self.altered.rewritten.is_empty()
+            }
+            Structure::Relation(relation) => self.altered.rewritten.contains(&relation.oid),
+            _ => false,
+        };
+        let around = Around { emptied, told: &note.objects };
+        let statements = ddl::statements(old, new, around)
+            .map_err(|what| not_carried(note, &new.label(), &what, &[]))?;
+        for sql in &statements {
+            let doing = format!("carrying {} of {}", note.tag, new.label());
+            if let Err(fault) = self.session().batch_execute(sql).await.doing(doing) {
+                return Err(match fault.policy {
+                    Policy::Hold => not_carried(note, &new.label(), &fault.message, &statements),
+                    _ => fault,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The target's own form: a parent's change may have brought a part of it, or a person what could not be carried.
+    async fn here(
+        &mut self,
+        known: Option<&Structure>,
+        new: &RelationStructure,
+        note: &Note,
+    ) -> Result<Option<Structure>, Fault> {
+        let known = match known {
+            Some(Structure::Relation(known)) => Some(&**known),
+            _ => None,
+        };
+        let names = known.map(|known| (known.schema.clone(), known.name.clone()));
+        let mut here = None;
+        for (schema, name) in names.into_iter().chain([(new.schema.clone(), new.name.clone())]) {
+            here = self.form_here(&schema, &name).await?;
+            if here.is_some() {
+                break;
+            }
+        }
+        match here {
+            Some(here) => Ok(Some(Structure::Relation(Box::new(numbered(&here, known, new))))),
+            // Its rows would be missing.
+            None if known.is_some() && new.relkind == RelationKind::Table => {
+                let label = format!("table {}.{}", new.schema, new.name);
+                Err(not_carried(note, &label, "it is not on the target", &[]))
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn form_here(
+        &mut self,
+        schema: &str,
+        name: &str,
+    ) -> Result<Option<Box<RelationStructure>>, Fault> {
+        let text = include_str!("form_here.sql").replace("{structure}", &verify::structure_sql());
+        let sql = self.chosen(&text);
+        let rows = self
+            .session()
+            .query(&*sql, &[&schema, &name])
+            .await
+            .doing(format!("looking at {schema}.{name} on the target"))?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        match structure::parse(row.get::<_, String>(0).as_bytes())? {
+            Structure::Relation(relation) => Ok(Some(relation)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Partitions and heirs that left their parent: the command names the parent alone.
+    async fn carry_detached(
+        &mut self,
+        old: &RelationStructure,
+        new: &RelationStructure,
+        note: &Note,
+    ) -> Result<(), Fault> {
+        for child in old.children.iter().filter(|child| !new.children.contains(child)) {
+            let told = note.objects.iter().any(|object| object.id().1 == *child);
+            let known = structure::known(self.session(), (new.class, *child)).await?;
+            let Some(Structure::Relation(before)) = known.filter(|_| !told) else { continue };
+            let mut after = before.clone();
+            after.parents.retain(|parent| parent.oid != new.oid);
+            after.bound = None;
+            for column in &mut after.columns {
+                (column.inherited, column.local) = (false, true);
+            }
+            for constraint in &mut after.constraints {
+                constraint.inherited = false;
+                constraint.parent_index = None;
+            }
+            for index in &mut after.indexes {
+                index.parent = None;
+            }
+            let (before, after) = (Structure::Relation(before), Structure::Relation(after));
+            self.run(Some(&before), &after, note).await?;
+            structure::save(self.session(), std::slice::from_ref(&after)).await?;
+        }
+        Ok(())
+    }
+
+    /// The table's rows come again. Until then none is kept.
+    async fn carry_rewrite(&mut self, table: u32, note: &Note, commit: Lsn) -> Result<(), Fault> {
+        if self.tables.is_ahead(table, commit) {
+            return Ok(());
+        }
+        self.altered.rewritten.insert(table);
+        let Some(relation) = self.tables.relation(table).cloned() else { return Ok(()) };
+        let name = qualified(&relation.schema, &relation.name);
+        let row = self
+            .session()
+            .query_one(
+                "select exists (select from pg_constraint where contype = 'f' and confrelid = to_regclass($1))",
+                &[&name],
+            )
+            .await
+            .doing("looking at the foreign keys of a table that was rewritten")?;
+        let how = if row.get(0) { "delete from only" } else { "truncate only" };
+        self.local(&format!("{how} {name}"), note).await?;
+        self.hold(table).await
+    }
+
+    /// The table's changes are left out until its rows have been copied again.
+    async fn hold(&mut self, table: u32) -> Result<(), Fault> {
+        self.session()
+            .execute("update whimbrel.relation set point = null where source_oid = $1", &[&table])
+            .await
+            .doing("recording in the ledger that a table is to be copied again")?;
+        self.tables.set_point(table, None);
+        self.altered.copy = true;
+        self.resolve_again();
+        Ok(())
+    }
+
+    async fn know_table(
+        &mut self,
+        before: Option<&RelationStructure>,
+        new: &RelationStructure,
+        note: &Note,
+        commit: Lsn,
+    ) -> Result<(), Fault> {
+        let Some(mut relation) = relation_of(new) else { return Ok(()) };
+        let known = self.tables.relation(new.oid).cloned();
+        if let Some(known) = &known {
+            (relation.pages, relation.bytes) = (known.pages, known.bytes);
+        }
+        self.tables.put(relation.clone());
+        self.altered.catalog = true;
+        match known {
+            None => {
+                // Its rows are in the stream from the first one on, unless it was made with rows.
+                let from_here = before.is_none()
+                    && ["CREATE TABLE", "CREATE SCHEMA"].contains(&note.tag.as_str());
+                self.begin_table(&relation, from_here.then_some(commit)).await?;
+                if !from_here || note.unpublished.is_some() {
+                    self.hold(new.oid).await?;
+                }
+            }
+            Some(known) if note.unpublished.is_some() && known.publish != relation.publish => {
+                self.hold(new.oid).await?;
+            }
+            // What was changed before its changes came is not here.
+            Some(known)
+                if known.publish != Publish::All
+                    && relation.publish == Publish::All
+                    && (known.publish == Publish::Nothing || self.has_rows(&relation).await?) =>
+            {
+                self.hold(new.oid).await?;
+            }
+            Some(_) => {}
+        }
+        self.resolve_again();
+        Ok(())
+    }
+
+    async fn has_rows(&mut self, relation: &Relation) -> Result<bool, Fault> {
+        let name = qualified(&relation.schema, &relation.name);
+        let row = self
+            .session()
+            .query_one(&format!("select exists (select from only {name})"), &[])
+            .await
+            .doing(format!("looking for rows of {} on the target", relation.label()))?;
+        Ok(row.get(0))
+    }
+
+    async fn begin_table(&mut self, relation: &Relation, point: Option<Lsn>) -> Result<(), Fault> {
+        let lsn = point.map(|point| tokio_postgres::types::PgLsn::from(point.0));
+        self.session()
+            .execute(
+                "insert into whimbrel.relation (source_oid, point, copied, done) values ($1, $2, true, true) \
+                 on conflict (source_oid) do update set point = excluded.point",
+                &[&relation.oid, &lsn],
+            )
+            .await
+            .doing(format!("recording in the ledger that {} is new", relation.label()))?;
+        self.tables.set_point(relation.oid, point);
+        Ok(())
+    }
+
+    async fn carry_drop(
+        &mut self,
+        dropped: &Dropped,
+        note: &Note,
+        commit: Lsn,
+    ) -> Result<(), Fault> {
+        if self.tables.is_ahead(dropped.oid, commit) {
+            return Ok(());
+        }
+        let of = match dropped.names.as_deref() {
+            Some([schema, table, _]) if dropped.part == 0 => {
+                structure::named(self.session(), schema, table).await?
+            }
+            _ if dropped.part > 0 => {
+                structure::known(self.session(), (dropped.class, dropped.oid)).await?
+            }
+            _ => None,
+        };
+        if let Some(Structure::Relation(mut table)) = of {
+            if self.tables.is_ahead(table.oid, commit) {
+                return Ok(());
+            }
+            if dropped.kind == "table column" {
+                table.columns.retain(|column| i32::from(column.num) != dropped.part);
+            }
+            table.constraints.retain(|constraint| constraint.oid != dropped.oid);
+            if dropped.kind == "default value"
+                && dropped.told
+                && let Some(name) = dropped.names.as_ref().and_then(|names| names.last())
+                && let Some(column) = table.columns.iter_mut().find(|c| c.name == *name)
+            {
+                column.default = None;
+            }
+            structure::save(self.session(), &[Structure::Relation(table)]).await?;
+        }
+        if let Gone::Run(sql) = gone(dropped) {
+            self.local(&sql, note).await?;
+        }
+        if dropped.part == 0 {
+            structure::forget(self.session(), (dropped.class, dropped.oid)).await?;
+        }
+        if dropped.kind == "table" && self.tables.remove(dropped.oid) {
+            self.session()
+                .batch_execute(&format!(
+                    "delete from whimbrel.part where source_oid = {0}; delete from whimbrel.relation where source_oid = {0}",
+                    dropped.oid
+                ))
+                .await
+                .doing("forgetting a table that was dropped")?;
+            self.altered.catalog = true;
+            self.resolve_again();
+        }
+        Ok(())
+    }
+
+    /// One statement of ours in the group's transaction.
+    async fn local(&mut self, sql: &str, note: &Note) -> Result<(), Fault> {
+        let doing = format!("carrying {}", note.tag);
+        self.session().batch_execute(sql).await.doing(doing).map_err(|fault| match fault.policy {
+            Policy::Hold => not_carried(note, "an object", &fault.message, &[sql.to_owned()]),
+            _ => fault,
+        })
+    }
+
+    /// Writes the catalog to the ledger, if it is another now. Before the group's commit.
+    pub(super) async fn keep_catalog(&mut self) -> Result<(), Fault> {
+        if std::mem::take(&mut self.altered.catalog) {
+            let body = documents::to_json("catalog", self.tables.catalog())?;
+            documents::put(self.session(), "catalog", &body).await?;
+        }
+        self.altered.rewritten.clear();
+        Ok(())
+    }
+}
+
+fn not_carried(note: &Note, label: &str, what: &str, statements: &[String]) -> Fault {
+    let remedy = if statements.is_empty() {
+        "make the target's object as the source's is now, then `whimbrel migration retry`; or cancel and start a new migration".to_owned()
+    } else {
+        format!(
+            "on the target: {}; -- whatever of it goes, until the object is as on the source; then `whimbrel migration retry`",
+            statements.join("; ")
+        )
+    };
+    Fault::hold(
+        "SchemaChangeNotCarried",
+        format!("{} on the source ({label}) can't be carried: {what}", note.tag),
+    )
+    .remedy(remedy)
+}

@@ -1,0 +1,238 @@
+//! Sequences, types, functions, schemas, extensions.
+use crate::{
+    postgres::{identifier, literal, qualified},
+    wire::{
+        ConstraintStructure, ExtensionStructure, FunctionStructure, SchemaStructure,
+        SequenceStructure, TypeStructure,
+    },
+};
+
+/// RENAME and SET SCHEMA: from where it was to where it is.
+fn moved(keyword: &str, old: (&str, &str), new: (&str, &str), arguments: &str) -> Vec<String> {
+    let mut statements = Vec::new();
+    if old.0 != new.0 {
+        let from = qualified(old.0, old.1);
+        let to = identifier(new.0);
+        statements.push(format!("alter {keyword} {from}{arguments} set schema {to}"));
+    }
+    if old.1 != new.1 {
+        let from = qualified(new.0, old.1);
+        let to = identifier(new.1);
+        statements.push(format!("alter {keyword} {from}{arguments} rename to {to}"));
+    }
+    statements
+}
+
+fn owned(keyword: &str, name: &str, owner: &str) -> String {
+    format!("alter {keyword} {name} owner to {}", identifier(owner))
+}
+
+/// An identity column's comes with its column.
+pub(super) fn create_sequence(new: &SequenceStructure) -> Vec<String> {
+    if new.identity {
+        return Vec::new();
+    }
+    let name = qualified(&new.schema, &new.name);
+    let kind = if new.persistence == "u" { "unlogged " } else { "" };
+    vec![
+        format!("create {kind}sequence {name} as {} {}", new.type_name, new.options),
+        owned("sequence", &name, &new.owner),
+    ]
+}
+
+pub(super) fn alter_sequence(old: &SequenceStructure, new: &SequenceStructure) -> Vec<String> {
+    let mut statements = moved("sequence", (&old.schema, &old.name), (&new.schema, &new.name), "");
+    let name = qualified(&new.schema, &new.name);
+    if (&old.type_name, &old.options) != (&new.type_name, &new.options) {
+        statements.push(format!("alter sequence {name} as {} {}", new.type_name, new.options));
+    }
+    if old.owner != new.owner && new.owned_by.is_none() {
+        statements.push(owned("sequence", &name, &new.owner));
+    }
+    statements
+}
+
+pub(super) fn own_sequence(new: &SequenceStructure) -> Vec<String> {
+    if new.identity {
+        return Vec::new();
+    }
+    let by = new.owned_by.as_deref().unwrap_or("none");
+    vec![format!("alter sequence {} owned by {by}", qualified(&new.schema, &new.name))]
+}
+
+pub(super) fn create_type(new: &TypeStructure) -> Result<Vec<String>, String> {
+    let name = qualified(&new.schema, &new.name);
+    let mut statements = match new.typtype.as_str() {
+        "e" => {
+            let labels: Vec<String> =
+                new.labels.iter().map(|label| literal(&label.label)).collect();
+            vec![format!("create type {name} as enum ({})", labels.join(", "))]
+        }
+        "d" => create_domain(new, &name),
+        _ => return Err("a range type".into()),
+    };
+    let keyword = if new.typtype == "d" { "domain" } else { "type" };
+    statements.push(owned(keyword, &name, &new.owner));
+    Ok(statements)
+}
+
+fn create_domain(new: &TypeStructure, name: &str) -> Vec<String> {
+    let mut sql = format!("create domain {name} as {}", new.base.as_deref().unwrap_or("text"));
+    if let Some(collation) = &new.collation {
+        sql.push_str(&format!(" collate {collation}"));
+    }
+    if let Some(default) = &new.default {
+        sql.push_str(&format!(" default {default}"));
+    }
+    if new.not_null {
+        sql.push_str(" not null");
+    }
+    let mut statements = vec![sql];
+    statements.extend(new.constraints.iter().map(|constraint| add_check(name, constraint)));
+    statements
+}
+
+fn add_check(domain: &str, constraint: &ConstraintStructure) -> String {
+    let name = identifier(&constraint.name);
+    format!("alter domain {domain} add constraint {name} {}", constraint.definition)
+}
+
+pub(super) fn alter_type(old: &TypeStructure, new: &TypeStructure) -> Result<Vec<String>, String> {
+    let keyword = if new.typtype == "d" { "domain" } else { "type" };
+    let mut statements = moved(keyword, (&old.schema, &old.name), (&new.schema, &new.name), "");
+    let name = qualified(&new.schema, &new.name);
+    match new.typtype.as_str() {
+        "e" => statements.extend(alter_labels(old, new, &name)),
+        "d" => statements.extend(alter_domain(old, new, &name)),
+        _ => {}
+    }
+    if old.owner != new.owner {
+        statements.push(owned(keyword, &name, &new.owner));
+    }
+    Ok(statements)
+}
+
+/// A label can be added and renamed, never taken away.
+fn alter_labels(old: &TypeStructure, new: &TypeStructure, name: &str) -> Vec<String> {
+    let mut statements = Vec::new();
+    for (place, label) in new.labels.iter().enumerate() {
+        let to = literal(&label.label);
+        match old.labels.iter().find(|before| before.oid == label.oid) {
+            Some(before) if before.label != label.label => {
+                let from = literal(&before.label);
+                statements.push(format!("alter type {name} rename value {from} to {to}"));
+            }
+            Some(_) => {}
+            None => {
+                let at = match place.checked_sub(1).and_then(|before| new.labels.get(before)) {
+                    Some(before) => format!(" after {}", literal(&before.label)),
+                    None => old.labels.first().map_or_else(String::new, |first| {
+                        format!(" before {}", literal(&first.label))
+                    }),
+                };
+                statements.push(format!("alter type {name} add value if not exists {to}{at}"));
+            }
+        }
+    }
+    statements
+}
+
+fn alter_domain(old: &TypeStructure, new: &TypeStructure, name: &str) -> Vec<String> {
+    let alter = format!("alter domain {name}");
+    let mut statements = Vec::new();
+    for before in &old.constraints {
+        let kept = new.constraints.iter().find(|after| after.oid == before.oid);
+        let from = identifier(&before.name);
+        match kept {
+            None => statements.push(format!("{alter} drop constraint if exists {from}")),
+            Some(after) => {
+                let to = identifier(&after.name);
+                if before.name != after.name {
+                    statements.push(format!("{alter} rename constraint {from} to {to}"));
+                }
+                if !before.valid && after.valid {
+                    statements.push(format!("{alter} validate constraint {to}"));
+                }
+            }
+        }
+    }
+    for after in &new.constraints {
+        if !old.constraints.iter().any(|before| before.oid == after.oid) {
+            statements.push(add_check(name, after));
+        }
+    }
+    if old.default != new.default {
+        statements.push(match &new.default {
+            Some(default) => format!("{alter} set default {default}"),
+            None => format!("{alter} drop default"),
+        });
+    }
+    match (old.not_null, new.not_null) {
+        (false, true) => statements.push(format!("{alter} set not null")),
+        (true, false) => statements.push(format!("{alter} drop not null")),
+        _ => {}
+    }
+    statements
+}
+
+pub(super) fn create_function(new: &FunctionStructure) -> Vec<String> {
+    vec![new.definition.clone(), own_function(new)]
+}
+
+/// ROUTINE: a procedure as well.
+pub(super) fn alter_function(old: &FunctionStructure, new: &FunctionStructure) -> Vec<String> {
+    let arguments = format!("({})", new.arguments);
+    let mut statements =
+        moved("routine", (&old.schema, &old.name), (&new.schema, &new.name), &arguments);
+    if old.definition != new.definition {
+        statements.push(new.definition.clone());
+    }
+    if old.owner != new.owner {
+        statements.push(own_function(new));
+    }
+    statements
+}
+
+fn own_function(new: &FunctionStructure) -> String {
+    let name = format!("{}({})", qualified(&new.schema, &new.name), new.arguments);
+    owned("routine", &name, &new.owner)
+}
+
+pub(super) fn create_schema(new: &SchemaStructure) -> Vec<String> {
+    let name = identifier(&new.name);
+    vec![format!("create schema if not exists {name}"), owned("schema", &name, &new.owner)]
+}
+
+pub(super) fn alter_schema(old: &SchemaStructure, new: &SchemaStructure) -> Vec<String> {
+    let name = identifier(&new.name);
+    let mut statements = Vec::new();
+    if old.name != new.name {
+        statements.push(format!("alter schema {} rename to {name}", identifier(&old.name)));
+    }
+    if old.owner != new.owner {
+        statements.push(owned("schema", &name, &new.owner));
+    }
+    statements
+}
+
+pub(super) fn create_extension(new: &ExtensionStructure) -> Vec<String> {
+    vec![format!(
+        "create extension if not exists {} schema {}",
+        identifier(&new.name),
+        identifier(&new.schema)
+    )]
+}
+
+pub(super) fn alter_extension(old: &ExtensionStructure, new: &ExtensionStructure) -> Vec<String> {
+    let name = identifier(&new.name);
+    let mut statements = Vec::new();
+    if old.schema != new.schema {
+        let schema = identifier(&new.schema);
+        statements.push(format!("alter extension {name} set schema {schema}"));
+    }
+    if old.version != new.version {
+        let version = literal(&new.version);
+        statements.push(format!("alter extension {name} update to {}", version.trim_start()));
+    }
+    statements
+}

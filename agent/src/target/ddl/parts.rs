@@ -1,0 +1,219 @@
+//! What hangs on a table: constraints, indexes, parents, replica identity.
+use super::name_of;
+use crate::{
+    postgres::{identifier, qualified},
+    wire::{ConstraintStructure, IndexStructure, ParentName, RelationKind, RelationStructure},
+};
+
+/// A constraint is the same one by its OID; one that was made anew (a type change does that) by its name and words.
+fn kept<'a>(
+    of: &'a RelationStructure,
+    constraint: &ConstraintStructure,
+) -> Option<&'a ConstraintStructure> {
+    let alike = |other: &&ConstraintStructure| {
+        other.name == constraint.name && other.definition == constraint.definition
+    };
+    of.constraints
+        .iter()
+        .find(|other| other.oid == constraint.oid)
+        .or_else(|| of.constraints.iter().find(alike))
+}
+
+/// Gone, renamed and validated ones. Foreign keys may not be here yet: those that stay are left to the cutover.
+pub(super) fn old_constraints(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
+    let table = name_of(new);
+    let mut statements = Vec::new();
+    for before in &old.constraints {
+        let name = identifier(&before.name);
+        match kept(new, before) {
+            None => statements
+                .push(format!("alter table {table} drop constraint if exists {name} cascade")),
+            Some(_) if before.contype == "f" => {}
+            Some(after) if after.inherited && after.contype == "c" => {}
+            Some(after) => {
+                if before.name != after.name {
+                    let to = identifier(&after.name);
+                    statements
+                        .push(format!("alter table {table} rename constraint {name} to {to}"));
+                }
+                if !before.valid && after.valid {
+                    let name = identifier(&after.name);
+                    statements.push(format!("alter table {table} validate constraint {name}"));
+                }
+            }
+        }
+    }
+    statements
+}
+
+/// Those that are new, but for foreign keys.
+pub(super) fn new_constraints(
+    old: Option<&RelationStructure>,
+    new: &RelationStructure,
+) -> Vec<String> {
+    let table = name_of(new);
+    // A partition that is to be attached must have its parent's checks before.
+    let standalone = old.is_none() && new.bound.is_some();
+    new.constraints
+        .iter()
+        .filter(|constraint| constraint.contype != "f")
+        .filter(|constraint| old.is_none_or(|old| kept(old, constraint).is_none()))
+        .filter(|constraint| constraint.contype != "c" || !constraint.inherited || standalone)
+        .map(|constraint| {
+            // ONLY: partitions' keys are made by themselves, under their own names, and attached.
+            let only = if constraint.contype == "c" { "" } else { "only " };
+            format!(
+                "alter table {only}{table} add constraint {} {}",
+                identifier(&constraint.name),
+                constraint.definition
+            )
+        })
+        .collect()
+}
+
+fn index_kept<'a>(of: &'a RelationStructure, index: &IndexStructure) -> Option<&'a IndexStructure> {
+    let alike = |other: &&IndexStructure| {
+        (&other.name, other.unique, &other.definition)
+            == (&index.name, index.unique, &index.definition)
+    };
+    of.indexes.iter().find(|other| other.oid == index.oid).or_else(|| of.indexes.iter().find(alike))
+}
+
+/// Gone and renamed ones.
+pub(super) fn old_indexes(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
+    let mut statements = Vec::new();
+    for before in &old.indexes {
+        let name = qualified(&new.schema, &before.name);
+        match index_kept(new, before) {
+            // Taken over by a constraint (USING INDEX), under the constraint's name.
+            None if new.constraints.iter().any(|c| c.name == before.name) => {}
+            None => statements.push(format!("drop index if exists {name} cascade")),
+            Some(after) if before.name != after.name => {
+                statements
+                    .push(format!("alter index {name} rename to {}", identifier(&after.name)));
+            }
+            Some(_) => {}
+        }
+    }
+    statements
+}
+
+pub(super) fn new_indexes(old: Option<&RelationStructure>, new: &RelationStructure) -> Vec<String> {
+    let table = name_of(new);
+    let only = if new.relkind == RelationKind::Partitioned { "only " } else { "" };
+    new.indexes
+        .iter()
+        // An invalid index of a table is one that is being built, or failed: nobody reads it.
+        .filter(|index| index.valid || new.relkind == RelationKind::Partitioned)
+        .filter(|index| {
+            let before = old.and_then(|old| index_kept(old, index));
+            before.is_none_or(|before| {
+                !before.valid && index.valid && new.relkind != RelationKind::Partitioned
+            })
+        })
+        .map(|index| {
+            let unique = if index.unique { "unique " } else { "" };
+            let name = identifier(&index.name);
+            format!("create {unique}index {name} on {only}{table} {}", index.definition)
+        })
+        .collect()
+}
+
+/// Indexes, also those of constraints, that belong to a parent's. When a partition is attached PostgreSQL finds them by
+/// itself; doing it again does no harm.
+pub(super) fn attach_indexes(
+    old: Option<&RelationStructure>,
+    new: &RelationStructure,
+) -> Vec<String> {
+    let of_constraints = new.constraints.iter().filter_map(|constraint| {
+        let before = old.and_then(|old| kept(old, constraint));
+        let parent = constraint.parent_index.as_ref()?;
+        (before.is_none_or(|b| b.parent_index.is_none())).then_some((&constraint.name, parent))
+    });
+    let of_indexes = new.indexes.iter().filter_map(|index| {
+        let before = old.and_then(|old| index_kept(old, index));
+        let parent = index.parent.as_ref()?;
+        (before.is_none_or(|b| b.parent.is_none())).then_some((&index.name, parent))
+    });
+    of_constraints
+        .chain(of_indexes)
+        .map(|(name, parent)| {
+            format!("alter index {parent} attach partition {}", qualified(&new.schema, name))
+        })
+        .collect()
+}
+
+pub(super) fn attach(parent: &ParentName, table: &str, bound: &str) -> String {
+    let parent = qualified(&parent.schema, &parent.name);
+    format!("alter table {parent} attach partition {table} {bound}")
+}
+
+/// Leaves the parents that it no longer has.
+pub(super) fn detach(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
+    let table = name_of(new);
+    old.parents
+        .iter()
+        .filter(|parent| !new.parents.iter().any(|other| other.oid == parent.oid))
+        .map(|parent| {
+            let parent = qualified(&parent.schema, &parent.name);
+            if old.bound.is_some() {
+                format!("alter table {parent} detach partition {table}")
+            } else {
+                format!("alter table {table} no inherit {parent}")
+            }
+        })
+        .collect()
+}
+
+/// Joins the parents that it has now.
+pub(super) fn join(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
+    let table = name_of(new);
+    new.parents
+        .iter()
+        .filter(|parent| !old.parents.iter().any(|other| other.oid == parent.oid))
+        .map(|parent| match &new.bound {
+            Some(bound) => attach(parent, &table, bound),
+            None => {
+                format!("alter table {table} inherit {}", qualified(&parent.schema, &parent.name))
+            }
+        })
+        .collect()
+}
+
+pub(super) fn identity(old: Option<&RelationStructure>, new: &RelationStructure) -> Vec<String> {
+    let of =
+        |relation: &RelationStructure| (relation.identity.clone(), relation.identity_index.clone());
+    let unchanged = match old {
+        Some(old) => of(old) == of(new),
+        None => new.identity == "d",
+    };
+    if unchanged || !new.relkind.is_table() {
+        return Vec::new();
+    }
+    let what = match (new.identity.as_str(), &new.identity_index) {
+        ("f", _) => "full".to_owned(),
+        ("n", _) => "nothing".to_owned(),
+        ("i", Some(index)) => format!("using index {}", identifier(index)),
+        // Its index is gone: it identifies nothing.
+        ("i", None) => "nothing".to_owned(),
+        _ => "default".to_owned(),
+    };
+    vec![format!("alter table only {} replica identity {what}", name_of(new))]
+}
+
+/// A table's foreign keys, each with the statement that makes it. A partition's share of its parent's comes with it.
+pub(in crate::target) fn foreign_keys(of: &RelationStructure) -> Vec<(String, String)> {
+    of.constraints
+        .iter()
+        .filter(|constraint| constraint.contype == "f" && !constraint.inherited)
+        .map(|constraint| {
+            let name = identifier(&constraint.name);
+            let sql = format!(
+                "alter table {} add constraint {name} {}",
+                name_of(of),
+                constraint.definition
+            );
+            (constraint.name.clone(), sql)
+        })
+        .collect()
+}

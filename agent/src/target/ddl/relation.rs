@@ -1,0 +1,251 @@
+//! Tables, views and composite types.
+use super::{Around, column, name_of, parts};
+use crate::{
+    postgres::{identifier, literal, qualified},
+    wire::{Publish, Relation, RelationKind, RelationStructure, TableIdentity},
+};
+
+pub(super) fn create(new: &RelationStructure) -> Result<Vec<String>, String> {
+    let name = name_of(new);
+    let mut statements = vec![match new.relkind {
+        RelationKind::Table | RelationKind::Partitioned => create_table(new)?,
+        RelationKind::View => {
+            format!("create view {name}{} as {}", options(new), definition(new)?)
+        }
+        RelationKind::MaterializedView => format!(
+            "create materialized view {name}{} as {} with no data",
+            options(new),
+            definition(new)?
+        ),
+        RelationKind::Composite => {
+            let columns: Vec<String> = new.columns.iter().map(column::attribute).collect();
+            format!("create type {name} as ({})", columns.join(", "))
+        }
+    }];
+    if new.relkind.is_table() {
+        statements.extend(column::settings(None, new));
+        statements.extend(parts::new_constraints(None, new));
+    }
+    statements.extend(parts::new_indexes(None, new));
+    // Behind its keys, so that the parents' indexes find theirs.
+    if let (Some(bound), Some(parent)) = (&new.bound, new.parents.first()) {
+        statements.push(parts::attach(parent, &name, bound));
+        statements.extend(parts::attach_indexes(None, new));
+    }
+    statements.extend(parts::identity(None, new));
+    statements.push(owner(new));
+    Ok(statements)
+}
+
+fn create_table(new: &RelationStructure) -> Result<String, String> {
+    if new.typed {
+        return Err("a table of a composite type (CREATE TABLE OF)".into());
+    }
+    let is_partition = new.bound.is_some();
+    let columns: Vec<String> = new
+        .columns
+        .iter()
+        .filter(|column| is_partition || column.local)
+        .map(column::definition)
+        .collect();
+    let mut sql = format!(
+        "create {}table {} ({})",
+        if new.persistence == "u" { "unlogged " } else { "" },
+        name_of(new),
+        columns.join(", ")
+    );
+    if !is_partition && !new.parents.is_empty() {
+        let parents: Vec<String> =
+            new.parents.iter().map(|parent| qualified(&parent.schema, &parent.name)).collect();
+        sql.push_str(&format!(" inherits ({})", parents.join(", ")));
+    }
+    if let Some(key) = &new.partition_key {
+        sql.push_str(&format!(" partition by {key}"));
+    }
+    sql.push_str(&options(new));
+    Ok(sql)
+}
+
+pub(super) fn alter(
+    old: &RelationStructure,
+    new: &RelationStructure,
+    around: Around<'_>,
+) -> Result<Vec<String>, String> {
+    if old.relkind != new.relkind {
+        return Err("it became an object of another kind".into());
+    }
+    let mut statements = rename(old, new);
+    let name = name_of(new);
+    if new.relkind.is_table() {
+        if old.persistence != new.persistence {
+            let how = if new.persistence == "u" { "unlogged" } else { "logged" };
+            statements.push(format!("alter table {name} set {how}"));
+        }
+        statements.extend(parts::detach(old, new));
+        statements.extend(parts::old_constraints(old, new));
+    }
+    statements.extend(parts::old_indexes(old, new));
+    match new.relkind {
+        RelationKind::Table | RelationKind::Partitioned => {
+            statements.extend(column::alter(old, new, around)?);
+            statements.extend(column::settings(Some(old), new));
+            statements.extend(parts::new_constraints(Some(old), new));
+        }
+        RelationKind::Composite => statements.extend(column::alter_attributes(old, new)),
+        RelationKind::View => {
+            statements.extend(column::rename(old, new));
+            if old.definition != new.definition {
+                let how = format!("create or replace view {name}{}", options(new));
+                statements.push(format!("{how} as {}", definition(new)?));
+            }
+        }
+        RelationKind::MaterializedView => statements.extend(column::rename(old, new)),
+    }
+    statements.extend(parts::new_indexes(Some(old), new));
+    statements.extend(parts::join(old, new));
+    statements.extend(parts::attach_indexes(Some(old), new));
+    statements.extend(parts::identity(Some(old), new));
+    statements.extend(set_options(old, new));
+    if old.owner != new.owner {
+        statements.push(owner(new));
+    }
+    Ok(statements)
+}
+
+fn rename(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
+    let keyword = new.relkind.keyword();
+    let mut statements = Vec::new();
+    if old.schema != new.schema {
+        statements.push(format!(
+            "alter {keyword} {} set schema {}",
+            qualified(&old.schema, &old.name),
+            identifier(&new.schema)
+        ));
+    }
+    if old.name != new.name {
+        statements.push(format!(
+            "alter {keyword} {} rename to {}",
+            qualified(&new.schema, &old.name),
+            identifier(&new.name)
+        ));
+    }
+    statements
+}
+
+fn owner(new: &RelationStructure) -> String {
+    format!("alter {} {} owner to {}", new.relkind.keyword(), name_of(new), identifier(&new.owner))
+}
+
+fn definition(new: &RelationStructure) -> Result<&str, String> {
+    let text = new.definition.as_deref().ok_or("a view without a definition")?;
+    Ok(text.trim_end().trim_end_matches(';'))
+}
+
+/// ` with (name = 'value', …)`, or nothing.
+fn options(new: &RelationStructure) -> String {
+    if new.options.is_empty() {
+        return String::new();
+    }
+    format!(
+        " with ({})",
+        new.options.iter().map(|option| set(option)).collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn set(option: &str) -> String {
+    let (name, value) = option.split_once('=').unwrap_or((option, "true"));
+    format!("{} = {}", identifier(name), literal(value).trim_start())
+}
+
+fn set_options(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
+    // A view's come with its definition too; setting them twice does no harm.
+    let keyword = new.relkind.keyword();
+    let name_only = |option: &String| option.split('=').next().unwrap_or_default().to_owned();
+    let mut statements = Vec::new();
+    let gone: Vec<String> = old
+        .options
+        .iter()
+        .map(name_only)
+        .filter(|name| !new.options.iter().map(name_only).any(|kept| kept == *name))
+        .map(|name| identifier(&name))
+        .collect();
+    if !gone.is_empty() {
+        statements.push(format!("alter {keyword} {} reset ({})", name_of(new), gone.join(", ")));
+    }
+    let changed: Vec<String> =
+        new.options.iter().filter(|o| !old.options.contains(o)).map(|o| set(o)).collect();
+    if !changed.is_empty() {
+        statements.push(format!("alter {keyword} {} set ({})", name_of(new), changed.join(", ")));
+    }
+    statements
+}
+
+/// The target's own form, with the source's numbers: what is here is known by the name that it had in the `known` form, or
+/// has in the `new` one (what a parent's change has brought, or a person has made).
+pub(in crate::target) fn numbered(
+    here: &RelationStructure,
+    known: Option<&RelationStructure>,
+    new: &RelationStructure,
+) -> RelationStructure {
+    let forms: Vec<&RelationStructure> = known.into_iter().chain([new]).collect();
+    let mut here = here.clone();
+    for column in &mut here.columns {
+        let named = forms.iter().find_map(|f| f.columns.iter().find(|c| c.name == column.name));
+        column.num = named.map_or(-1, |named| named.num);
+    }
+    for constraint in &mut here.constraints {
+        let named = |f: &&RelationStructure| {
+            f.constraints.iter().find(|c| c.name == constraint.name).map(|c| c.oid)
+        };
+        constraint.oid = forms.iter().find_map(named).unwrap_or_default();
+    }
+    for index in &mut here.indexes {
+        let named =
+            |f: &&RelationStructure| f.indexes.iter().find(|i| i.name == index.name).map(|i| i.oid);
+        index.oid = forms.iter().find_map(named).unwrap_or_default();
+    }
+    let parents: Vec<_> = forms.iter().flat_map(|form| &form.parents).collect();
+    for parent in &mut here.parents {
+        let named = parents.iter().find(|p| (&p.schema, &p.name) == (&parent.schema, &parent.name));
+        parent.oid = named.map_or(0, |named| named.oid);
+    }
+    here
+}
+
+/// As the catalog knows a table with rows of its own.
+pub(in crate::target) fn relation_of(new: &RelationStructure) -> Option<Relation> {
+    if new.relkind != RelationKind::Table {
+        return None;
+    }
+    let identity = match (new.identity.as_str(), new.keyed) {
+        ("f", _) => TableIdentity::Full,
+        (_, true) => TableIdentity::Key,
+        _ => TableIdentity::Missing,
+    };
+    let publish = match identity {
+        _ if new.persistence == "u" => Publish::Nothing,
+        TableIdentity::Missing => Publish::InsertTruncate,
+        TableIdentity::Key | TableIdentity::Full => Publish::All,
+    };
+    Some(Relation {
+        oid: new.oid,
+        schema: new.schema.clone(),
+        name: new.name.clone(),
+        pages: 0,
+        bytes: 0,
+        columns: new.stored.clone(),
+        identity,
+        publish,
+        binary: new.binary,
+        file: None,
+        conflicts: publish == Publish::InsertTruncate && arbitrates(new),
+    })
+}
+
+/// Whether a unique or exclusion index can tell a row that is there already: a deferrable one can't.
+fn arbitrates(new: &RelationStructure) -> bool {
+    let mut keys =
+        new.constraints.iter().filter(|c| ["p", "u", "x"].contains(&c.contype.as_str())).peekable();
+    let any = keys.peek().is_some() || new.indexes.iter().any(|index| index.unique);
+    any && keys.all(|key| !key.definition.contains(" DEFERRABLE"))
+}

@@ -1,0 +1,98 @@
+//! Tables that the stream has found to be copied again, or for the first time: made with rows, rewritten, or changed while
+//! their changes did not come.
+//!
+//! The snapshot rule as everywhere: under the snapshot of a temporary slot, whose consistent point becomes the table's own;
+//! what commits before it is left out of the stream. A table is copied only when the snapshot has it, and every type, in
+//! the very form that the stream has brought it to; otherwise the stream goes on to the snapshot's point first. It waits
+//! during the copy, and the source keeps its WAL for as long.
+use whimbrel_proto::Lsn;
+
+use super::{CopyIn, can_be_replica, copy_in};
+use crate::{
+    fault::{Doing, Fault},
+    postgres::Client,
+    target::{
+        ddl::{self, Around, relation_of},
+        ledger::Ledger,
+        receive::Receiver,
+        structure,
+    },
+    wire::{Ask, Relation, SnapshotKind, Structure},
+};
+
+/// Copies what waits; `Some`: not yet, the stream has to come to there first.
+pub(in crate::target) async fn copy_waiting(
+    receiver: &Receiver,
+    ledger: Ledger,
+) -> Result<Option<Lsn>, Fault> {
+    let mut session = receiver.session("copy again").await?;
+    let waiting = waiting(&session).await?;
+    if waiting.is_empty() {
+        return Ok(None);
+    }
+    receiver.progress.operation("copying tables again");
+    if can_be_replica(&session).await {
+        session
+            .batch_execute("set session_replication_role = replica")
+            .await
+            .doing("setting session_replication_role on the target")?;
+    }
+    // First the publications, then the snapshot: every transaction that commits behind its point began after them.
+    receiver.caller.ask(Ask::Publish).await?;
+    let point = receiver.take_snapshot(SnapshotKind::Renewed).await?.point;
+    let Some(relations) = as_here(receiver, &session, &waiting).await? else {
+        receiver.caller.ask(Ask::Release).await?;
+        return Ok(Some(point));
+    };
+    for relation in &relations {
+        let copy = CopyIn { relation, pages: None, replace: true, point: Some(point) };
+        copy_in(&copy, &mut session, &receiver.caller, ledger, &receiver.progress).await?;
+    }
+    receiver.caller.ask(Ask::Release).await?;
+    // One that is gone in the snapshot waits for the stream to tell so.
+    Ok((relations.len() < waiting.len()).then_some(point))
+}
+
+/// The tables, if the snapshot has them as they are here.
+async fn as_here(
+    receiver: &Receiver,
+    session: &Client,
+    waiting: &[u32],
+) -> Result<Option<Vec<Relation>>, Fault> {
+    let mut relations = Vec::new();
+    for form in structure::fetch(&receiver.caller, Vec::new(), true).await? {
+        let matters = match &form {
+            Structure::Relation(table) => waiting.contains(&table.oid),
+            Structure::Type(_) => true,
+            _ => false,
+        };
+        if !matters {
+            continue;
+        }
+        let known = structure::known(&**session, form.id()).await?;
+        if known.is_none()
+            || ddl::statements(known.as_ref(), &form, Around::default()) != Ok(Vec::new())
+        {
+            return Ok(None);
+        }
+        if let Structure::Relation(table) = &form {
+            relations.extend(relation_of(table));
+        }
+    }
+    Ok(Some(relations))
+}
+
+async fn waiting(session: &Client) -> Result<Vec<u32>, Fault> {
+    let rows = session
+        .query("select source_oid from whimbrel.relation where point is null order by 1", &[])
+        .await
+        .doing("looking for tables that are to be copied again")?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+impl Receiver {
+    /// Whether tables are still to be copied again.
+    pub(crate) async fn tables_wait(&self, session: &Client) -> Result<bool, Fault> {
+        Ok(self.spec.online && !waiting(session).await?.is_empty())
+    }
+}

@@ -1,0 +1,211 @@
+//! The source's schema again, when it has changed since it was dumped: for what comes with the switch.
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use tokio_postgres::GenericClient;
+
+use super::{
+    ddl::foreign_keys,
+    documents,
+    ledger::Ledger,
+    receive::Receiver,
+    schema::{Entry, Plan, RESTORE_SETTINGS},
+    structure,
+};
+use crate::{
+    fault::{Doing, Fault},
+    postgres::{Client, qualified},
+    wire::{ShapeItem, Structure},
+};
+
+/// What the stream carries, or the switch makes: all other kinds of entries are made from the new dump.
+const CARRIED: [&str; 23] = [
+    "ACL",
+    "CHECK CONSTRAINT",
+    "CONSTRAINT",
+    "DATABASE",
+    "DEFAULT",
+    "DOMAIN",
+    "ENCODING",
+    "EXTENSION",
+    "FK CONSTRAINT",
+    "FUNCTION",
+    "INDEX",
+    "INDEX ATTACH",
+    "MATERIALIZED VIEW",
+    "MATERIALIZED VIEW DATA",
+    "PROCEDURE",
+    "SCHEMA",
+    "SEQUENCE",
+    "SEQUENCE OWNED BY",
+    "TABLE",
+    "TABLE ATTACH",
+    "TYPE",
+    "VIEW",
+    "RULE",
+];
+
+/// A dump that was taken again.
+pub(crate) struct Dumped {
+    archive: Vec<u8>,
+    plan: Arc<Plan>,
+}
+
+impl Receiver {
+    /// Whether the schema has been dumped again.
+    pub(crate) async fn has_changed(&self, session: &Client) -> Result<bool, Fault> {
+        let row = session
+            .query_one("select exists (select from whimbrel.document where kind = 'changed')", &[])
+            .await
+            .doing("reading the ledger")?;
+        Ok(row.get(0))
+    }
+
+    /// The files of the source's tables, as far as is known: one that has another now was truncated, or rewritten.
+    pub(crate) async fn known_files(&self, session: &Client) -> Result<HashMap<u32, u32>, Fault> {
+        let rows = session
+            .query(
+                "select oid, (document ->> 'file')::oid from whimbrel.structure \
+                 where document ->> 'relkind' = 'r' and document ->> 'file' is not null",
+                &[],
+            )
+            .await
+            .doing("reading the files of the source's tables from the ledger")?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// The source's major version.
+    pub(crate) async fn source_major(&self, session: &Client) -> Result<u32, Fault> {
+        Ok(self.catalog(session).await?.server_version / 10_000)
+    }
+
+    /// Makes the foreign keys of the source that are not here.
+    pub(crate) async fn make_foreign_keys(
+        &self,
+        session: &mut Client,
+        ledger: Ledger,
+    ) -> Result<(), Fault> {
+        let doing = "making the source's foreign keys";
+        let forms = structure::fetch(&self.caller, Vec::new(), false).await?;
+        let tx = session.transaction().await.doing(doing)?;
+        tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
+        let here = here(&tx).await?;
+        for form in &forms {
+            let Structure::Relation(relation) = form else { continue };
+            let table = qualified(&relation.schema, &relation.name);
+            for (name, sql) in foreign_keys(relation) {
+                if !here.contains(&(relation.schema.clone(), relation.name.clone(), name.clone())) {
+                    tx.batch_execute(&sql).await.doing(format!("{doing}: {name} of {table}"))?;
+                }
+            }
+        }
+        ledger.commit(tx, doing).await
+    }
+
+    /// Dumps again, under the held snapshot, and makes what is new and neither carried nor the switch's.
+    pub(crate) async fn dump_again(
+        &self,
+        session: &mut Client,
+        ledger: Ledger,
+    ) -> Result<Dumped, Fault> {
+        let doing = "taking over the source's schema again";
+        let catalog = self.catalog(session).await?;
+        let old = documents::get(&**session, "dump").await?;
+        let before = self.read_dump(session, &catalog, &old).await?;
+        let dump = self.fetch_dump(session.server_major()).await?;
+        let plan = Arc::new(self.read_dump(session, &catalog, &dump).await?);
+        let known: HashSet<(&str, &str, &str)> = entries(&before).map(key).collect();
+        let tx = session.transaction().await.doing(doing)?;
+        tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
+        for entry in entries(&plan) {
+            if CARRIED.contains(&entry.kind.as_str()) || known.contains(&key(entry)) {
+                continue;
+            }
+            tx.batch_execute(&entry.sql).await.doing(format!(
+                "{doing}: {} {}",
+                entry.kind.to_lowercase(),
+                entry.tag
+            ))?;
+        }
+        drop_comments(&tx, &before, &plan).await?;
+        ledger.commit(tx, doing).await?;
+        Ok(Dumped { archive: dump, plan })
+    }
+
+    /// The ledger keeps the new dump in place of the old one. `shape`: what the source is now; it is what the next change
+    /// is told by.
+    pub(crate) async fn keep_dump(
+        &self,
+        session: &mut Client,
+        ledger: Ledger,
+        dumped: &Dumped,
+        shape: &[ShapeItem],
+    ) -> Result<Arc<Plan>, Fault> {
+        let doing = "keeping the source's new dump";
+        let plan = Arc::clone(&dumped.plan);
+        let tx = session.transaction().await.doing(doing)?;
+        documents::put(&tx, "dump", &dumped.archive).await?;
+        documents::put(&tx, "shape", &documents::to_json("shape", &shape)?).await?;
+        documents::put(&tx, "changed", b"1").await?;
+        let made: Vec<i32> = entries(&plan).chain(&plan.foreign_keys).map(|e| e.dump_id).collect();
+        tx.execute("delete from whimbrel.entry", &[]).await.doing(doing)?;
+        tx.execute("insert into whimbrel.entry (dump_id) select unnest($1::int4[])", &[&made])
+            .await
+            .doing(doing)?;
+        ledger.commit(tx, doing).await?;
+        Ok(plan)
+    }
+}
+
+/// Comments that are no more; those of objects that are gone went with them.
+async fn drop_comments(
+    client: &impl GenericClient,
+    before: &Plan,
+    after: &Plan,
+) -> Result<(), Fault> {
+    let doing = "removing comments";
+    let kept: HashSet<&str> =
+        entries(after).filter(|e| e.kind == "COMMENT").map(|e| e.tag.as_str()).collect();
+    for entry in entries(before).filter(|e| e.kind == "COMMENT" && !kept.contains(e.tag.as_str())) {
+        let Some((object, _)) = entry.sql.split_once(" IS '") else { continue };
+        // A block of its own: what it is about may be gone.
+        let object = object.trim();
+        client
+            .batch_execute(&format!(
+                "do {} ",
+                crate::postgres::literal(&format!(
+                    "begin {object} is null; exception when undefined_table or undefined_column or undefined_function \
+                     or undefined_object or invalid_schema_name then null; end"
+                ))
+            ))
+            .await
+            .doing(doing)?;
+    }
+    Ok(())
+}
+
+/// Everything that is here before the switch, but for foreign keys.
+fn entries(plan: &Plan) -> impl Iterator<Item = &Entry> {
+    let of_tables =
+        plan.by_table.values().flat_map(|table| table.keys.iter().chain(&table.indexes));
+    plan.before.iter().chain(of_tables).chain(&plan.all_tables)
+}
+
+fn key(entry: &Entry) -> (&str, &str, &str) {
+    (&entry.kind, &entry.tag, &entry.sql)
+}
+
+async fn here(client: &impl GenericClient) -> Result<HashSet<(String, String, String)>, Fault> {
+    let rows = client
+        .query(
+            "select n.nspname::text, c.relname::text, k.conname::text from pg_constraint k \
+             join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace \
+             where k.contype = 'f'",
+            &[],
+        )
+        .await
+        .doing("reading the target's foreign keys")?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
+}

@@ -1,0 +1,132 @@
+//! The newest known form of every object of the source, in the ledger: what a later form is compared with.
+use tokio_postgres::{GenericClient, Row};
+
+use crate::{
+    fault::{Doing, Fault},
+    wire::{Ask, Caller, Frame, Structure, unexpected},
+};
+
+/// Documents of one statement: a few megabytes.
+const BATCH: usize = 1000;
+
+const DOING: &str = "keeping the source's structure in the ledger";
+
+/// Asks the source. `relations`: none means every object.
+pub(super) async fn fetch(
+    caller: &Caller,
+    relations: Vec<u32>,
+    under_snapshot: bool,
+) -> Result<Vec<Structure>, Fault> {
+    let mut frames = caller.open(Ask::Structures { relations, under_snapshot }).await?;
+    let mut structures = Vec::new();
+    loop {
+        match frames.next().await {
+            Some(Frame::Bytes(document)) => structures.push(parse(&document)?),
+            Some(Frame::End) => return Ok(structures),
+            Some(Frame::Failed(fault)) => return Err(fault),
+            Some(other) => return Err(unexpected(&other)),
+            None => {
+                return Err(Fault::retry("PeerGone", "the source's structure was cut"));
+            }
+        }
+    }
+}
+
+/// Reads a document.
+pub(super) fn parse(document: &[u8]) -> Result<Structure, Fault> {
+    serde_json::from_slice(document).map_err(|error| {
+        Fault::hold("CatalogUnreadable", format!("reading what an object is made of: {error}"))
+            .remedy("run the same version of the agent at both ends")
+    })
+}
+
+fn document(row: &Row) -> Result<Structure, Fault> {
+    parse(row.get::<_, &str>(0).as_bytes())
+}
+
+/// Keeps the newest forms.
+pub(super) async fn save(
+    client: &impl GenericClient,
+    structures: &[Structure],
+) -> Result<(), Fault> {
+    for some in structures.chunks(BATCH) {
+        let (classes, oids): (Vec<u32>, Vec<u32>) = some.iter().map(Structure::id).unzip();
+        let documents: Vec<String> = some
+            .iter()
+            .map(serde_json::to_string)
+            .collect::<Result<_, _>>()
+            .map_err(|error| Fault::hold("LedgerUnwritable", format!("{DOING}: {error}")))?;
+        client
+            .execute(
+                "insert into whimbrel.structure (class, oid, document) \
+                 select class, oid, document::jsonb \
+                 from unnest($1::oid[], $2::oid[], $3::text[]) as new(class, oid, document) \
+                 on conflict (class, oid) do update set document = excluded.document",
+                &[&classes, &oids, &documents],
+            )
+            .await
+            .doing(DOING)?;
+    }
+    Ok(())
+}
+
+/// The last known form.
+pub(super) async fn known(
+    client: &impl GenericClient,
+    (class, oid): (u32, u32),
+) -> Result<Option<Structure>, Fault> {
+    let row = client
+        .query_opt(
+            "select document::text from whimbrel.structure where class = $1 and oid = $2",
+            &[&class, &oid],
+        )
+        .await
+        .doing(DOING)?;
+    row.as_ref().map(document).transpose()
+}
+
+/// The relation of that name, as far as is known.
+pub(super) async fn named(
+    client: &impl GenericClient,
+    schema: &str,
+    name: &str,
+) -> Result<Option<Structure>, Fault> {
+    let row = client
+        .query_opt(
+            "select document::text from whimbrel.structure where document ->> 'kind' = 'relation' \
+             and document ->> 'schema' = $1 and document ->> 'name' = $2 limit 1",
+            &[&schema, &name],
+        )
+        .await
+        .doing(DOING)?;
+    row.as_ref().map(document).transpose()
+}
+
+/// An object that is gone.
+pub(super) async fn forget(
+    client: &impl GenericClient,
+    (class, oid): (u32, u32),
+) -> Result<(), Fault> {
+    client
+        .execute("delete from whimbrel.structure where class = $1 and oid = $2", &[&class, &oid])
+        .await
+        .doing(DOING)?;
+    Ok(())
+}
+
+/// What a schema holds is named by the schema's new name.
+pub(super) async fn rename_schema(
+    client: &impl GenericClient,
+    from: &str,
+    to: &str,
+) -> Result<(), Fault> {
+    client
+        .execute(
+            "update whimbrel.structure set document = jsonb_set(document, '{schema}', to_jsonb($2::text)) \
+             where document ->> 'schema' = $1",
+            &[&from, &to],
+        )
+        .await
+        .doing(DOING)?;
+    Ok(())
+}

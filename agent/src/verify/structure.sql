@@ -1,0 +1,175 @@
+-- What is known of objects, each as one JSON document (wire::Structure), parents before what hangs on them. `touched`
+-- (place, class, oid) stands in front of it: objects, or parts of them (an index is told with its table).
+named as (
+    select t.place,
+           case when i.indrelid is not null or k.conrelid <> 0 or d.adrelid is not null or r.oid is not null
+                then 'pg_class'::regclass::oid when k.contypid <> 0 then 'pg_type'::regclass::oid else t.class end as class,
+           coalesce(i.indrelid, nullif(k.conrelid, 0), nullif(k.contypid, 0), d.adrelid, r.oid, t.oid) as oid
+    from touched t
+    left join pg_index i on t.class = 'pg_class'::regclass and i.indexrelid = t.oid
+    left join pg_constraint k on t.class = 'pg_constraint'::regclass and k.oid = t.oid
+    left join pg_attrdef d on t.class = 'pg_attrdef'::regclass and d.oid = t.oid
+    left join pg_class r on t.class = 'pg_type'::regclass and r.reltype = t.oid
+),
+family(place, class, oid, depth) as (
+    select n.place, n.class, n.oid, 0 from named n
+    union all
+    -- What a parent is altered in, its children are.
+    select f.place, f.class, h.inhrelid, f.depth + 1
+    from family f join pg_inherits h on h.inhparent = f.oid
+    join pg_class c on c.oid = h.inhrelid and c.relkind in ('r', 'p')
+    where f.class = 'pg_class'::regclass
+),
+units as (
+    select class, oid, min(place) as place, max(depth) as depth from family group by class, oid
+),
+{columns}
+ours as (
+    select n.oid, n.nspname, n.nspowner
+    from pg_namespace n
+    where n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+),
+relations as (
+    select u.place, u.depth, c.*, n.nspname
+    from units u
+    join pg_class c on c.oid = u.oid and c.relpersistence <> 't'
+    join ours n on n.oid = c.relnamespace
+    where u.class = 'pg_class'::regclass
+      and not exists (select from pg_depend d where d.classid = u.class and d.objid = u.oid and d.deptype = 'e')
+),
+documents as (
+    select c.place, c.depth, jsonb_build_object(
+        'kind', 'relation', 'class', 'pg_class'::regclass::oid::int8, 'oid', c.oid::int8, 'schema', c.nspname, 'name', c.relname,
+        'relkind', c.relkind, 'persistence', c.relpersistence, 'owner', pg_get_userbyid(c.relowner),
+        'file', pg_relation_filenode(c.oid)::int8,
+        'options', to_jsonb(coalesce(c.reloptions, '{}')),
+        'definition', case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end,
+        'typed', c.reloftype <> 0,
+        'partition_key', case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end,
+        'bound', pg_get_expr(c.relpartbound, c.oid),
+        'parents', coalesce((
+            select jsonb_agg(jsonb_build_object('oid', p.oid::int8, 'schema', pn.nspname, 'name', p.relname) order by h.inhseqno)
+            from pg_inherits h join pg_class p on p.oid = h.inhparent join pg_namespace pn on pn.oid = p.relnamespace
+            where h.inhrelid = c.oid), '[]'),
+        'children', coalesce((select jsonb_agg(h.inhrelid::int8 order by h.inhrelid) from pg_inherits h where h.inhparent = c.oid), '[]'),
+        'identity', c.relreplident,
+        'identity_index', (select x.relname from pg_index i join pg_class x on x.oid = i.indexrelid
+                           where i.indrelid = c.oid and i.indisreplident),
+        'keyed', exists (
+            select from pg_index i
+            where i.indrelid = c.oid and i.indisvalid and i.indimmediate
+              and (c.relreplident = 'd' and i.indisprimary or c.relreplident = 'i' and i.indisreplident)),
+        'columns', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'num', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
+                'type_oid', a.atttypid::int8, 'typmod', a.atttypmod,
+                'collation', case when a.attcollation <> f.typcollation then quote_ident(ln.nspname) || '.' || quote_ident(l.collname) end,
+                'not_null', a.attnotnull, 'default', pg_get_expr(d.adbin, d.adrelid),
+                'missing', case when a.atthasmissing then (a.attmissingval::text::text[])[1] end, -- since 11
+                'missing', null, -- before 11
+                'identity', a.attidentity,
+                'generated', a.attgenerated, -- since 12
+                'generated', '', -- before 12
+                'sequence', case when a.attidentity <> '' then (
+                    select format('sequence name %I.%I start with %s increment by %s minvalue %s maxvalue %s cache %s %s',
+                                  sn.nspname, sc.relname, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache,
+                                  case when s.seqcycle then 'cycle' else 'no cycle' end)
+                    from pg_depend o join pg_sequence s on s.seqrelid = o.objid join pg_class sc on sc.oid = o.objid
+                    join pg_namespace sn on sn.oid = sc.relnamespace
+                    where o.classid = 'pg_class'::regclass and o.refclassid = 'pg_class'::regclass and o.refobjid = c.oid
+                      and o.refobjsubid = a.attnum and o.deptype = 'i') end,
+                'storage', case when a.attstorage <> f.typstorage then a.attstorage end, 'statistics', coalesce(a.attstattarget, -1),
+                'inherited', a.attinhcount > 0, 'local', a.attislocal) order by a.attnum)
+            from pg_attribute a
+            join facts f on f.type = a.atttypid
+            left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            left join pg_collation l on l.oid = a.attcollation
+            left join pg_namespace ln on ln.oid = l.collnamespace
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]'),
+        'stored', coalesce(to_jsonb(stored.columns), '[]'), 'binary', coalesce(stored.binary, false),
+        'constraints', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'oid', k.oid::int8, 'name', k.conname, 'type', k.contype, 'definition', pg_get_constraintdef(k.oid),
+                'inherited', k.coninhcount > 0
+                             or k.conparentid <> 0 -- since 11
+                             , 'valid', k.convalidated,
+                'parent_index', (select format('%I.%I', pn.nspname, p.relname)
+                                 from pg_inherits h join pg_class p on p.oid = h.inhparent join pg_namespace pn on pn.oid = p.relnamespace
+                                 where h.inhrelid = k.conindid and k.contype in ('p', 'u', 'x'))) order by k.contype <> 'p', k.oid)
+            from pg_constraint k where k.conrelid = c.oid and k.contype in ('p', 'u', 'x', 'c', 'f')), '[]'),
+        'indexes', coalesce((
+            select jsonb_agg(jsonb_build_object(
+                'oid', x.oid::int8, 'name', x.relname, 'unique', i.indisunique, 'valid', i.indisvalid,
+                -- Behind the table's name, which may change.
+                'definition', substr(pg_get_indexdef(x.oid), strpos(pg_get_indexdef(x.oid), ' USING ') + 1),
+                'parent', (select format('%I.%I', pn.nspname, p.relname)
+                           from pg_inherits h join pg_class p on p.oid = h.inhparent join pg_namespace pn on pn.oid = p.relnamespace
+                           where h.inhrelid = x.oid)) order by x.oid)
+            from pg_index i join pg_class x on x.oid = i.indexrelid
+            where i.indrelid = c.oid
+              and not exists (select from pg_constraint k where k.conindid = x.oid and k.conrelid = c.oid and k.contype in ('p', 'u', 'x'))), '[]')
+    ) as document
+    from relations c
+    left join columns stored on stored.attrelid = c.oid
+    where c.relkind in ('r', 'p', 'v', 'm', 'c')
+    union all
+    select c.place, c.depth, jsonb_build_object(
+        'kind', 'sequence', 'class', 'pg_class'::regclass::oid::int8, 'oid', c.oid::int8, 'schema', c.nspname, 'name', c.relname,
+        'persistence', c.relpersistence, 'owner', pg_get_userbyid(c.relowner), 'type', format_type(s.seqtypid, null),
+        'options', format('start with %s increment by %s minvalue %s maxvalue %s cache %s %s', s.seqstart, s.seqincrement,
+                          s.seqmin, s.seqmax, s.seqcache, case when s.seqcycle then 'cycle' else 'no cycle' end),
+        'identity', coalesce(o.deptype = 'i', false),
+        'owned_by', case when a.attname is not null then format('%I.%I.%I', tn.nspname, t.relname, a.attname) end)
+    from relations c
+    join pg_sequence s on s.seqrelid = c.oid
+    left join pg_depend o on o.classid = 'pg_class'::regclass and o.objid = c.oid and o.objsubid = 0
+                         and o.refclassid = 'pg_class'::regclass and o.deptype in ('a', 'i')
+    left join pg_class t on t.oid = o.refobjid
+    left join pg_namespace tn on tn.oid = t.relnamespace
+    left join pg_attribute a on a.attrelid = o.refobjid and a.attnum = o.refobjsubid
+    union all
+    select u.place, u.depth, jsonb_build_object(
+        'kind', 'type', 'class', u.class::int8, 'oid', t.oid::int8, 'schema', n.nspname, 'name', t.typname, 'typtype', t.typtype,
+        'owner', pg_get_userbyid(t.typowner),
+        'labels', coalesce((select jsonb_agg(jsonb_build_object('oid', e.oid::int8, 'label', e.enumlabel) order by e.enumsortorder)
+                            from pg_enum e where e.enumtypid = t.oid), '[]'),
+        'base', case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod) end,
+        'collation', case when t.typtype = 'd' and t.typcollation <> b.typcollation
+                          then quote_ident(ln.nspname) || '.' || quote_ident(l.collname) end,
+        'not_null', t.typnotnull, 'default', pg_get_expr(t.typdefaultbin, 0),
+        'constraints', coalesce((select jsonb_agg(jsonb_build_object('oid', k.oid::int8, 'name', k.conname, 'type', k.contype,
+                                                                     'definition', pg_get_constraintdef(k.oid),
+                                                                     'inherited', false, 'valid', k.convalidated) order by k.oid)
+                                 from pg_constraint k where k.contypid = t.oid and k.contype = 'c'), '[]'))
+    from units u
+    join pg_type t on t.oid = u.oid and t.typtype in ('e', 'd', 'r')
+    join ours n on n.oid = t.typnamespace
+    left join pg_type b on b.oid = t.typbasetype
+    left join pg_collation l on l.oid = t.typcollation
+    left join pg_namespace ln on ln.oid = l.collnamespace
+    where u.class = 'pg_type'::regclass
+      and not exists (select from pg_depend d where d.classid = u.class and d.objid = u.oid and d.deptype = 'e')
+    union all
+    select u.place, u.depth, jsonb_build_object(
+        'kind', 'function', 'class', u.class::int8, 'oid', p.oid::int8, 'schema', n.nspname, 'name', p.proname,
+        'owner', pg_get_userbyid(p.proowner), 'arguments', pg_get_function_identity_arguments(p.oid),
+        'definition', pg_get_functiondef(p.oid))
+    from units u
+    join pg_proc p on p.oid = u.oid
+                  and p.prokind <> 'a' -- since 11
+                  and not p.proisagg -- before 11
+    join ours n on n.oid = p.pronamespace
+    where u.class = 'pg_proc'::regclass
+      and not exists (select from pg_depend d where d.classid = u.class and d.objid = u.oid and d.deptype = 'e')
+    union all
+    select u.place, u.depth, jsonb_build_object(
+        'kind', 'schema', 'class', u.class::int8, 'oid', n.oid::int8, 'name', n.nspname, 'owner', pg_get_userbyid(n.nspowner))
+    from units u join ours n on n.oid = u.oid
+    where u.class = 'pg_namespace'::regclass
+      and not exists (select from pg_depend d where d.classid = u.class and d.objid = u.oid and d.deptype = 'e')
+    union all
+    select u.place, u.depth, jsonb_build_object(
+        'kind', 'extension', 'class', u.class::int8, 'oid', e.oid::int8, 'name', e.extname, 'schema', n.nspname, 'version', e.extversion)
+    from units u join pg_extension e on e.oid = u.oid join pg_namespace n on n.oid = e.extnamespace
+    where u.class = 'pg_extension'::regclass
+)

@@ -1,0 +1,83 @@
+//! Changes of the source's schema while the stream runs: carried at their place among the rows.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#[path = "../cluster/mod.rs"]
+mod cluster;
+#[path = "../driver/mod.rs"]
+mod driver;
+mod kinds;
+mod places;
+
+use std::{process::Command, sync::Arc};
+
+use cluster::{Cluster, PASSWORD};
+use driver::{Driver, HBA, database, moved_alike, sql};
+use whimbrel_proto::agent::v1::{Step, report::Kind};
+
+/// A source and a target, with `schema` on the source and the stream open.
+async fn following(schema: &str) -> (Arc<Cluster>, Arc<Cluster>, Driver) {
+    following_as(schema, true).await
+}
+
+/// With or without event triggers.
+async fn following_as(schema: &str, follow: bool) -> (Arc<Cluster>, Arc<Cluster>, Driver) {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    for cluster in [&source, &target] {
+        database(cluster, "create role app").await;
+        database(cluster, "create role reader").await;
+    }
+    database(&source, "create database shop").await;
+    sql(&source, "shop", schema).await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.follow = follow;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    (source, target, driver)
+}
+
+/// The whole cutover; then both sides are the same, rows and schema, and nothing of ours is left.
+async fn cut_over_alike(source: &Cluster, target: &Cluster, driver: &mut Driver, attempt: u32) {
+    let end = driver.step(Step::MarkEnd, attempt, &[], 0).await.unwrap().lsn;
+    for step in [
+        Step::Drain,
+        Step::Complete,
+        Step::Sequences,
+        Step::Verify,
+        Step::Switch,
+        Step::RemoveSource,
+        Step::RemoveLedger,
+    ] {
+        driver
+            .step(step, attempt, &[], end)
+            .await
+            .unwrap_or_else(|failure| panic!("{step:?}: {failure:?}"));
+    }
+    let (there, here) = (schema_of(source), schema_of(target));
+    assert!(there == here, "{}", difference(&there, &here));
+    moved_alike(source, target, "shop").await;
+}
+
+/// pg_dump's text of the schema.
+fn schema_of(cluster: &Cluster) -> String {
+    let output = Command::new("/usr/lib/postgresql/15/bin/pg_dump")
+        .args(["--schema-only", "--host=127.0.0.1", "--username=postgres", "--dbname=shop"])
+        .arg(format!("--port={}", cluster.port))
+        .env("PGPASSWORD", PASSWORD)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    // A key that is new in each dump.
+    let told = |line: &&str| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict");
+    text.lines().filter(told).collect::<Vec<_>>().join("\n")
+}
+
+fn difference(there: &str, here: &str) -> String {
+    let lines = |text: &str, other: &str, sign: char| {
+        let other: Vec<&str> = other.lines().collect();
+        text.lines()
+            .filter(|line| !other.contains(line))
+            .map(|line| format!("{sign} {line}\n"))
+            .collect::<String>()
+    };
+    format!("{}{}", lines(there, here, '-'), lines(here, there, '+'))
+}
