@@ -1,4 +1,6 @@
 //! What is built when all tables are there.
+use tokio_postgres::Transaction;
+
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
@@ -84,17 +86,26 @@ pub(super) async fn run_entry(
 ) -> Result<(), Fault> {
     let doing = entry.creating();
     let tx = session.transaction().await.doing(&doing)?;
+    if !note_entry(&tx, entry, &doing).await? {
+        return tx.rollback().await.doing(&doing);
+    }
+    tx.batch_execute(RESTORE_SETTINGS).await.doing(&doing)?;
+    tx.batch_execute(&entry.sql).await.doing(&doing)?;
+    ledger.commit(tx, &doing).await
+}
+
+/// Notes that an entry is made in this transaction; `false`: it was made before.
+pub(super) async fn note_entry(
+    tx: &Transaction<'_>,
+    entry: &Entry,
+    doing: &str,
+) -> Result<bool, Fault> {
     let new = tx
         .execute(
             "insert into whimbrel.entry (dump_id) values ($1) on conflict do nothing",
             &[&entry.dump_id],
         )
         .await
-        .doing(&doing)?;
-    if new == 0 {
-        return tx.rollback().await.doing(&doing);
-    }
-    tx.batch_execute(RESTORE_SETTINGS).await.doing(&doing)?;
-    tx.batch_execute(&entry.sql).await.doing(&doing)?;
-    ledger.commit(tx, &doing).await
+        .doing(doing)?;
+    Ok(new == 1)
 }

@@ -10,6 +10,7 @@ use whimbrel_proto::v1::table_progress::State;
 use super::{
     copy_in::{CopyIn, pour},
     fill::Shop,
+    finish::note_entry,
     parts::TableWork,
 };
 use crate::{
@@ -91,7 +92,7 @@ impl Shop {
             arrived.push(self.one(&tx, table, frames).await?);
         }
         self.gather_statistics(&tx, tables, &doing).await?;
-        record(&tx, tables, &arrived, &doing).await?;
+        record(&tx, &arrived, &doing).await?;
         self.ledger.commit(tx, &doing).await?;
         for (table, arrived) in tables.iter().zip(&arrived) {
             let rows = u64::try_from(arrived.rows).unwrap_or_default();
@@ -117,7 +118,10 @@ impl Shop {
         self.progress.table_state(relation.oid, State::Indexing);
         for entry in entries(table) {
             let doing = format!("creating {} {}", entry.kind.to_lowercase(), entry.tag);
-            tx.batch_execute(&entry.sql).await.doing(&doing)?;
+            // A table that is copied again has what is built on it.
+            if note_entry(tx, entry, &doing).await? {
+                tx.batch_execute(&entry.sql).await.doing(&doing)?;
+            }
         }
         let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         Ok(Arrived { oid: relation.oid, rows: signed(rows), bytes: signed(bytes) })
@@ -145,23 +149,14 @@ fn entries(table: &Small) -> impl Iterator<Item = &Entry> {
     table.entries.keys.iter().chain(&table.entries.indexes)
 }
 
-async fn record(
-    tx: &Transaction<'_>,
-    tables: &[Small],
-    arrived: &[Arrived],
-    doing: &str,
-) -> Result<(), Fault> {
+async fn record(tx: &Transaction<'_>, arrived: &[Arrived], doing: &str) -> Result<(), Fault> {
     let oids: Vec<u32> = arrived.iter().map(|table| table.oid).collect();
     let rows: Vec<i64> = arrived.iter().map(|table| table.rows).collect();
     let bytes: Vec<i64> = arrived.iter().map(|table| table.bytes).collect();
-    let made: Vec<i32> = tables.iter().flat_map(entries).map(|entry| entry.dump_id).collect();
     tx.execute(include_str!("../sql/record_parts.sql"), &[&oids, &rows, &bytes])
         .await
         .doing(doing)?;
     tx.execute(include_str!("../sql/record_tables.sql"), &[&oids, &rows, &bytes])
-        .await
-        .doing(doing)?;
-    tx.execute("insert into whimbrel.entry (dump_id) select unnest($1::int4[])", &[&made])
         .await
         .doing(doing)?;
     Ok(())
