@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cluster::Cluster;
 use driver::{Driver, HBA, database, moved_alike, sql, value};
-use whimbrel_proto::agent::v1::{Step, failure::Policy, report::Kind};
+use whimbrel_proto::agent::v1::{Step, report::Kind};
 
 const SCHEMA: &str = "
 create table account (id int primary key, branch int not null, balance numeric(12,2) not null, note text);
@@ -200,17 +200,6 @@ async fn a_copy_that_is_cut_goes_on_under_another_snapshot() {
     }
     moved_alike(&source, &target, "shop").await;
     assert_eq!(value(&target, "shop", "select sum(v) from small").await, "3000");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn large_objects_are_refused_not_left_behind() {
-    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
-    database(&source, "create database shop").await;
-    sql(&source, "shop", "select lo_from_bytea(0, 'x')").await;
-    let mut driver = Driver::new(&source, &target, "shop").await;
-    driver.begin(1, 0).await;
-    let failure = driver.failure().await;
-    assert_eq!((failure.code.as_str(), failure.policy()), ("LargeObjectsNotCarried", Policy::Fail));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
-    target::{CopyIn, can_be_replica, copy_in, run_entries, run_entries_again},
+    target::{Carried, CopyIn, can_be_replica, copy_in, run_entries, run_entries_again},
     verify::table_checksum,
     wire::{Answer, Ask, Catalog, Publish, Relation, SnapshotKind, unexpected_answer},
 };
@@ -19,29 +19,41 @@ pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
     let receiver = steps.receiver;
     let copied = steps.copied;
     let mut session = receiver.session("complete").await?;
-    let mut note = String::new();
+    let mut notes = Vec::new();
     if receiver.spec.online {
         // Again at each attempt: an older attempt's may have changed since.
         tables_are_there(steps).await?;
-        note = take_over(steps, &mut session).await?.unwrap_or_default();
+        notes.extend(take_over(steps, &mut session).await?);
         let differing = compare_unpublished(steps, &session).await?;
         if !differing.is_empty() {
             let names: Vec<String> = differing.iter().map(|relation| relation.label()).collect();
             replace(steps, &mut session, &differing).await?;
-            if !note.is_empty() {
-                note.push_str("; ");
-            }
-            note.push_str(&format!(
+            notes.push(format!(
                 "copied again, for the change stream does not have all that was done to them: {}",
                 names.join(", ")
             ));
         }
+        notes.extend(large_objects(steps, &mut session).await?);
     }
     let plan = steps.plan();
     run_entries(&mut session, copied.ledger, &plan.foreign_keys).await?;
     // Again at each attempt: they are as old as the last one.
     run_entries_again(&mut session, copied.ledger, &plan.quiet).await?;
-    Ok(StepDone { note, ..StepDone::default() })
+    Ok(StepDone { note: notes.join("; "), ..StepDone::default() })
+}
+
+/// Large objects are in no stream: those that have changed since they were copied are carried now.
+async fn large_objects(steps: &Steps<'_>, session: &mut Client) -> Result<Option<String>, Fault> {
+    let receiver = steps.receiver;
+    receiver.take_snapshot(SnapshotKind::Offline).await?;
+    let carried = receiver.carry_large_objects(session, steps.copied.ledger, true).await?;
+    receiver.caller.ask(Ask::Release).await?;
+    let Carried { made, removed, bytes } = carried;
+    Ok((carried != Carried::default()).then(|| {
+        format!(
+            "large objects: {made} that were changed or are new ({bytes} bytes), {removed} removed"
+        )
+    }))
 }
 
 /// The stream copies what the source's changes of its schema have left to be copied; while it stands at the marker too.

@@ -3,7 +3,7 @@
 //!
 //! Tables, views, indexes, constraints, sequences, functions and types came with the stream: each must be here as it is
 //! there. Foreign keys are made now. Triggers, rules, policies, comments and the like of the switch are those of the new
-//! dump; rights are made equal.
+//! dump; rights that were granted since are granted here.
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::steps::Steps;
@@ -42,13 +42,14 @@ pub(super) async fn take_over(
     let dumped = receiver.dump_again(session, steps.copied.ledger).await?;
     receiver.caller.ask(Ask::Release).await?;
     compare(session, &then, &now, receiver.source_major(session).await?).await?;
-    equal_rights(steps, session).await?;
+    let left = grant_rights(steps, session).await?;
     steps.keep_plan(receiver.keep_dump(session, steps.copied.ledger, &dumped, &now).await?);
     // What changed while it was dumped would be in neither.
     if let Some(difference) = shape_difference(&now, &receiver.shape(false).await?) {
         return Err(schema_changed(&difference));
     }
-    Ok(Some(format!("changes of the source's schema were taken over: {difference}")))
+    let taken = format!("changes of the source's schema were taken over: {difference}");
+    Ok(Some([Some(taken), left].into_iter().flatten().collect::<Vec<_>>().join("; ")))
 }
 
 /// Texts of another version's server can differ where nothing else does: then only what has changed is compared.
@@ -86,9 +87,10 @@ async fn compare(
     Err(schema_not_carried(&text))
 }
 
-/// Grants and revokes what differs. Owners are part of what the stream carries.
-async fn equal_rights(steps: &Steps<'_>, session: &mut Client) -> Result<(), Fault> {
-    let doing = "making the rights on the target as they are on the source";
+/// Grants what the source has granted since. What it has taken away since is left, and told: writes are often stopped by
+/// taking rights away, and the application must be able to write here. Owners are part of what the stream carries.
+async fn grant_rights(steps: &Steps<'_>, session: &mut Client) -> Result<Option<String>, Fault> {
+    let doing = "granting on the target what was granted on the source";
     let Answer::Statements(there) = steps.receiver.caller.ask(Ask::Rights).await? else {
         return Err(unexpected_answer());
     };
@@ -97,24 +99,22 @@ async fn equal_rights(steps: &Steps<'_>, session: &mut Client) -> Result<(), Fau
     let there: BTreeSet<String> = there.into_iter().collect();
     let tx = session.transaction().await.doing(doing)?;
     tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
-    for grant in here.difference(&there) {
-        tx.batch_execute(&revoke(grant)).await.doing(doing)?;
-    }
     for grant in there.difference(&here) {
         tx.batch_execute(grant).await.doing(doing)?;
     }
-    steps.copied.ledger.commit(tx, doing).await
+    steps.copied.ledger.commit(tx, doing).await?;
+    let left: Vec<&str> = here.difference(&there).map(String::as_str).collect();
+    Ok((!left.is_empty()).then(|| left_rights(&left)))
 }
 
-/// The opposite of `grant A on B to "C" [with grant option]`, as `verify/rights.sql` writes it.
-fn revoke(grant: &str) -> String {
-    let text = grant.strip_suffix(" with grant option").unwrap_or(grant);
-    let text = text.strip_prefix("grant ").unwrap_or(text);
-    // The grantee is the last word; ` to ` inside a quoted name stands before it.
-    match text.rsplit_once(" to ") {
-        Some((what, whom)) => format!("revoke {what} from {whom} cascade"),
-        None => format!("revoke {text}"),
-    }
+fn left_rights(grants: &[&str]) -> String {
+    let rest = grants.len().saturating_sub(NAMED);
+    let named = grants[..grants.len() - rest].join("; ");
+    let more = if rest > 0 { format!("; and {rest} more") } else { String::new() };
+    format!(
+        "rights that the source has no more were left on the target, since taking them away may be how its writes were \
+         stopped; revoke by hand what must go: {named}{more}"
+    )
 }
 
 #[cfg(test)]
@@ -122,14 +122,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_right_is_taken_back() {
-        assert_eq!(
-            revoke("grant SELECT on table \"a to b\".t to \"x y\" with grant option"),
-            "revoke SELECT on table \"a to b\".t from \"x y\" cascade"
-        );
-        assert_eq!(
-            revoke("grant USAGE on schema s to public"),
-            "revoke USAGE on schema s from public cascade"
-        );
+    fn rights_that_were_left_are_named_and_the_rest_is_counted() {
+        let grants = ["grant SELECT on table a to x"; 7];
+        let text = left_rights(&grants);
+        assert_eq!(text.matches("grant SELECT").count(), NAMED);
+        assert!(text.ends_with("and 2 more"), "{text}");
+        assert!(!left_rights(&grants[..1]).contains("more"));
     }
 }

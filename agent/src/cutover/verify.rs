@@ -49,6 +49,11 @@ pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
         {
             return Err(still_written(&format!("rows of {} differ", table.label())));
         }
+        if !order.allow_source_writes
+            && let Some(oid) = steps.receiver.differing_large_object(&session).await?
+        {
+            return Err(still_written(&format!("large object {oid} differs")));
+        }
         // Last, so that as little as can be lies between it and the switch, which asks it once more.
         quiet(steps, order).await?;
     }

@@ -1,7 +1,6 @@
 //! Reads what is in the database.
 use crate::{
-    fault::{Doing, Fault, Policy},
-    postgres::Client,
+    fault::{Doing, Fault},
     verify,
     wire::{Catalog, DatabaseProperties, ShapeItem},
 };
@@ -31,7 +30,6 @@ impl Sender {
 
     pub(super) async fn read_catalog(&self) -> Result<Catalog, Fault> {
         let client = self.session_in_snapshot("catalog").await?;
-        refuse_large_objects(&client).await?;
         if self.held().await?.is_of_slot() {
             check_published(&client, &self.spec.objects).await?;
         }
@@ -62,23 +60,6 @@ impl Sender {
         } else {
             verify::shape_of(&*self.control().await?).await
         }
-    }
-}
-
-/// They are not carried yet, and must not be left behind in silence: the preflight checks can be left out.
-async fn refuse_large_objects(client: &Client) -> Result<(), Fault> {
-    let row = client
-        .query_one("select count(*) from pg_largeobject_metadata", &[])
-        .await
-        .doing("looking for large objects on the source")?;
-    match row.get::<_, i64>(0) {
-        0 => Ok(()),
-        count => Err(Fault::new(
-            Policy::Fail,
-            "LargeObjectsNotCarried",
-            format!("the source has {count} large objects, which are not carried yet"),
-        )
-        .remedy("move them into bytea columns, or remove them (select lo_unlink(oid) from pg_largeobject_metadata), then start a new migration")),
     }
 }
 

@@ -6,7 +6,7 @@ use tokio_postgres::SimpleQueryMessage;
 use super::sender::Sender;
 use crate::{
     fault::{Doing, Fault},
-    postgres::{Client, identifier, qualified},
+    postgres::{Client, identifier, literal, qualified},
     wire::{CopyFormat, Frame, FrameSender, PageRange},
 };
 
@@ -67,12 +67,14 @@ async fn send_rows(
 }
 
 /// A TRUNCATE or a rewrite since the snapshot gives the table a new file, and the snapshot then sees no rows in it
-/// (measured). So: lock it, then the file that the snapshot knows must be the one of now. All in one round trip.
+/// (measured); and a renamed table's name may be another one's by now. So: lock the name, then it must be this table's,
+/// and the file that the snapshot knows must be the one of now. All in one round trip.
 async fn lock_and_compare(client: &Client, copy: &Copy, doing: &str) -> Result<(), Fault> {
+    let table = qualified(&copy.name.0, &copy.name.1);
     let enter = format!(
-        "savepoint part; {LOCK_TIMEOUT}; lock table only {} in access share mode; \
-         select relfilenode = pg_relation_filenode(oid) from pg_class where oid = {}",
-        qualified(&copy.name.0, &copy.name.1),
+        "savepoint part; {LOCK_TIMEOUT}; lock table only {table} in access share mode; \
+         select relfilenode = pg_relation_filenode(oid) and oid = to_regclass({}) from pg_class where oid = {}",
+        literal(&table),
         copy.table
     );
     let answers = client.simple_query(&enter).await.doing(format!("{doing}: locking it"))?;
@@ -84,7 +86,7 @@ async fn lock_and_compare(client: &Client, copy: &Copy, doing: &str) -> Result<(
     }
     Err(Fault::retry(
         "TableRewritten",
-        format!("{doing}: it was truncated or rewritten after the snapshot was taken"),
+        format!("{doing}: it was truncated, rewritten or renamed after the snapshot was taken"),
     )
     .remedy("it is copied again under a new snapshot"))
 }

@@ -34,7 +34,7 @@ impl Sender {
         environment.apply(&mut command);
         command
             .args(["--format=custom", "--section=pre-data", "--section=post-data"])
-            .args(["--no-subscriptions", "--exclude-schema=whimbrel"])
+            .args(["--no-subscriptions", "--exclude-schema=whimbrel", "--no-blobs"])
             .arg(format!("--snapshot={}", held.name()))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -10,6 +10,7 @@ mod ddl;
 mod dump;
 mod follow;
 mod inspect;
+mod large_objects;
 mod marker;
 mod position;
 mod publication;

@@ -75,6 +75,13 @@ impl Sender {
             Ask::Rights => self.read_rights().await.map(Answer::Statements).map(Some),
             Ask::Followed => self.is_followed().await.map(Answer::Followed).map(Some),
             Ask::Publish => self.publish().await.map(|()| Some(Answer::Done)),
+            Ask::LargeObjects { after, digests, under_snapshot } => {
+                let found = self.large_objects(after, digests, under_snapshot).await;
+                found.map(Answer::LargeObjects).map(Some)
+            }
+            Ask::LargeObjectContents { oids } => {
+                self.large_object_contents(&oids, reply).await.map(|()| None)
+            }
             Ask::Sequences => self.read_sequences().await.map(Answer::Sequences).map(Some),
             Ask::Files => self.files().await.map(Answer::Files).map(Some),
             Ask::Checksum { name, columns, under_snapshot } => {

@@ -10,6 +10,7 @@ mod documents;
 mod fact;
 mod follow;
 mod held;
+mod large_objects;
 pub mod ledger;
 mod load;
 mod prepare;
@@ -31,6 +32,7 @@ pub(crate) use schema::RESTORE_SETTINGS;
 use follow::drop_foreign_keys;
 pub(crate) use follow::follow;
 pub(crate) use held::held_tables;
+pub(crate) use large_objects::Carried;
 pub(crate) use load::{
     CopyIn, can_be_replica, copy_in, identity_always, run_entries, run_entries_again,
 };

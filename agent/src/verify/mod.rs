@@ -22,9 +22,11 @@ pub fn structure_sql() -> String {
 pub const RIGHTS: &str = include_str!("rights.sql");
 
 mod checksum;
+mod large_objects;
 mod sequences;
 mod shape;
 
 pub use checksum::table_checksum;
+pub use large_objects::{LARGE_OBJECTS, PIECE_BYTES, large_objects};
 pub use sequences::{sequence_difference, sequence_values};
 pub use shape::{schema_changed, schema_not_carried, shape_difference, shape_of};

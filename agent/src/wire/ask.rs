@@ -2,7 +2,7 @@
 use bytes::Bytes;
 use whimbrel_proto::Lsn;
 
-use super::{Catalog, DatabaseProperties, Roles};
+use super::{Catalog, DatabaseProperties, LargeObject, Roles};
 use crate::fault::Fault;
 
 /// What the receiver wants of the sender.
@@ -42,6 +42,20 @@ pub enum Ask {
         pages: Option<PageRange>,
         /// What both sides can read.
         format: CopyFormat,
+    },
+    /// The next large objects. One [`Answer::LargeObjects`], shorter than a page at the end.
+    LargeObjects {
+        /// Those with larger OIDs.
+        after: u32,
+        /// With digests of their contents.
+        digests: bool,
+        /// Under the held snapshot, not now.
+        under_snapshot: bool,
+    },
+    /// Contents of large objects, under the snapshot. Many [`Frame::LargeObject`], each object's in order.
+    LargeObjectContents {
+        /// Which.
+        oids: Vec<u32>,
     },
     /// The change stream from a position, for ever. Many [`Frame::Changes`], [`Frame::Position`], [`Frame::SourceAt`].
     Follow {
@@ -121,6 +135,15 @@ pub enum Frame {
     Answer(Box<Answer>),
     /// A piece of a byte stream.
     Bytes(Bytes),
+    /// A piece of a large object's content.
+    LargeObject {
+        /// Which.
+        oid: u32,
+        /// Where in it.
+        offset: i64,
+        /// What is there.
+        data: Bytes,
+    },
     /// Messages of the change stream, in order.
     Changes(Vec<Change>),
     /// Everything before this position was sent; nothing is pending at the sender.
@@ -138,6 +161,7 @@ impl Frame {
     pub fn weight(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
+            Self::LargeObject { data, .. } => data.len() + 32,
             Self::Changes(changes) => changes.iter().map(|change| change.data.len() + 32).sum(),
             Self::Answer(_)
             | Self::Position(_)
@@ -177,6 +201,8 @@ pub enum Answer {
     Shape(Vec<ShapeItem>),
     /// To [`Ask::Followed`].
     Followed(bool),
+    /// To [`Ask::LargeObjects`].
+    LargeObjects(Vec<LargeObject>),
     /// To [`Ask::Sequences`].
     Sequences(Vec<SequenceValue>),
     /// To [`Ask::Files`]: `pg_class.relfilenode` by OID.

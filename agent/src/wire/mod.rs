@@ -11,6 +11,7 @@ mod ask;
 mod catalog;
 mod credit;
 mod exchange;
+mod large_objects;
 mod marker;
 mod pipe;
 mod roles;
@@ -25,6 +26,7 @@ pub use catalog::{
 };
 pub use credit::{FrameReceiver, FrameSender};
 pub use exchange::{Exchange, PipeKey};
+pub use large_objects::{LargeObject, LargeObjectGrant};
 pub use marker::{MARKER_PREFIX, Marker};
 pub use pipe::{Call, Caller, Listener, pipe};
 pub(crate) use pipe::{unexpected, unexpected_answer};

@@ -68,6 +68,7 @@ pub(crate) fn unexpected(frame: &Frame) -> Fault {
     let kind = match frame {
         Frame::Answer(_) => "an answer",
         Frame::Bytes(_) => "bytes",
+        Frame::LargeObject { .. } => "a large object",
         Frame::Changes(_) => "changes",
         Frame::Position(_) | Frame::SourceAt(_) => "a position",
         Frame::End => "an end",

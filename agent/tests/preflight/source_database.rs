@@ -1,5 +1,5 @@
 //! Defects of a source's databases.
-use whimbrel_proto::v1::FindingState;
+use whimbrel_proto::{agent::v1::CheckLevel, v1::FindingState};
 
 use crate::bench::Bench;
 
@@ -77,17 +77,20 @@ async fn whose_tables_the_stream_can_not_follow() {
 }
 
 #[tokio::test]
-async fn that_hold_what_is_not_carried() {
+async fn that_hold_large_objects_and_our_name() {
     let bench = Bench::shared().await;
     bench.sql("postgres", "create database laden").await;
     bench.sql("laden", "select lo_create(0); select lo_create(0); create schema whimbrel").await;
     bench.sql("laden", "create table whimbrel.mine (v int)").await;
     let looked = bench.source(&bench.superuser(), &["laden"]).await;
     looked.assert_told(&[
-        "laden: LargeObjectsNotCarried pg_largeobject",
+        "laden: LargeObjectsAtCutover pg_largeobject",
         "laden: SchemaNameReserved whimbrel",
     ]);
-    assert!(looked.only("LargeObjectsNotCarried").message.contains("has 2 large objects"));
+    assert!(looked.only("LargeObjectsAtCutover").message.contains("has 2 large objects"));
+    let (superuser, level) = (bench.superuser(), CheckLevel::Preflight);
+    let offline = bench.source_at(&superuser, &["laden"], level, false).await;
+    offline.assert_told(&["laden: SchemaNameReserved whimbrel"]);
     assert_eq!(looked.only("SchemaNameReserved").state(), FindingState::FindingWarning);
 }
 

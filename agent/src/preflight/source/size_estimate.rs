@@ -45,7 +45,7 @@ pub(super) fn minutes(bytes: u64) -> u64 {
     bytes.div_ceil(BYTES_A_SECOND * 60).max(1)
 }
 
-fn readable(bytes: u64) -> String {
+pub(super) fn readable(bytes: u64) -> String {
     match bytes {
         0..1_000_000_000 => format!("{} MB", bytes.div_ceil(1_000_000)),
         _ => format!("{}.{} GB", bytes / 1_000_000_000, bytes / 100_000_000 % 10),

@@ -5,9 +5,11 @@ use crate::{
     postgres::{Client, identifier, qualified},
     target::{
         documents, drop_foreign_keys,
+        fact::Fact,
         ledger::Ledger,
         receive::{Receiver, current},
     },
+    verify::large_objects,
     wire::{Answer, Ask, Catalog, ShapeItem, SnapshotKind, SnapshotTaken, unexpected_answer},
 };
 
@@ -47,10 +49,25 @@ impl Receiver {
         }
         self.progress.operation("copying tables");
         self.fill(client, ledger, &catalog, &plan, snapshot.point).await?;
+        self.load_large_objects(client, ledger).await?;
         self.caller.ask(Ask::Release).await?;
         self.finish_load(client, ledger, &plan).await?;
         let from = current(client).await?.slot_point;
         ledger.begin_stream(client, from).await
+    }
+
+    /// An offline migration's are all of one snapshot; an online one's are compared again in the cutover.
+    async fn load_large_objects(&self, client: &mut Client, ledger: Ledger) -> Result<(), Fault> {
+        self.progress.operation("copying large objects");
+        // What an earlier try has copied offline is of another snapshot.
+        let begun = !large_objects(client, 0, u32::MAX, false).await?.is_empty();
+        let compared = !self.spec.online && begun;
+        let carried = self.carry_large_objects(client, ledger, compared).await?;
+        if carried.made > 0 {
+            let text = format!("{} large objects, {} bytes", carried.made, carried.bytes);
+            self.tell(Fact::Milestone("LargeObjectsCopied", text)).await;
+        }
+        Ok(())
     }
 
     pub(crate) async fn take_snapshot(&self, kind: SnapshotKind) -> Result<SnapshotTaken, Fault> {
