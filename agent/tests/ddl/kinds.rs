@@ -1,5 +1,5 @@
 //! Each kind of change, with rows before and after it.
-use super::{cut_over_alike, following};
+use super::{cut_over, cut_over_alike, following};
 use crate::driver::{sql, value};
 
 const SCHEMA: &str = "
@@ -243,7 +243,6 @@ async fn what_comes_with_the_switch() {
          comment on table t is 'new';
          comment on column t.v is 'value';
          create rule quiet as on delete to seen do instead nothing;
-         revoke select on t from reader;
          grant update (v), select (id) on t to app;
          grant insert on t to reader with grant option;
          create table u (id int primary key);
@@ -259,4 +258,17 @@ async fn what_comes_with_the_switch() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
     assert_eq!(value(&target, "shop", "select count(*) from seen").await, "1");
+}
+
+/// Writes are often stopped by taking rights away; the application must find them on the target.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_that_were_taken_away_stay_on_the_target() {
+    let schema = "create table t (id int primary key); grant insert, update on t to reader";
+    let (source, target, mut driver) = following(schema).await;
+    sql(&source, "shop", "revoke insert on t from reader; grant delete on t to reader").await;
+    cut_over(&mut driver, 1).await;
+    for right in ["insert", "update", "delete"] {
+        let has = format!("select has_table_privilege('reader', 't', '{right}')");
+        assert_eq!(value(&target, "shop", &has).await, "true", "{right}");
+    }
 }

@@ -36,6 +36,13 @@ async fn following_as(schema: &str, follow: bool) -> (Arc<Cluster>, Arc<Cluster>
 
 /// The whole cutover; then both sides are the same, rows and schema, and nothing of ours is left.
 async fn cut_over_alike(source: &Cluster, target: &Cluster, driver: &mut Driver, attempt: u32) {
+    cut_over(driver, attempt).await;
+    let (there, here) = (schema_of(source), schema_of(target));
+    assert!(there == here, "{}", difference(&there, &here));
+    moved_alike(source, target, "shop").await;
+}
+
+async fn cut_over(driver: &mut Driver, attempt: u32) {
     let end = driver.step(Step::MarkEnd, attempt, &[], 0).await.unwrap().lsn;
     for step in [
         Step::Drain,
@@ -51,9 +58,6 @@ async fn cut_over_alike(source: &Cluster, target: &Cluster, driver: &mut Driver,
             .await
             .unwrap_or_else(|failure| panic!("{step:?}: {failure:?}"));
     }
-    let (there, here) = (schema_of(source), schema_of(target));
-    assert!(there == here, "{}", difference(&there, &here));
-    moved_alike(source, target, "shop").await;
 }
 
 /// pg_dump's text of the schema.
