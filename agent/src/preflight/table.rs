@@ -42,6 +42,7 @@ pub(super) const CHECKS: &[Check] = &[
     source::foreign_key_triggers::CHECK,
     source::search_path::CHECK,
     source::invalid_indexes::CHECK,
+    source::inherited_columns::CHECK,
     source::collation_versions::CHECK,
     source::checksums::CHECK,
     source::wraparound::CHECK,

@@ -14,6 +14,8 @@ use crate::{
 /// Version of the ledger's tables; one that is not known is not touched.
 const FORMAT: i32 = 2;
 
+const CREATING: &str = "creating the ledger (schema whimbrel) in the target database";
+
 /// How often an epoch's installation is tried when an older epoch's transaction holds the row; each try ends those.
 const TAKEOVER_TRIES: u32 = 5;
 
@@ -58,8 +60,18 @@ pub struct State {
 impl Ledger {
     /// Makes the ledger in a database that was just created.
     pub async fn create(client: &mut Client, migration: Uuid, epoch: u64) -> Result<(), Fault> {
-        let doing = "creating the ledger (schema whimbrel) in the target database";
-        let tx = client.transaction().await.doing(doing)?;
+        let tx = client.transaction().await.doing(CREATING)?;
+        Self::create_in(&tx, migration, epoch).await?;
+        tx.commit().await.doing(CREATING)
+    }
+
+    /// As [`Ledger::create`], within a transaction that does more.
+    pub(super) async fn create_in(
+        tx: &Transaction<'_>,
+        migration: Uuid,
+        epoch: u64,
+    ) -> Result<(), Fault> {
+        let doing = CREATING;
         tx.batch_execute(include_str!("sql/ledger.sql")).await.doing(doing)?;
         tx.execute(
             "insert into whimbrel.ledger (format, migration, epoch, phase) values ($1, $2::text::uuid, $3, 'copy')",
@@ -67,7 +79,7 @@ impl Ledger {
         )
         .await
         .doing(doing)?;
-        tx.commit().await.doing(doing)
+        Ok(())
     }
 
     /// The migration that a database's ledger is of; `None` when it has no ledger.
@@ -207,12 +219,14 @@ enum Installing {
     Failed(Fault),
 }
 
-/// One database has one migration, so every other session of ours in it belongs to an older epoch.
+/// One database has one migration, so every other session of ours in it belongs to an older epoch; but for those that every
+/// migration has in the maintenance database, if it is that one.
 async fn end_older_sessions(client: &Client) -> Result<(), Fault> {
     client
         .execute(
             "select pg_terminate_backend(pid) from pg_stat_activity \
-             where datname = current_database() and application_name like 'whimbrel/%' and pid <> pg_backend_pid()",
+             where datname = current_database() and application_name like 'whimbrel/%' and pid <> pg_backend_pid() \
+               and application_name <> all ('{whimbrel/prepare,whimbrel/roles,whimbrel/preflight,whimbrel/test}')",
             &[],
         )
         .await

@@ -10,6 +10,7 @@ mod documents;
 mod fact;
 mod follow;
 mod held;
+mod in_place;
 mod large_objects;
 pub mod ledger;
 mod load;

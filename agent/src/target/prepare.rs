@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::{GenericClient, error::SqlState};
 use uuid::Uuid;
 
 use super::{ledger, ledger::Ledger, receive::Receiver};
@@ -23,12 +23,16 @@ const RENAME_TRIES: u32 = 50;
 /// Between the tries.
 const RENAME_PAUSE: Duration = Duration::from_millis(100);
 
-/// Where we are while the database itself is being made. It is there on every server, and never migrated onto.
+/// Where we are while the database itself is being made. It is there on every server; as a target its contents are
+/// replaced (`in_place`).
 pub(crate) const MAINTENANCE_DATABASE: &str = "postgres";
 
 impl Receiver {
     /// The database's OID; it is there, under its name, with our ledger in it.
     pub(super) async fn prepare(&self) -> Result<u32, Fault> {
+        if self.spec.database == MAINTENANCE_DATABASE {
+            return self.prepare_in_place().await;
+        }
         let mut admin = connect(&self.spec.endpoint, MAINTENANCE_DATABASE, "prepare").await?;
         let provisional = format!("{}_new", self.spec.objects.slot);
         if self.spec.target_oid != 0 {
@@ -111,7 +115,7 @@ impl Receiver {
                 .batch_execute(&create_statement(provisional, &properties)?)
                 .await
                 .doing(format!("creating database {provisional:?} on the target"))?;
-            set_properties(admin, provisional, &properties).await?;
+            set_properties(&**admin, provisional, &properties).await?;
             let mut client = connect(&self.spec.endpoint, provisional, "prepare").await?;
             Ledger::create(&mut client, self.spec.migration, self.spec.epoch).await?;
         }
@@ -217,8 +221,8 @@ fn create_statement(name: &str, properties: &DatabaseProperties) -> Result<Strin
     Ok(statement)
 }
 
-async fn set_properties(
-    admin: &Client,
+pub(super) async fn set_properties(
+    admin: &impl GenericClient,
     name: &str,
     properties: &DatabaseProperties,
 ) -> Result<(), Fault> {
@@ -237,7 +241,7 @@ async fn set_properties(
         .doing(format!("setting the connection limit of database {name} on the target"))
 }
 
-fn exists(database: &str, oid: u32) -> Fault {
+pub(super) fn exists(database: &str, oid: u32) -> Fault {
     Fault::new(
         Policy::Fail,
         "TargetDatabaseExists",

@@ -71,6 +71,7 @@ async fn show_no_finding() {
         "ForeignKeysValidation",
         "SearchPathValidation",
         "InvalidIndexesValidation",
+        "InheritedColumnsValidation",
         "CollationVersionsValidation",
         "ChecksumsValidation",
         "WraparoundValidation",

@@ -19,7 +19,6 @@ async fn that_are_not_there_or_not_to_be_moved() {
         "none: DatabaseDoesNotExist none",
         "shut: DatabaseNotAllowingConnections shut",
         "Mould: TemplateDatabase Mould",
-        "postgres: DatabaseNotSupported postgres",
     ]);
     looked.assert_status(FindingState::FindingFailed);
     for code in ["DatabaseNotAllowingConnections", "TemplateDatabase"] {

@@ -4,6 +4,7 @@ mod cancel;
 mod compare;
 mod contract;
 mod dial;
+mod objects;
 mod offline;
 mod online;
 mod recovery;

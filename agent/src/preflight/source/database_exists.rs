@@ -47,13 +47,6 @@ fn missing(name: &str) -> Found {
 fn refusals(name: &str, database: &Database) -> Vec<Found> {
     let quoted = identifier(name);
     let mut found = Vec::new();
-    if name == "postgres" {
-        let message = "migrating the database postgres is not built yet";
-        found.push(
-            Found::failed("DatabaseNotSupported", message)
-                .remedy("-- leave it out of the migration's databases"),
-        );
-    }
     if database.invalid {
         let message = format!("database {name:?} is invalid: a DROP DATABASE of it was cut short");
         found.push(

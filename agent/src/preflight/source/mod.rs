@@ -9,6 +9,7 @@ pub(super) mod extension_schemas;
 pub(super) mod foreign_key_triggers;
 pub(super) mod foreign_tables;
 pub(super) mod generated_identity;
+pub(super) mod inherited_columns;
 pub(super) mod invalid_indexes;
 pub(super) mod large_objects;
 pub(super) mod logical_slots;

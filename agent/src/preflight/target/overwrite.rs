@@ -9,8 +9,10 @@ use crate::{
     preflight::{
         ask::ask,
         check::{At, Check, Level, Run, Target},
+        facts::DatabaseFacts,
         finding::Found,
     },
+    target::MAINTENANCE_DATABASE,
 };
 
 pub(in crate::preflight) const CHECK: Check = Check {
@@ -40,6 +42,9 @@ pub(in crate::preflight) struct Existing {
     slots: Vec<String>,
     /// Its subscriptions.
     subscriptions: Vec<String>,
+    encoding: String,
+    collate: String,
+    ctype: String,
 }
 
 /// Those of `databases` that are there.
@@ -56,7 +61,30 @@ fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
     let Some(found) = existing.iter().find(|found| found.database == target.database) else {
         return Ok(Vec::new());
     };
-    Ok(if target.input.overwrite { refusals(found, target) } else { Vec::new() })
+    let mut told = if target.input.overwrite { refusals(found, target) } else { Vec::new() };
+    // Its contents are replaced, never the database itself.
+    if found.database == MAINTENANCE_DATABASE {
+        told.extend(not_alike(found, target.source_database()?));
+    }
+    Ok(told)
+}
+
+/// Encoding and locale are a database's for its life.
+fn not_alike(here: &Existing, there: &DatabaseFacts) -> Option<Found> {
+    let of = |encoding: &str, collate: &str, ctype: &str| format!("{encoding}, {collate}, {ctype}");
+    let here_is = of(&here.encoding, &here.collate, &here.ctype);
+    let there_is = of(&there.encoding, &there.collate, &there.ctype);
+    if here_is == there_is {
+        return None;
+    }
+    let database = &here.database;
+    let message = format!(
+        "database {database} is of encoding, collation and character classes {here_is} on the target, of {there_is} on the \
+         source: its contents are replaced, the database itself stays, and can't be changed in that"
+    );
+    Some(Found::failed("DatabaseNotAlike", message).object(database).remedy(
+        "-- make the target's server with the source's encoding and locale (initdb), or leave this database out",
+    ))
 }
 
 fn refusals(existing: &Existing, target: &Target<'_>) -> Vec<Found> {
@@ -77,7 +105,10 @@ fn refusals(existing: &Existing, target: &Target<'_>) -> Vec<Found> {
         found.push(Found::failed("OverwriteNotPermitted", message).remedy(remedy));
     }
     found.extend(blockers(existing));
-    found.extend(sessions(existing, target));
+    // Nobody is thrown out of the database that stays.
+    if database != MAINTENANCE_DATABASE {
+        found.extend(sessions(existing, target));
+    }
     found.into_iter().map(|found| found.object(database)).collect()
 }
 
