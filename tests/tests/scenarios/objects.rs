@@ -73,7 +73,7 @@ select string_agg(format('%s %s', kind, count), e'\\n' order by kind) from (
 const BESIDE: &[&str] = &[
     "select string_agg(format('%s %s %s %s', oid, lomowner::regrole, lomacl, encode(lo_get(oid), 'escape')), ' ' order by oid)
      from pg_largeobject_metadata",
-    "select string_agg(umoptions::text, ' ' order by umoptions) from pg_user_mappings",
+    "select string_agg((select string_agg(o, ',' order by o) from unnest(umoptions) o), ' ' order by usename) from pg_user_mappings",
     "select string_agg(format('%s %s', relname, relispopulated), ' ' order by relname) from pg_class where relkind = 'm'",
     "select total from aviary.a_mat_on_mat",
     "select string_agg(format('%s %s', rolname, rolpassword), ' ' order by rolname) from pg_authid where rolname = 'keeper'",
