@@ -6,7 +6,7 @@ use whimbrel_tests::{
     cluster::Cluster,
     compare::compare_schemas,
     ensure,
-    stage::{self, Plan, Stage},
+    stage::{self, Plan},
 };
 
 const ROLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/zoo_roles.sql");
