@@ -30,7 +30,8 @@ ours as (
     where n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
 ),
 relations as (
-    select u.place, u.depth, c.*, n.nspname
+    select u.place, u.depth, c.*, n.nspname -- since 12
+    select u.place, u.depth, c.oid, c.*, n.nspname -- before 12
     from units u
     join pg_class c on c.oid = u.oid and c.relpersistence <> 't'
     join ours n on n.oid = c.relnamespace
