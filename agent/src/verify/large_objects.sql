@@ -5,8 +5,8 @@ select json_build_object(
                                  'grantor', pg_get_userbyid(a.grantor),
                                  'grantee', case when a.grantee <> 0 then pg_get_userbyid(a.grantee) end,
                                  'privilege', a.privilege_type, 'grantable', a.is_grantable)
-                             order by a.grantor <> m.lomowner, pg_get_userbyid(a.grantor) collate "C",
-                                      pg_get_userbyid(a.grantee) collate "C", a.privilege_type), '[]')
+                             order by a.grantor <> m.lomowner, pg_get_userbyid(a.grantor)::text collate "C",
+                                      pg_get_userbyid(a.grantee)::text collate "C", a.privilege_type), '[]')
                       from aclexplode(coalesce(m.lomacl, acldefault('L', m.lomowner))) a),
            'comment', obj_description(m.oid, 'pg_largeobject'))::text
 from pg_largeobject_metadata m
