@@ -1,4 +1,6 @@
 //! SEQUENCES: the target's are as the source's: owned, unowned and identity ones, `last_value` and `is_called` exact.
+use whimbrel_points::point;
+
 use super::{order::StepDone, steps::Steps};
 use crate::{
     fault::{Doing, Fault},
@@ -16,6 +18,7 @@ pub(super) async fn carry_over(steps: &Steps<'_>) -> Result<StepDone, Fault> {
     let tx = session.transaction().await.doing(doing)?;
     // setval survives a rollback, so the epoch is proved before it, in its transaction.
     steps.copied.ledger.prove(&tx, doing).await?;
+    point!("sequences.proved");
     tx.execute(
         "select setval(s.name::regclass, s.last, s.called) \
          from unnest($1::text[], $2::int8[], $3::bool[]) as s(name, last, called)",

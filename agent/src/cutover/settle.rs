@@ -3,6 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
+use whimbrel_points::is_broken;
 use whimbrel_proto::agent::v1::OpenTransaction;
 
 use super::{mark::open_transactions, order::StepDone};
@@ -14,6 +15,9 @@ use crate::{
 /// Between two looks: the write-stop is longer by half of it on average, and a look costs the source a millisecond.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
+/// For a test that takes it away: who was open at the marker is waited for.
+const SETTLE: &str = "settle";
+
 /// Transactions that are named when they do not end.
 const NAMED: usize = 5;
 
@@ -22,6 +26,9 @@ pub(super) async fn settle(
     awaited: &[OpenTransaction],
     patience: Duration,
 ) -> Result<StepDone, Fault> {
+    if is_broken(SETTLE) {
+        return Ok(StepDone::default());
+    }
     let awaited: HashSet<(&str, bool)> =
         awaited.iter().map(|open| (open.id.as_str(), open.prepared)).collect();
     let deadline = Instant::now() + patience;

@@ -2,6 +2,7 @@
 use std::{sync::Arc, time::Instant};
 
 use tokio::sync::mpsc;
+use whimbrel_points::point;
 use whimbrel_proto::agent::v1::Step;
 
 use super::{
@@ -36,11 +37,13 @@ pub async fn run(
 async fn carry_out(sender: &Arc<Sender>, order: StepOrder) -> StepResult {
     let began = Instant::now();
     let (step, attempt) = (order.step, order.attempt);
+    point!("step.{}.begin", step.as_str_name());
     let mut done = match bounded(&order, step_of(sender, &order)).await {
         Ok(done) => done,
         Err(fault) => return Err(StepFailed { step, attempt, fault }),
     };
     (done.step, done.attempt, done.took) = (step, attempt, began.elapsed());
+    point!("step.{}.done", step.as_str_name());
     Ok(done)
 }
 

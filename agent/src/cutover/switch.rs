@@ -1,5 +1,7 @@
 //! SWITCH: the point of no return. In one transaction of the target: triggers, rules, policies and publications come, the
 //! identity columns and what is set on the database are as they were, phase and epoch say that the database is the application's.
+use whimbrel_points::point;
+
 use super::{
     order::{StepDone, StepOrder},
     steps::Steps,
@@ -50,6 +52,8 @@ pub(super) async fn switch(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
         tx.rollback().await.doing(doing)?;
         return Err(Fault::fenced(doing));
     }
+    point!("switch.committing");
     tx.commit().await.doing(doing)?;
+    point!("switch.committed");
     Ok(StepDone::default())
 }

@@ -2,6 +2,7 @@
 use std::{future::Future, time::Instant};
 
 use tokio::sync::mpsc;
+use whimbrel_points::point;
 use whimbrel_proto::agent::v1::Step;
 
 use super::{
@@ -108,8 +109,10 @@ async fn carry_out(
 ) -> StepResult {
     let began = Instant::now();
     let (step, attempt) = (order.step, order.attempt);
+    point!("step.{}.begin", step.as_str_name());
     let mut done =
         bounded(order, work).await.map_err(|fault| StepFailed { step, attempt, fault })?;
     (done.step, done.attempt, done.took) = (step, attempt, began.elapsed());
+    point!("step.{}.done", step.as_str_name());
     Ok(done)
 }

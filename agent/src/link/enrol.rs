@@ -8,6 +8,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use tokio::time::{sleep, timeout};
 use tonic::Code;
 use tonic_types::StatusExt as _;
+use whimbrel_points::point;
 use whimbrel_proto::agent::v1::{
     EnrolRequest, EnrolResponse, enrolment_service_client::EnrolmentServiceClient,
 };
@@ -59,6 +60,7 @@ pub async fn enrol(
     loop {
         let cause = match ask_each(token, &request).await? {
             Ok((response, ca_pem)) => {
+                point!("enrol.answered");
                 let addresses = token.addresses.clone();
                 return Identity::save(dir, keys, response, ca_pem, addresses);
             }

@@ -2,9 +2,10 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
+use whimbrel_points::point;
 use whimbrel_proto::agent::v1::SourceObjects;
 
-use super::{ddl, publication::drop_publications, sender::Sender};
+use super::{ddl, epoch::OUR_SESSIONS, publication::drop_publications, sender::Sender};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, Endpoint, connect},
@@ -29,6 +30,7 @@ pub async fn remove_objects(
     let client = connect(endpoint, database, "clean").await?;
     end_sessions(&client, &objects.slot).await?;
     drop_slot(&client, &objects.slot).await?;
+    point!("clean.slot_dropped");
     ddl::remove(&client, objects).await?;
     drop_publications(&client, [&objects.publication, &objects.keyless_publication]).await
 }
@@ -40,8 +42,7 @@ async fn end_sessions(client: &Client, slot: &str) -> Result<(), Fault> {
     for _ in 0..DROP_TRIES {
         let ended = client
             .query(
-                "select pg_terminate_backend(pid) from pg_stat_activity \
-                 where application_name like 'whimbrel/% ' || $1 and pid <> pg_backend_pid()",
+                &format!("select pg_terminate_backend(pid) from ({OUR_SESSIONS}) ours"),
                 &[&slot],
             )
             .await
@@ -59,6 +60,7 @@ impl Sender {
     /// A slot of our name that has never served: made by a try that was cut before the ledger knew of it.
     pub(super) async fn drop_slot_if_exists(&self) -> Result<(), Fault> {
         let client = self.control().await?;
+        self.refuse_if_older(&client).await?;
         drop_slot(&client, &self.spec.objects.slot).await
     }
 }

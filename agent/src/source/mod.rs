@@ -8,6 +8,7 @@ mod clean;
 mod copy_out;
 mod ddl;
 mod dump;
+mod epoch;
 mod follow;
 mod inspect;
 mod large_objects;

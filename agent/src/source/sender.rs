@@ -17,6 +17,8 @@ pub struct SenderSpec {
     pub endpoint: Endpoint,
     /// The database on it.
     pub database: String,
+    /// Of the task: sessions of an older one are ended, and one of a newer one shows that this one is over.
+    pub epoch: u64,
     /// What is made there, by name.
     pub objects: SourceObjects,
     /// Follow the source's schema by event triggers, where our role may make them.
@@ -69,8 +71,8 @@ impl Sender {
         Ok(connect(&self.spec.endpoint, &self.spec.database, &self.purpose(purpose)).await?)
     }
 
-    /// What a session is for, with whose it is: cleaning up ends those that are left.
+    /// What a session is for, with whose it is: a newer epoch ends those of older ones, cleaning up those that are left.
     pub(super) fn purpose(&self, purpose: &str) -> String {
-        format!("{purpose} {}", self.spec.objects.slot)
+        format!("{purpose} {} {}", self.spec.objects.slot, self.spec.epoch)
     }
 }

@@ -3,6 +3,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::{mpsc, watch};
 use tokio_postgres::types::PgLsn;
+use whimbrel_points::point;
 use whimbrel_proto::Lsn;
 
 use super::{
@@ -32,6 +33,7 @@ pub(crate) async fn follow(
     let mut stale = Stale { attempts: receiver.spec.past_attempts, ..Stale::default() };
     let mut announced = false;
     loop {
+        point!("follow.beginning");
         let mut session = receiver.session("apply").await?;
         let as_replica = can_be_replica(&session).await;
         settle(&session, copied.ledger, as_replica).await?;

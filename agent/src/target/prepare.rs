@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_postgres::{GenericClient, error::SqlState};
 use uuid::Uuid;
+use whimbrel_points::point;
 
 use super::{ledger, ledger::Ledger, receive::Receiver};
 use crate::{
@@ -50,7 +51,9 @@ impl Receiver {
         }
         self.drop_moved_away(&admin).await?;
         let oid = self.make(&admin, &provisional).await?;
+        point!("prepare.made");
         rename(&mut admin, oid, &self.spec.database).await?;
+        point!("prepare.renamed");
         Ok(oid)
     }
 
@@ -115,6 +118,7 @@ impl Receiver {
                 .batch_execute(&create_statement(provisional, &properties)?)
                 .await
                 .doing(format!("creating database {provisional:?} on the target"))?;
+            point!("prepare.created");
             set_properties(&**admin, provisional, &properties).await?;
             let mut client = connect(&self.spec.endpoint, provisional, "prepare").await?;
             Ledger::create(&mut client, self.spec.migration, self.spec.epoch).await?;

@@ -130,7 +130,9 @@ impl Receiver {
 
     /// A session on the target database.
     pub(crate) async fn session(&self, purpose: &str) -> Result<Client, Fault> {
-        Ok(connect(&self.spec.endpoint, &self.spec.database, purpose).await?)
+        // With the epoch, so that a person can see whose it is.
+        let purpose = format!("{purpose} {}", self.spec.epoch);
+        Ok(connect(&self.spec.endpoint, &self.spec.database, &purpose).await?)
     }
 
     /// The source's catalog, as it was dumped.

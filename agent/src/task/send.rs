@@ -27,6 +27,7 @@ pub(super) async fn run(
     let sender = Sender::new(SenderSpec {
         endpoint,
         database: database.clone(),
+        epoch: reporter.epoch(),
         objects: spec.objects.unwrap_or_default(),
         follow_schema_changes: spec.follow_schema_changes,
         programs: Arc::clone(&kit.programs),
@@ -34,6 +35,7 @@ pub(super) async fn run(
     let key =
         PipeKey { migration: reporter.id().migration.clone(), database, epoch: reporter.epoch() };
     let (results_in, mut results) = mpsc::channel(RESULTS);
+    sender.take_over().await?;
     let serve = async {
         let listener = kit.exchange.listener(&key).await?;
         // Ends with the receiver: what it held of the source ends with it.

@@ -1,6 +1,7 @@
 //! From the outbox to the agent, in order, at least once.
 use std::time::Duration;
 
+use whimbrel_points::point;
 use whimbrel_proto::agent::v1 as link;
 
 use super::{Fleet, registry::Session};
@@ -50,6 +51,7 @@ impl Fleet {
                 epoch = entry.command.epoch,
                 "sending a command"
             );
+            point!("command.sending");
             if !session.send(link::controller_message::Kind::Command(command)).await {
                 return Ok(Sent::Ended);
             }

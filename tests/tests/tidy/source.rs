@@ -9,7 +9,7 @@ use syn::{Attribute, Item};
 use walkdir::WalkDir;
 
 /// The crates of the house.
-pub(crate) const CRATES: [&str; 5] = ["proto", "controller", "agent", "cli", "tests"];
+pub(crate) const CRATES: [&str; 6] = ["proto", "points", "controller", "agent", "cli", "tests"];
 
 /// One file.
 pub(crate) struct Source {

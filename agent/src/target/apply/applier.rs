@@ -5,6 +5,7 @@ use tokio::{
     sync::{mpsc, watch},
     time::{MissedTickBehavior, interval},
 };
+use whimbrel_points::point;
 use whimbrel_proto::Lsn;
 
 use super::{change::Changes, clock::Clock, durable::Durable};
@@ -402,7 +403,9 @@ impl<'a> Applier<'a> {
         }
         self.changes.position(self.reached, marker, self.ledger.epoch()).await?;
         self.changes.pipeline.wait(0).await?;
+        point!("apply.committing");
         let wal = self.changes.commit(self.group.open).await?;
+        point!("apply.committed");
         if marker.is_some() {
             self.changes.wait_for_flush(false).await?;
         }

@@ -3,6 +3,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use tokio_postgres::{Statement, types::PgLsn};
+use whimbrel_points::is_broken;
 use whimbrel_proto::Lsn;
 
 use super::{
@@ -16,6 +17,7 @@ use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     replication::pgoutput::{self, Message},
+    target::ledger::FENCE,
     wire::Caller,
 };
 
@@ -278,8 +280,9 @@ impl Changes {
         let lsn = PgLsn::from(position.0);
         let marker = marker.and_then(|attempt| i32::try_from(attempt).ok());
         let run = async move { client.execute(&statement, &[&lsn, &epoch, &marker]).await };
+        let rows = (!is_broken(FENCE)).then_some(1);
         let expected =
-            Expected { doing, rows: Some(1), bytes: 0, otherwise: Otherwise::Fenced, table: None };
+            Expected { doing, rows, bytes: 0, otherwise: Otherwise::Fenced, table: None };
         self.pipeline.send(run, expected).await
     }
 }

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, pin_mut};
 use tokio_postgres::{CopyInSink, Transaction, types::PgLsn};
+use whimbrel_points::point;
 use whimbrel_proto::{Lsn, v1::table_progress::State};
 
 use crate::{
@@ -55,7 +56,9 @@ pub(crate) async fn copy_in(
         .await
         .doing(&doing)?;
     }
+    point!("copy.committing");
     ledger.commit(tx, &doing).await?;
+    point!("copy.committed");
     progress.copied_rows(relation.oid, rows);
     Ok((rows, bytes))
 }

@@ -1,5 +1,6 @@
 //! What is built when all tables are there.
 use tokio_postgres::Transaction;
+use whimbrel_points::point;
 
 use crate::{
     fault::{Doing, Fault},
@@ -91,6 +92,7 @@ pub(super) async fn run_entry(
     }
     tx.batch_execute(RESTORE_SETTINGS).await.doing(&doing)?;
     tx.batch_execute(&entry.sql).await.doing(&doing)?;
+    point!("entry.committing");
     ledger.commit(tx, &doing).await
 }
 

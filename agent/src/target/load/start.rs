@@ -1,4 +1,6 @@
 //! From a prepared database to a complete base copy.
+use whimbrel_points::point;
+
 use super::make::record_snapshot;
 use crate::{
     fault::{Doing, Fault},
@@ -32,6 +34,7 @@ impl Receiver {
         // A new slot takes the place of one of that name: an agent that was asleep must not drop its successor's.
         self.lease.require()?;
         let snapshot = self.take_snapshot(kind).await?;
+        point!("snapshot.taken");
         if begun {
             self.check_source(&snapshot, state.source_system, client).await?;
             if kind == SnapshotKind::NewSlot {
@@ -53,6 +56,7 @@ impl Receiver {
         self.caller.ask(Ask::Release).await?;
         self.finish_load(client, ledger, &plan).await?;
         let from = current(client).await?.slot_point;
+        point!("stream.recording");
         ledger.begin_stream(client, from).await
     }
 

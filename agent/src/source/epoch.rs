@@ -1,0 +1,52 @@
+//! Epochs on the source, where nothing is written that could prove them: each session of ours bears its epoch in its name.
+//!
+//! A newer epoch ends the sessions of older ones before it begins: an agent that is frozen, or that the controller can't
+//! reach, would keep the slot. One that finds a newer epoch at work does not touch the slot. The receiving server's
+//! ledger is what fences (DESIGN.md, law 2); this keeps a stale agent from being a nuisance.
+use super::sender::Sender;
+use crate::{
+    fault::{Doing, Fault},
+    postgres::Client,
+};
+
+/// Ours for the slot `$1`: `pid`, `epoch`.
+pub(super) const OUR_SESSIONS: &str = include_str!("sql/our_sessions.sql");
+
+impl Sender {
+    /// Ends what older epochs have left running on the source.
+    ///
+    /// # Errors
+    /// `Fenced` when a newer one is there.
+    pub async fn take_over(&self) -> Result<(), Fault> {
+        let client = self.control().await?;
+        self.refuse_if_older(&client).await?;
+        client
+            .execute(
+                &format!(
+                    "select pg_terminate_backend(pid) from ({OUR_SESSIONS}) ours where epoch < $2"
+                ),
+                &[&self.spec.objects.slot, &self.epoch()],
+            )
+            .await
+            .doing("ending sessions of an older epoch on the source")?;
+        Ok(())
+    }
+
+    /// # Errors
+    /// `Fenced` when a newer epoch has sessions on the source.
+    pub(super) async fn refuse_if_older(&self, client: &Client) -> Result<(), Fault> {
+        let doing = "looking for sessions of a newer epoch on the source";
+        let row = client
+            .query_one(
+                &format!("select count(*) from ({OUR_SESSIONS}) ours where epoch > $2"),
+                &[&self.spec.objects.slot, &self.epoch()],
+            )
+            .await
+            .doing(doing)?;
+        if row.get::<_, i64>(0) > 0 { Err(Fault::fenced(doing)) } else { Ok(()) }
+    }
+
+    fn epoch(&self) -> i64 {
+        i64::try_from(self.spec.epoch).unwrap_or(i64::MAX)
+    }
+}
