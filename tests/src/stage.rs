@@ -1,5 +1,6 @@
 //! A whole stage for a scenario: a source, a target, a controller, an agent that reaches both, and the CLI.
 mod assertions;
+mod crew;
 mod turn;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 
 use tempfile::TempDir;
 
+pub use crew::Hand;
 use turn::Turn;
 
 use crate::{
@@ -27,6 +29,9 @@ pub const TARGET: &str = "box";
 
 /// The name of the agent.
 pub const AGENT: &str = "mover";
+
+/// What a program built for tests is told to do to itself, and where.
+const POINTS: &str = "WHIMBREL_POINTS";
 
 /// So much of each log is shown with a failure.
 const LOG_LINES_SHOWN: usize = 40;
@@ -62,6 +67,10 @@ pub struct Stage {
     pub source: Cluster,
     /// The server that is moved to.
     pub target: Cluster,
+    /// Points of the agent's next start (`WHIMBREL_POINTS`).
+    pub agent_points: String,
+    /// Points of the controller's next start.
+    pub controller_points: String,
     /// The CLI, with the administrator's context.
     pub cli: Cli,
     /// The agent's lines, if the plan wanted them.
@@ -121,6 +130,8 @@ impl Stage {
         let mut stage = Self {
             agent: None,
             controller: None,
+            agent_points: String::new(),
+            controller_points: String::new(),
             source,
             target,
             cli: Cli::new(&context, folder.path()),
@@ -171,6 +182,7 @@ impl Stage {
         if let Some(lines) = &self.lines {
             command.args(["--public-address", &format!("127.0.0.1:{}", lines.controller.port())]);
         }
+        command.env(POINTS, &self.controller_points);
         self.controller = Some(Program::start(command, "controller", &self.log("controller"))?);
         Ok(())
     }
@@ -196,8 +208,15 @@ impl Stage {
     /// # Errors
     /// When it can't be started.
     pub fn launch_agent(&mut self, arguments: &[&str]) -> Outcome {
+        self.agent = Some(self.launch_agent_as("agent", arguments, &self.agent_points)?);
+        Ok(())
+    }
+
+    /// An agent with the data folder `folder` and `points`.
+    fn launch_agent_as(&self, folder: &str, arguments: &[&str], points: &str) -> Outcome<Program> {
         let mut command = Command::new(built("whimbrel-agent")?);
-        command.arg("run").arg("--data-dir").arg(self.folder().join("agent")).args(arguments);
+        command.arg("run").arg("--data-dir").arg(self.folder().join(folder)).args(arguments);
+        command.env(POINTS, points);
         if let Some(bin) = env::var_os("WHIMBREL_PG_BIN") {
             command.arg("--pg-bin-dir").arg(bin);
         }
@@ -205,8 +224,7 @@ impl Stage {
         command.arg("--pg-bin-dir").arg(Installation::newest_clients()?.bin());
         command.env("SOURCE_PASSWORD", self.source.password());
         command.env("TARGET_PASSWORD", self.target.password());
-        self.agent = Some(Program::start(command, "agent", &self.log("agent"))?);
-        Ok(())
+        Program::start(command, folder, &self.log(folder))
     }
 
     fn create_target(&self) -> Outcome {
@@ -276,10 +294,21 @@ impl Stage {
         self.cli.show(name).map_or_else(|error| error.to_string(), |shown| format!("{shown:#}"))
     }
 
+    /// The controller's, each agent's, and what the CLI said.
+    fn log_names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder()).into_iter().flatten().flatten();
+        let name = |entry: fs::DirEntry| {
+            entry.file_name().to_str().and_then(|name| name.strip_suffix(".log").map(str::to_owned))
+        };
+        let mut names: Vec<String> = entries.filter_map(name).collect();
+        names.sort();
+        names
+    }
+
     fn logs(&self) -> String {
         let mut text = String::from("The ends of the logs:\n");
-        for name in ["controller", "agent", "cli"] {
-            let log = fs::read_to_string(self.log(name)).unwrap_or_default();
+        for name in self.log_names() {
+            let log = fs::read_to_string(self.log(&name)).unwrap_or_default();
             text += &format!("--- {name}\n{}\n", last_lines(&log));
         }
         text += &format!("--- source server\n{}\n", last_lines(&self.source.log()));

@@ -25,7 +25,7 @@ pub(crate) enum MigrationCommand {
     Create(Create),
     /// Say yes to overwriting the target's databases
     ConfirmOverwrite(MigrationRef),
-    /// Give a new password
+    /// Give it to another agent, or give a new password, or another window
     Update(Update),
     /// Migrations, newest first
     List(List),
@@ -170,6 +170,13 @@ impl From<OptionArg> for v1::MigrationOption {
 pub(crate) struct Update {
     #[command(flatten)]
     pub(crate) migration: MigrationRef,
+    /// The agent that acts from now on: on both sides, if one agent did until now. A password that was sealed opens for
+    /// one agent only: give it again with this
+    #[arg(long, value_name = "A")]
+    pub(crate) agent: Option<String>,
+    /// The agent that acts on the source from now on, if it is another
+    #[arg(long, value_name = "A")]
+    pub(crate) source_agent: Option<String>,
     /// Where the source's password is now
     #[arg(long, value_name = "SECRET")]
     pub(crate) source_password: Option<SecretArg>,

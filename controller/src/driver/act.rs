@@ -3,6 +3,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
+use whimbrel_points::point;
 
 use super::{Driver, DriverError, Live};
 use crate::{
@@ -26,18 +27,35 @@ impl Driver {
     /// # Errors
     /// [`DriverError`]; then nothing has changed.
     pub async fn act(&self, target_id: &str, name: &str, act: Act) -> Result<Record, DriverError> {
+        // Who else is at a database is looked at first, and must not change meanwhile.
+        let _planning = match &act.event {
+            Event::HandOver(_) => Some(self.planning.lock().await),
+            _ => None,
+        };
         let found = self.find(target_id, name).await?;
         let live = self.live(&found.migration.uid).unwrap_or_else(|| Arc::new(Live::new(found)));
         let gate = Arc::clone(&live.gate).lock_owned().await;
+        // The same request may have been under way when this one was looked up.
+        if self.is_done(act.memo.as_ref()).await? {
+            return Ok(Record::clone(&live.record()));
+        }
         check_etag(&live.record(), &act.etag)?;
+        let mut newcomers = BTreeSet::new();
         let event = match act.event {
+            Event::HandOver(order) => {
+                let order = self.planned(order, &live.record()).await?;
+                newcomers.extend(order.source_agent.iter().chain(&order.target_agent).cloned());
+                Event::HandOver(order)
+            }
             Event::Cutover(mut request) => {
                 request.latencies = live.latencies();
                 Event::Cutover(request)
             }
             event => event,
         };
-        self.advance(&live, gate, &event, act.memo).await
+        let record = self.advance(&live, gate, &event, act.memo).await?;
+        self.greet_again(&live, newcomers).await?;
+        Ok(record)
     }
 
     /// An event that nobody waits for; its refusal is a defect, and is only logged.
@@ -163,7 +181,10 @@ async fn commit_now(
     let notes = change.notes.clone();
     let agents = change.commands.iter().map(|c| c.command.agent.clone()).collect();
     let uid = &record.migration.uid;
-    if let Err(error) = store.commit(change, memo).await {
+    point!("commit.begin");
+    let committed = store.commit(change, memo).await;
+    point!("commit.done");
+    if let Err(error) = committed {
         // What is remembered is the truth, whatever we had in mind.
         if matches!(error, StoreError::Conflict { .. })
             && let Some(found) = store.migration(uid).await?

@@ -1,5 +1,8 @@
 //! A new migration.
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use uuid::Uuid;
 use whimbrel_proto::name;
@@ -44,23 +47,19 @@ impl Driver {
         let _planning = self.planning.lock().await;
         let Order { target_id, name, spec, validate_only, memo } = order;
         let resource = name::migration(&target_id, &name);
+        if self.is_done(memo.as_ref()).await? {
+            return self.find(&target_id, &name).await;
+        }
         if self.store.migration_named(&target_id, &name).await?.is_some() {
             return Err(DriverError::MigrationNameTaken { name: resource });
         }
-        let agents = [&spec.source_agent, &spec.target_agent];
-        for agent in agents {
+        let agents = [spec.source_agent.clone(), spec.target_agent.clone()];
+        for agent in &agents {
             self.takes_work(agent).await?;
         }
-        if spec.source_agent != spec.target_agent {
-            let (source_agent, target_agent) = (spec.source_agent, spec.target_agent);
-            return Err(DriverError::TwoAgentsNotBuilt { source_agent, target_agent });
-        }
-        self.refuse_busy(&target_id, &spec).await?;
-        let incarnations: BTreeMap<_, _> = agents
-            .into_iter()
-            .filter_map(|agent| Some((agent.clone(), self.fleet.incarnation(agent)?)))
-            .collect();
-        let woken: Vec<_> = agents.into_iter().cloned().collect();
+        refuse_two_agents(&spec)?;
+        self.refuse_busy(&target_id, &spec, None).await?;
+        let incarnations = self.incarnations(&agents);
         let uid = Uuid::new_v4().to_string();
         let now = Self::now();
         if let Some(problem) = window_problem(spec.window_start, spec.window_end, now) {
@@ -88,18 +87,33 @@ impl Driver {
         tracing::info!(migration = uid, name = record.migration.name, "recorded a migration");
         let live = Arc::new(Live::new(record.clone()));
         self.lock_live().insert(uid, Arc::clone(&live));
-        for agent in woken {
-            // A life that began while this was being recorded did not find the migration.
-            if let Some(incarnation) = self.fleet.incarnation(&agent) {
-                let event = Event::AgentIncarnation { agent: agent.clone(), incarnation };
-                self.happen(&live, &event).await?;
-            }
-            self.fleet.wake(&agent);
-        }
+        self.greet_again(&live, agents.into()).await?;
         Ok(record)
     }
 
-    async fn takes_work(&self, id: &str) -> Result<(), DriverError> {
+    /// The present lives of those that have a session.
+    pub(super) fn incarnations(&self, agents: &[String]) -> BTreeMap<String, String> {
+        let present = |agent: &String| Some((agent.clone(), self.fleet.incarnation(agent)?));
+        agents.iter().filter_map(present).collect()
+    }
+
+    /// A life that began while these were being recorded as a migration's agents did not find the migration.
+    pub(super) async fn greet_again(
+        &self,
+        live: &Arc<Live>,
+        agents: BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        for agent in agents {
+            if let Some(incarnation) = self.fleet.incarnation(&agent) {
+                let event = Event::AgentIncarnation { agent: agent.clone(), incarnation };
+                self.happen(live, &event).await?;
+            }
+            self.fleet.wake(&agent);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn takes_work(&self, id: &str) -> Result<(), DriverError> {
         let agent = self.fleet.agent(id).await?;
         if agent.revoked {
             return Err(FleetError::Revoked { agent: agent.id }.into());
@@ -111,9 +125,17 @@ impl Driver {
     }
 
     /// Two migrations must not write one database, under whatever target's name they reach it.
-    async fn refuse_busy(&self, target_id: &str, spec: &Spec) -> Result<(), DriverError> {
+    pub(super) async fn refuse_busy(
+        &self,
+        target_id: &str,
+        spec: &Spec,
+        itself: Option<&str>,
+    ) -> Result<(), DriverError> {
         for other in self.load_active(None).await? {
             let migration = other.migration;
+            if itself == Some(migration.uid.as_str()) {
+                continue;
+            }
             if migration.target_id != target_id && !is_same_server(spec, &migration.spec) {
                 continue;
             }
@@ -130,6 +152,15 @@ impl Driver {
         }
         Ok(())
     }
+}
+
+/// Rows go from one end to the other within one agent.
+pub(super) fn refuse_two_agents(spec: &Spec) -> Result<(), DriverError> {
+    let (source_agent, target_agent) = (spec.source_agent.clone(), spec.target_agent.clone());
+    if source_agent == target_agent {
+        return Ok(());
+    }
+    Err(DriverError::TwoAgentsNotBuilt { source_agent, target_agent })
 }
 
 /// One address, as one agent sees it: `localhost` is another server for each.

@@ -5,6 +5,7 @@
 mod act;
 mod create;
 mod error;
+mod hand_over;
 mod listen;
 mod live;
 mod observe;
@@ -194,6 +195,14 @@ impl Driver {
                 Ok(Some(known.subject))
             }
             Some(_) => Err(DriverError::RequestReused { id: memo.id.clone() }),
+        }
+    }
+
+    /// As [`Driver::replayed`], where nothing else can do it meanwhile.
+    async fn is_done(&self, memo: Option<&Memo>) -> Result<bool, DriverError> {
+        match memo {
+            Some(memo) => Ok(self.replayed(memo).await?.is_some()),
+            None => Ok(false),
         }
     }
 

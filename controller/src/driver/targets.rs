@@ -39,6 +39,10 @@ impl Driver {
         agent: &str,
         memo: Option<Memo>,
     ) -> Result<Target, DriverError> {
+        let _planning = self.planning.lock().await;
+        if self.is_done(memo.as_ref()).await? {
+            return self.target(id).await;
+        }
         self.usable_agent(agent).await?;
         let now = Self::now();
         let target = Target {
@@ -109,6 +113,9 @@ impl Driver {
         memo: Option<Memo>,
     ) -> Result<Target, DriverError> {
         let _planning = self.planning.lock().await;
+        if self.is_done(memo.as_ref()).await? {
+            return self.target(id).await;
+        }
         let before = self.target(id).await?;
         check_etag(&before, etag)?;
         if let Some(agent) = &change.agent {
@@ -146,6 +153,9 @@ impl Driver {
         memo: Option<Memo>,
     ) -> Result<(), DriverError> {
         let _planning = self.planning.lock().await;
+        if self.is_done(memo.as_ref()).await? {
+            return Ok(());
+        }
         let target = self.target(id).await?;
         check_etag(&target, etag)?;
         if let Some(active) = self.load_active(Some(id)).await?.first() {

@@ -85,8 +85,11 @@ impl Command {
             // A new epoch ends what its agent was told before, a Stop too. What the other agent was told it is told
             // again, by the Send or Receive that comes with this one.
             CommandKind::Send | CommandKind::Receive => same_agent && old.epoch < self.epoch,
+            // Another agent that was to clean up has been relieved of it.
             CommandKind::CleanSource => {
-                same_agent && old.epoch < self.epoch && !matches!(old.kind, CommandKind::Stop)
+                let relieved = matches!(old.kind, CommandKind::CleanSource);
+                old.epoch < self.epoch
+                    && (relieved || same_agent && !matches!(old.kind, CommandKind::Stop))
             }
             CommandKind::Stop => same_agent && !matches!(old.kind, CommandKind::CleanSource),
             // The attempt is over: none of its steps may be heard after this, least of all its switch.

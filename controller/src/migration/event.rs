@@ -53,6 +53,8 @@ pub enum Event {
         /// Not after.
         end: Option<Option<Timestamp>>,
     },
+    /// The operator: other agents.
+    HandOver(HandOver),
     /// The operator changed the target itself: its endpoint, for migrations that did not override it.
     TargetChanged {
         /// The target's endpoint with this migration's overrides in it.
@@ -109,6 +111,21 @@ pub struct Cutover {
     pub fence: bool,
     /// What is written after marker 2 may stay behind.
     pub allow_source_writes: bool,
+}
+
+/// Other agents do the work from now on; and with them new passwords, for those that were sealed open for one agent only.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HandOver {
+    /// Who acts on the source, if that changes.
+    pub source_agent: Option<String>,
+    /// Who acts on the target, if that changes.
+    pub target_agent: Option<String>,
+    /// The source's password, if it changes.
+    pub source: Option<Secret>,
+    /// The target's password, if it changes.
+    pub target: Option<Secret>,
+    /// The new agents' present incarnations, where they have a session.
+    pub incarnations: BTreeMap<String, String>,
 }
 
 /// A report of an agent, as it numbers them.

@@ -25,8 +25,8 @@ mod view;
 pub use command::{Command, CommandKind, StepOrder};
 pub use cutover::{Cutover, CutoverReport, OpenTransaction, Step, StepRecord, TIMEOUT_DEFAULT};
 pub use event::{
-    Cutover as CutoverRequest, Event, ExistingDatabase, Failure, Policy, Report, ReportKind,
-    StepDone, StepFailed, Task,
+    Cutover as CutoverRequest, Event, ExistingDatabase, Failure, HandOver, Policy, Report,
+    ReportKind, StepDone, StepFailed, Task,
 };
 pub use hold::{Hold, HoldKind};
 pub use phase::{DatabasePhase, Ending, IllegalEdge, Phase};

@@ -1,9 +1,9 @@
 //! MigrationService: the operator's acts. Each is one event; the driver says whether it may happen now.
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use prost::Message;
 use tonic::{Response, Status};
-use whimbrel_proto::v1;
+use whimbrel_proto::{name, v1};
 
 use super::{
     Rpc,
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     driver::Act,
-    migration::{CutoverRequest, Event, Secret},
+    migration::{CutoverRequest, Event, HandOver, Secret},
     translate::{InvalidField, secret_in, time_in},
 };
 
@@ -128,7 +128,7 @@ impl Rpc {
     }
 }
 
-/// Passwords, or the window: each is an act of its own.
+/// Agents and passwords, or the window: each is an act of its own.
 fn update_in(
     request: &v1::UpdateMigrationRequest,
     migration: &v1::Migration,
@@ -138,8 +138,13 @@ fn update_in(
     let spec = migration.spec.as_ref();
     let (mut source, mut target) = (None, None);
     let (mut start, mut end) = (None, None);
+    let (mut source_agent, mut target_agent) = (None, None);
     for path in paths {
         match path.as_str() {
+            "spec.agent" => target_agent = Some(agent(path, spec.map(|s| s.agent.as_str()))?),
+            "spec.source_agent" => {
+                source_agent = Some(agent(path, spec.map(|s| s.source_agent.as_str()))?);
+            }
             "spec.source.password" => {
                 source = Some(password(path, spec.and_then(|s| s.source.as_ref()))?);
             }
@@ -158,11 +163,18 @@ fn update_in(
             }
         }
     }
-    let problem = match (source.is_some() || target.is_some(), start.is_some() || end.is_some()) {
+    let agents = source_agent.is_some() || target_agent.is_some();
+    let secrets = source.is_some() || target.is_some();
+    let problem = match (agents || secrets, start.is_some() || end.is_some()) {
+        (true, false) if agents => {
+            let incarnations = BTreeMap::new();
+            let order = HandOver { source_agent, target_agent, source, target, incarnations };
+            return Ok(Event::HandOver(order));
+        }
         (true, false) => return Ok(Event::UpdateSecrets { source, target }),
         (false, true) => return Ok(Event::UpdateWindow { start, end }),
         (false, false) => "is empty: name what changes",
-        (true, true) => "names passwords and the window: change one, then the other",
+        (true, true) => "names the window, and agents or passwords: change one, then the other",
     };
     Err(InvalidField::new("update_mask", problem))
 }
@@ -175,6 +187,17 @@ fn moment(
     let field = format!("migration.{path}");
     let read = |time| time_in(time).ok_or_else(|| InvalidField::new(field, "is not a time"));
     time.map(read).transpose()
+}
+
+fn agent(path: &str, agent: Option<&str>) -> Result<String, InvalidField> {
+    let field = format!("migration.{path}");
+    match agent.unwrap_or_default() {
+        "" => Err(InvalidField::new(field, "is missing")),
+        agent => {
+            let id = name::parse_agent("agent", agent);
+            id.map(str::to_owned).map_err(|e| InvalidField::new(field, e.to_string()))
+        }
+    }
 }
 
 fn password(path: &str, endpoint: Option<&v1::Endpoint>) -> Result<Secret, InvalidField> {

@@ -5,6 +5,7 @@
 mod acts;
 mod checks;
 mod edges;
+mod hand_over;
 mod random;
 mod recovery;
 mod window;

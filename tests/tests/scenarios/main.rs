@@ -4,6 +4,7 @@ mod cancel;
 mod compare;
 mod contract;
 mod dial;
+mod hand_over;
 mod objects;
 mod offline;
 mod online;

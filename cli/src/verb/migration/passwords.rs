@@ -38,11 +38,11 @@ impl PasswordOf {
 }
 
 /// Seals it to the agent that acts: the first that is named, else the target's.
-pub(super) async fn seal(
+pub(super) async fn seal<'a>(
     session: &Session,
     password: &Password,
     migration: &MigrationRef,
-    named: [&str; 2],
+    named: impl IntoIterator<Item = &'a str>,
 ) -> Result<Secret, Failure> {
     if let Some(agent) = named.into_iter().find(|agent| !agent.is_empty()) {
         return seal_to(session, password, agent).await;

@@ -1,4 +1,4 @@
-//! `migration update`: new passwords, sealed to the agents that act now; or another window.
+//! `migration update`: other agents, new passwords, sealed to the agents that are to act; or another window.
 use prost_types::FieldMask;
 use whimbrel_proto::v1::{
     GetMigrationRequest, Migration, MigrationSpec, Secret, UpdateMigrationRequest,
@@ -11,15 +11,12 @@ use super::{
     print_acted,
 };
 use crate::{
-    args::{
-        Moment, SecretArg,
-        migration::{MigrationRef, Update},
-    },
+    args::{Moment, SecretArg, migration::Update},
     client::{call, request_id},
     failure::Failure,
     secret::Reader,
     verb::{
-        Session,
+        Session, agent_name,
         password::{Found, find},
     },
 };
@@ -29,13 +26,21 @@ pub(super) async fn run(session: &Session, args: Update) -> Result<(), Failure> 
     let mut reader = Reader::default();
     let mut spec = MigrationSpec::default();
     let mut paths = Vec::new();
+    for (agent, path, place) in [
+        (&args.agent, "spec.agent", &mut spec.agent),
+        (&args.source_agent, "spec.source_agent", &mut spec.source_agent),
+    ] {
+        let Some(agent) = agent else { continue };
+        *place = agent_name(agent);
+        paths.push(path.to_owned());
+    }
     if let Some(text) = &args.source_password {
-        let secret = new_secret(session, &args.migration, &mut reader, &SOURCE, text).await?;
+        let secret = new_secret(session, &args, &mut reader, &SOURCE, text).await?;
         spec.source.get_or_insert_default().password = Some(secret);
         paths.push("spec.source.password".to_owned());
     }
     if let Some(text) = &args.target_password {
-        let secret = new_secret(session, &args.migration, &mut reader, &TARGET, text).await?;
+        let secret = new_secret(session, &args, &mut reader, &TARGET, text).await?;
         spec.target_override.get_or_insert_default().password = Some(secret);
         paths.push("spec.target_override.password".to_owned());
     }
@@ -49,8 +54,8 @@ pub(super) async fn run(session: &Session, args: Update) -> Result<(), Failure> 
     }
     if paths.is_empty() {
         return Err(Failure::Usage(
-            "nothing to change: give --source-password SECRET, --target-password SECRET, --window-start TIME or \
-             --window-end TIME"
+            "nothing to change: give --agent A, --source-password SECRET, --target-password SECRET, --window-start TIME \
+             or --window-end TIME"
                 .into(),
         ));
     }
@@ -65,7 +70,7 @@ pub(super) async fn run(session: &Session, args: Update) -> Result<(), Failure> 
 
 async fn new_secret(
     session: &Session,
-    migration: &MigrationRef,
+    args: &Update,
     reader: &mut Reader,
     of: &PasswordOf,
     text: &SecretArg,
@@ -74,9 +79,16 @@ async fn new_secret(
         Found::Reference(secret) => return Ok(secret),
         Found::Password(password) => password,
     };
+    let migration = &args.migration;
     let request = call(GetMigrationRequest { name: full_name(migration)? });
     let now = session.client.migrations().get_migration(request).await?.into_inner();
     let now = now.spec.unwrap_or_default();
-    let source_agent = if of.option == SOURCE.option { now.source_agent.as_str() } else { "" };
-    seal(session, &password, migration, [source_agent, &now.agent]).await
+    let new = |agent: &Option<String>| agent.as_deref().map(agent_name).unwrap_or_default();
+    let (agent, source_agent) = (new(&args.agent), new(&args.source_agent));
+    // Whoever is to act from now on comes before whoever acts now.
+    let named = match of.option == SOURCE.option {
+        true => [source_agent, agent, now.source_agent, now.agent],
+        false => [agent, now.agent, String::new(), String::new()],
+    };
+    seal(session, &password, migration, named.iter().map(String::as_str)).await
 }

@@ -3,6 +3,7 @@ mod again;
 mod check;
 mod clean;
 mod cutover;
+mod hand_over;
 mod operator;
 mod report;
 mod tasks;
@@ -103,6 +104,7 @@ pub fn step(migration: &Migration, event: &Event, now: Timestamp) -> Result<Outc
             work.update_secrets(source.as_ref(), target.as_ref())?;
         }
         Event::UpdateWindow { start, end } => work.update_window(*start, *end)?,
+        Event::HandOver(hand_over) => work.hand_over(hand_over)?,
         Event::TargetChanged { target } => work.target_changed(target),
         Event::Report(report) => work.report(report)?,
         Event::AgentIncarnation { agent, incarnation } => {
@@ -128,6 +130,7 @@ fn actor(event: &Event) -> Actor {
         | Event::Retry { .. }
         | Event::UpdateSecrets { .. }
         | Event::UpdateWindow { .. }
+        | Event::HandOver(_)
         | Event::TargetChanged { .. } => Actor::Operator,
         Event::Report(report) => Actor::Agent(report.agent.clone()),
         Event::AgentIncarnation { agent, .. } | Event::CommandRefused { agent, .. } => {

@@ -185,7 +185,7 @@ impl Work {
         format!("nothing is held: the migration is {}/{}{hint}", state.name(), sub_state.name())
     }
 
-    fn retry_check(&mut self) {
+    pub(super) fn retry_check(&mut self) {
         self.migration.hold = None;
         if let Some(check) = self.migration.check_mut() {
             check.tries = 0;
@@ -207,6 +207,12 @@ impl Work {
         target: Option<&Secret>,
     ) -> Result<(), Refusal> {
         self.refuse_if_over()?;
+        self.set_secrets(source, target);
+        self.restart_held();
+        Ok(())
+    }
+
+    pub(super) fn set_secrets(&mut self, source: Option<&Secret>, target: Option<&Secret>) {
         for (side, secret) in [(Side::Source, source), (Side::Target, target)] {
             let Some(secret) = secret else { continue };
             let (endpoint, word) = match side {
@@ -216,8 +222,6 @@ impl Work {
             endpoint.password = secret.clone();
             self.note("", "SecretsUpdated", format!("the {word}'s password"));
         }
-        self.restart_held();
-        Ok(())
     }
 
     /// The target itself was changed.
@@ -237,7 +241,7 @@ impl Work {
     }
 
     /// What waits for something to be mended is tried at once. A pause stays.
-    fn restart_held(&mut self) {
+    pub(super) fn restart_held(&mut self) {
         if self.migration.hold.is_some() && self.migration.phase().check().is_some() {
             self.retry_check();
         }
