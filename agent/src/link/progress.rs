@@ -1,7 +1,10 @@
 //! Progress: only the newest counts, one a database.
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use whimbrel_proto::{
@@ -12,6 +15,10 @@ use whimbrel_proto::{
 /// A message stays well under gRPC's 4 MiB: a table's progress is about 200 bytes.
 const TABLES_PER_MESSAGE: usize = 2_000;
 
+/// Databases whose progress is kept. More than run in one agent at once: past it those that were told of longest ago, and
+/// are sent, are forgotten.
+const DATABASES_MAX: usize = 256;
+
 type Key = (String, String);
 type TableKey = (String, String);
 
@@ -19,6 +26,7 @@ type TableKey = (String, String);
 #[derive(Debug, Default)]
 pub(super) struct Board {
     databases: Mutex<BTreeMap<Key, Entry>>,
+    told: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +35,8 @@ struct Entry {
     tables: BTreeMap<TableKey, TableProgress>,
     unsent_tables: BTreeSet<TableKey>,
     unsent: bool,
+    /// When it was told last, in a count of all that was told.
+    told: u64,
 }
 
 impl Board {
@@ -52,6 +62,8 @@ impl Board {
         }
         entry.newest = progress;
         entry.unsent = true;
+        entry.told = self.told.fetch_add(1, Ordering::Relaxed);
+        make_room(&mut databases);
     }
 
     pub(super) fn has_unsent(&self) -> bool {
@@ -85,6 +97,17 @@ impl Board {
             entry.unsent = true;
             entry.unsent_tables = entry.tables.keys().cloned().collect();
         }
+    }
+}
+
+fn make_room(databases: &mut BTreeMap<Key, Entry>) {
+    if databases.len() <= DATABASES_MAX {
+        return;
+    }
+    let sent = databases.iter().filter(|(_, entry)| !entry.unsent);
+    // None: the controller is away, and nothing of what runs may be lost; what runs is bounded by its tasks.
+    if let Some(oldest) = sent.min_by_key(|(_, entry)| entry.told).map(|(key, _)| key.clone()) {
+        databases.remove(&oldest);
     }
 }
 
@@ -124,6 +147,20 @@ mod tests {
         assert_eq!(names(&board.take().unwrap()), ["a", "b"]);
         board.start_over(&[]);
         assert!(!board.has_unsent());
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten_in_a_session_that_never_ends() {
+        let board = Board::default();
+        for number in 0..DATABASES_MAX * 3 {
+            let migration_uid = format!("m{number}");
+            board.put(TaskProgress { migration_uid, ..progress(1, &["a"]) });
+            assert_eq!(names(&board.take().unwrap()), ["a"]);
+        }
+        assert_eq!(board.databases().len(), DATABASES_MAX);
+        // The newest are those that are kept.
+        let newest = ("m767".to_owned(), "d".to_owned());
+        assert!(board.databases().contains_key(&newest));
     }
 
     #[test]

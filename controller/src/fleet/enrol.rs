@@ -147,7 +147,8 @@ impl Fleet {
         let now = Self::now();
         let uid = Uuid::new_v4().to_string();
         // Signed before the token is spent: a bad request costs no token.
-        let signed = self.authority.sign_agent(&request.csr_pem, &id, &uid, now)?;
+        let mut signed = self.authority.sign_agent(&request.csr_pem, &id, &uid, now)?;
+        let made = uid.clone();
         let agent = Agent {
             id: id.clone(),
             uid,
@@ -156,6 +157,7 @@ impl Fleet {
             program_version: request.version,
             incarnation: String::new(),
             past_incarnations: Vec::new(),
+            key_hash: signed.key_hash.clone(),
             sealing_key: request.sealing_key,
             postgres_programs: Vec::new(),
             draining: false,
@@ -168,6 +170,10 @@ impl Fleet {
             StoreError::NameTaken { .. } => FleetError::NameTaken { agent: id },
             e => e.into(),
         })?;
+        if agent.uid != made {
+            // It has joined before, and did not hear so.
+            signed = self.authority.sign_agent(&request.csr_pem, &agent.id, &agent.uid, now)?;
+        }
         tracing::info!(agent = agent.id, "an agent has joined");
         Ok(Enrolled {
             agent,

@@ -7,6 +7,9 @@ mod enrol;
 mod error;
 mod query;
 mod registry;
+mod reports;
+#[cfg(test)]
+mod scripted;
 mod session;
 mod state;
 
@@ -63,6 +66,8 @@ pub struct Fleet {
     term: u64,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     lost: Mutex<HashMap<String, tokio::time::Instant>>,
+    /// By agent: one Hello after the other, so that lives arrive in their order. As many as there are agents.
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -94,6 +99,7 @@ impl Fleet {
             term,
             sessions: Mutex::default(),
             lost: Mutex::default(),
+            turns: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }
@@ -179,6 +185,11 @@ impl Fleet {
 
     fn session(&self, agent: &str) -> Option<Arc<Session>> {
         self.sessions().get(agent).cloned()
+    }
+
+    fn turn(&self, agent: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(agent.to_owned()).or_default())
     }
 
     /// The life of an agent's process that has a session now.

@@ -42,24 +42,39 @@ impl Fleet {
         }
         let absent = || FleetError::NotConnected { agent: agent.to_owned() };
         let session = self.session(agent).ok_or_else(absent)?;
-        let query_id = Uuid::new_v4().to_string();
-        // Also when whoever asks goes away in the middle.
-        let _forgotten = Forget { session: &session, query_id: &query_id };
-        let answer = await_answer(&session, &query_id).ok_or_else(|| silent(agent, bound))?;
-        let query = link::Query { query_id: query_id.clone(), kind: Some(kind) };
-        let exchange = async {
-            if !session.send(link::controller_message::Kind::Query(query)).await {
-                return None;
-            }
-            answer.await.ok()
-        };
-        let answered = tokio::time::timeout(bound, exchange).await;
-        match answered {
-            Err(_) => Err(silent(agent, bound)),
-            Ok(None) => Err(absent()),
-            Ok(Some(answer)) => answer.kind.ok_or_else(|| silent(agent, bound)),
+        match ask(&session, Some(kind), bound).await {
+            Asked::Silent => Err(silent(agent, bound)),
+            Asked::Gone => Err(absent()),
+            Asked::Answered(answer) => answer.kind.ok_or_else(|| silent(agent, bound)),
         }
     }
+}
+
+/// What comes of a question.
+enum Asked {
+    Answered(link::QueryAnswer),
+    Silent,
+    Gone,
+}
+
+async fn ask(session: &Session, kind: Option<link::query::Kind>, bound: Duration) -> Asked {
+    let query_id = Uuid::new_v4().to_string();
+    // Also when whoever asks goes away in the middle.
+    let _forgotten = Forget { session, query_id: &query_id };
+    let Some(answer) = await_answer(session, &query_id) else { return Asked::Silent };
+    let query = link::Query { query_id: query_id.clone(), kind };
+    let exchange = async {
+        if !session.send(link::controller_message::Kind::Query(query)).await {
+            return Asked::Gone;
+        }
+        answer.await.map_or(Asked::Gone, Asked::Answered)
+    };
+    tokio::time::timeout(bound, exchange).await.unwrap_or(Asked::Silent)
+}
+
+/// Whether the session's process answers: a question about nothing, to which any answer is good.
+pub(super) async fn is_there(session: &Session, bound: Duration) -> bool {
+    matches!(ask(session, None, bound).await, Asked::Answered(_))
 }
 
 fn silent(agent: &str, bound: Duration) -> FleetError {

@@ -5,6 +5,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -16,12 +17,18 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use whimbrel_proto::agent::v1 as link;
 
-use super::{CONFLICTS_MAX, Fleet, FleetError};
+use super::{CONFLICTS_MAX, Fleet, FleetError, query};
 use crate::store::{Agent, StoreError};
 
 /// Earlier lives that are remembered. A process that comes back after sixteen others have taken its place is taken for
 /// new; its epochs are stale all the same.
 const PAST_INCARNATIONS_MAX: usize = 16;
+
+/// What an older process is told.
+const SUPERSEDED: &str = "a newer process of this agent has taken its place";
+
+/// A process that lives answers at once, one that is busy within a second; its successor waits 15 s for a welcome.
+const PRESENCE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What is sent to an agent.
 pub(super) type Outgoing = mpsc::Sender<Result<link::ControllerMessage, Status>>;
@@ -89,8 +96,8 @@ impl Session {
 pub(super) enum Greeted {
     /// The session is the agent's now.
     Welcome,
-    /// A newer life of the agent has taken its place.
-    Superseded,
+    /// It must go: a newer life has taken its place, or an older one is still at work.
+    Refused(String),
 }
 
 impl Fleet {
@@ -122,7 +129,10 @@ impl Fleet {
                 return Err(FleetError::Revoked { agent: agent.id });
             }
             if agent.past_incarnations.contains(&hello.incarnation) {
-                return Ok(Greeted::Superseded);
+                return Ok(Greeted::Refused(SUPERSEDED.to_owned()));
+            }
+            if tries == 0 && self.runs_already(session).await {
+                return Ok(Greeted::Refused(runs_twice(&agent.id)));
             }
             note_hello(&mut agent, hello);
             tries += 1;
@@ -136,11 +146,25 @@ impl Fleet {
             if before.incarnation == session.incarnation {
                 before.cancel.cancel();
             } else {
-                supersede(&before, "a newer process of this agent has taken its place");
+                supersede(&before, SUPERSEDED);
             }
         }
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).remove(&session.agent);
         Ok(Greeted::Welcome)
+    }
+
+    /// Is another process of this agent here, and does it answer? One that was killed has mostly been missed already, or
+    /// is missed now; two that live have the same identity, by a copy of the data folder or of the machine.
+    async fn runs_already(&self, newcomer: &Session) -> bool {
+        let present = self.session(&newcomer.agent);
+        let Some(present) = present.filter(|p| p.incarnation != newcomer.incarnation) else {
+            return false;
+        };
+        tokio::select! {
+            answers = query::is_there(&present, PRESENCE_TIMEOUT) => answers,
+            // Its session ends meanwhile.
+            () = present.cancel.cancelled() => false,
+        }
     }
 
     /// Takes the session away, if it is still the agent's.
@@ -171,6 +195,13 @@ impl Fleet {
             supersede(&session, reason);
         }
     }
+}
+
+fn runs_twice(agent: &str) -> String {
+    format!(
+        "AgentRunsTwice: another process of agents/{agent} is running, and answers: stop one of them; a copy of its data \
+         folder (or of its machine) is no second agent: empty it, and join it under another name with a new token"
+    )
 }
 
 fn supersede(session: &Session, reason: &str) {

@@ -5,13 +5,18 @@ use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
+use whimbrel_points::point;
 use whimbrel_proto::agent::v1::{self as link, agent_message::Kind, controller_message};
 
 use super::{
     Fleet, Listener, query,
     registry::{Greeted, Session},
+    reports::{Reports, Waiting},
 };
-use crate::{store::Agent, translate::duration_out};
+use crate::{
+    store::{Agent, StoreError},
+    translate::duration_out,
+};
 
 /// Three beats a lease: two may be lost.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
@@ -27,9 +32,6 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Messages on their way to one agent. Small: what waits longer is in the outbox.
 const OUTGOING_MAX: usize = 64;
-
-/// Reports that wait for the store. An agent that has more is cut off, and sends them again.
-const REPORTS_MAX: usize = 256;
 
 /// Between tries to write what a report led to, when the store fails.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -75,10 +77,12 @@ impl Fleet {
         let hello = hello(&mut incoming).await?;
         let cancel = self.stop.child_token();
         let session = Arc::new(Session::new(agent, &hello, outgoing, cancel));
+        let turn = self.turn(agent);
+        let turn = turn.lock().await;
         match self.greet(&session, &hello).await {
             Ok(Greeted::Welcome) => {}
-            Ok(Greeted::Superseded) => {
-                let reason = "a newer process of this agent has taken its place".to_owned();
+            Ok(Greeted::Refused(reason)) => {
+                tracing::warn!(agent, incarnation = session.incarnation, reason, "turned away");
                 let superseded = link::Superseded { reason };
                 session.send(controller_message::Kind::Superseded(superseded)).await;
                 return Ok(());
@@ -86,8 +90,16 @@ impl Fleet {
             Err(error) => return Err(Status::unavailable(error.to_string())),
         }
         tracing::info!(agent, incarnation = session.incarnation, "the agent has a session");
-        let ended = self.converse(&session, incoming, listener).await;
+        // Before Welcome: what a new life makes stale is out of the outbox before anything is sent. And before the next
+        // Hello is heard: what an older life leads to must not come after what a newer one does.
+        let arrived = listener.arrived(agent, &session.incarnation).await;
+        drop(turn);
+        let ended = match arrived {
+            Ok(()) => self.converse(&session, incoming, listener).await,
+            Err(error) => Err(Status::unavailable(error.to_string())),
+        };
         self.leave(&session).await;
+        session.cancel.cancel();
         tracing::info!(agent, "the agent's session has ended");
         ended
     }
@@ -98,11 +110,6 @@ impl Fleet {
         incoming: impl Incoming,
         listener: &dyn Listener,
     ) -> Result<(), Status> {
-        // Before Welcome: what a new life makes stale is out of the outbox before anything is sent.
-        listener
-            .arrived(&session.agent, &session.incarnation)
-            .await
-            .map_err(|e| Status::unavailable(e.to_string()))?;
         let welcome = link::Welcome {
             protocol: PROTOCOL,
             term: self.term,
@@ -112,7 +119,7 @@ impl Fleet {
         if !session.send(controller_message::Kind::Welcome(welcome)).await {
             return Ok(());
         }
-        let (reports, taken) = mpsc::channel(REPORTS_MAX);
+        let (reports, taken) = Reports::new();
         let ended = tokio::select! {
             ended = self.listen(session, incoming, listener, reports) => ended,
             () = take_reports(session, listener, taken) => Ok(()),
@@ -139,7 +146,7 @@ impl Fleet {
         session: &Session,
         mut incoming: impl Incoming,
         listener: &dyn Listener,
-        reports: mpsc::Sender<link::Report>,
+        reports: Reports,
     ) -> Result<(), Status> {
         loop {
             let Ok(next) = tokio::time::timeout(SILENCE_MAX, incoming.next()).await else {
@@ -148,9 +155,7 @@ impl Fleet {
             let Some(message) = next else { return Ok(()) };
             session.hear();
             match message?.kind {
-                Some(Kind::Report(report)) => reports.try_send(report).map_err(|_| {
-                    Status::resource_exhausted("too many reports wait for the controller's store")
-                })?,
+                Some(Kind::Report(report)) => reports.put(report)?,
                 Some(Kind::Progress(progress)) => listener.progress(&session.agent, progress),
                 Some(Kind::Heartbeat(beat)) => beat_back(session, &beat).await,
                 Some(Kind::Ack(ack)) => self.acknowledged(listener, ack).await,
@@ -166,28 +171,35 @@ impl Fleet {
     }
 
     async fn acknowledged(&self, listener: &dyn Listener, ack: link::CommandAck) {
-        let entry = match self.store.delivered(&ack.command_id).await {
-            Ok(Some(entry)) => entry,
-            // Superseded meanwhile.
-            Ok(None) => return,
-            Err(error) => {
-                // It stays in the outbox and is sent again at the next session; agents know it by its id.
-                tracing::error!(command = ack.command_id, %error, "an acknowledgement is not noted");
-                return;
+        let command = ack.command_id.clone();
+        let noted = async {
+            if !ack.accepted {
+                self.refused(listener, ack).await?;
             }
+            // Last: a command whose refusal is not noted is sent again, and refused again.
+            self.store.delivered(&command).await
         };
-        if ack.accepted {
-            return;
+        if let Err(error) = noted.await {
+            // It stays in the outbox and is sent again at the next session; agents know it by its id.
+            tracing::error!(command, %error, "an acknowledgement is not noted");
         }
+    }
+
+    async fn refused(
+        &self,
+        listener: &dyn Listener,
+        ack: link::CommandAck,
+    ) -> Result<(), StoreError> {
+        let found = self.store.undelivered(&ack.command_id).await?;
+        // None: superseded meanwhile.
+        let Some(entry) = found else { return Ok(()) };
         tracing::warn!(
             agent = entry.command.agent,
             command = entry.id,
             refusal = ack.refusal,
             "the agent refuses a command"
         );
-        if let Err(error) = listener.refused(entry, ack.refusal).await {
-            tracing::error!(%error, "a refused command is not noted");
-        }
+        listener.refused(entry, ack.refusal).await
     }
 
     async fn renew(&self, session: &Session, renew: &link::RenewCertificate) -> Result<(), Status> {
@@ -237,9 +249,9 @@ async fn beat_back(session: &Session, beat: &link::Heartbeat) {
 async fn take_reports(
     session: &Session,
     listener: &dyn Listener,
-    mut reports: mpsc::Receiver<link::Report>,
+    mut reports: mpsc::Receiver<Waiting>,
 ) {
-    while let Some(report) = reports.recv().await {
+    while let Some(Waiting { report, _room }) = reports.recv().await {
         let sequence = report.sequence;
         while let Err(error) =
             listener.report(&session.agent, &session.incarnation, report.clone()).await
@@ -247,6 +259,7 @@ async fn take_reports(
             tracing::error!(agent = session.agent, sequence, %error, "a report waits for the store");
             tokio::time::sleep(STORE_PAUSE).await;
         }
+        point!("report.noted");
         let ack = link::ReportAck { sequence };
         if !session.send(controller_message::Kind::ReportAck(ack)).await {
             return;

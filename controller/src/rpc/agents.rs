@@ -16,7 +16,7 @@ use super::{
     status::{invalid, invalid_field, of_fleet},
 };
 use crate::{
-    fleet::{Fleet, Invitation},
+    fleet::{Fleet, FleetError, Invitation},
     translate::{agent_out, time_out},
 };
 
@@ -47,7 +47,12 @@ impl AgentService for Rpc {
             )
             .await?;
         let invitation = match repeated {
-            Repeated::No(memo) => self.fleet.invite(id, expires_at, labels, memo).await,
+            Repeated::No(memo) => match self.fleet.invite(id, expires_at, labels, memo).await {
+                Err(FleetError::Store(error)) if request::done_by_another(&error) => {
+                    self.fleet.invitation(id, expires_at)
+                }
+                invited => invited,
+            },
             Repeated::Yes(expires) => {
                 let expires = expires.parse().ok().and_then(|s| Timestamp::from_second(s).ok());
                 self.fleet.invitation(id, expires.unwrap_or(expires_at))
@@ -87,7 +92,7 @@ impl AgentService for Rpc {
         let repeated =
             self.repeated_message(&request.request_id, "DrainAgent", &request, &request.name);
         if let Repeated::No(memo) = repeated.await? {
-            self.fleet.drain(id, memo).await.map_err(of_fleet)?;
+            once(self.fleet.drain(id, memo).await)?;
         }
         self.show_agent(id).await
     }
@@ -101,7 +106,7 @@ impl AgentService for Rpc {
         let repeated =
             self.repeated_message(&request.request_id, "RevokeAgent", &request, &request.name);
         if let Repeated::No(memo) = repeated.await? {
-            self.fleet.revoke(id, memo).await.map_err(of_fleet)?;
+            once(self.fleet.revoke(id, memo).await)?;
         }
         self.show_agent(id).await
     }
@@ -111,6 +116,13 @@ impl Rpc {
     async fn show_agent(&self, id: &str) -> Result<Response<v1::Agent>, Status> {
         let agent = self.fleet.agent(id).await.map_err(of_fleet)?;
         Ok(Response::new(agent_out(&agent, &self.fleet.state(&agent))))
+    }
+}
+
+fn once(done: Result<(), FleetError>) -> Result<(), Status> {
+    match done {
+        Err(FleetError::Store(error)) if request::done_by_another(&error) => Ok(()),
+        done => done.map_err(of_fleet),
     }
 }
 

@@ -11,7 +11,7 @@ use whimbrel_proto::{
 
 use super::{
     Rpc, page,
-    request::Repeated,
+    request::{self, Repeated},
     status::{invalid, invalid_field, of_driver},
 };
 use crate::{
@@ -126,7 +126,10 @@ impl MigrationService for Rpc {
         let repeated =
             self.repeated_message(&request.request_id, "DeleteMigration", &request, &request.name);
         if let Repeated::No(memo) = repeated.await? {
-            self.driver.delete(target, id, &request.etag, memo).await.map_err(of_driver)?;
+            match self.driver.delete(target, id, &request.etag, memo).await {
+                Err(DriverError::Store(error)) if request::done_by_another(&error) => {}
+                done => done.map_err(of_driver)?,
+            }
         }
         Ok(Response::new(v1::DeleteMigrationResponse {}))
     }

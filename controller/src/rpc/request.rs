@@ -9,7 +9,7 @@ use super::{
     Rpc,
     status::{invalid_field, of_driver},
 };
-use crate::store::Memo;
+use crate::store::{Memo, StoreError};
 
 /// What is known of a request with an id.
 pub(super) enum Repeated {
@@ -52,6 +52,11 @@ impl Rpc {
     ) -> Result<Repeated, Status> {
         self.repeated(id, method, &message.encode_to_vec(), subject.to_owned()).await
     }
+}
+
+/// The same request was under way when this one was looked up, and has done it: that is as good.
+pub(super) fn done_by_another(error: &StoreError) -> bool {
+    matches!(error, StoreError::RequestRepeated { .. })
 }
 
 /// The id, when there is one.

@@ -25,7 +25,7 @@ use crate::{
 /// Between two messages: faster than the eye, slow enough that a busy copy costs nothing.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Events in one message. A log of more is sent in several.
+/// Events in one message, and in memory for one watcher. A log of more is sent in several.
 const EVENTS_MAX: usize = 500;
 
 /// Tables in one message: far below a client's limit of 4 MiB.
@@ -48,6 +48,8 @@ struct Watch {
     /// None: it was over when the watch began, and is no longer in memory.
     changes: Option<watch::Receiver<u64>>,
     sent_at: Option<Instant>,
+    /// The log has more events than were sent: they come page by page, as the client takes them.
+    more: bool,
     over: bool,
 }
 
@@ -75,6 +77,7 @@ impl Rpc {
             tables: request.tables.then(HashMap::new),
             waiting: VecDeque::new(),
             sent_at: None,
+            more: false,
             over: false,
         };
         let messages = stream::unfold(Some(watch), |watch| async {
@@ -98,10 +101,12 @@ impl Watch {
             if let Some(message) = self.waiting.pop_front() {
                 return Ok(Some(message));
             }
-            if self.over {
+            if self.over && !self.more {
                 return Ok(None);
             }
-            self.change().await?;
+            if !self.more {
+                self.change().await?;
+            }
             self.look().await?;
         }
     }
@@ -141,7 +146,9 @@ impl Watch {
         }
         let migration = self.rpc.out(&record);
         self.push_events(&migration).await?;
-        self.push_tables(live.as_ref(), &migration);
+        if !self.more {
+            self.push_tables(live.as_ref(), &migration);
+        }
         if self.waiting.is_empty() {
             let message = self.message(&migration);
             self.waiting.push_back(message);
@@ -152,19 +159,15 @@ impl Watch {
     }
 
     async fn push_events(&mut self, migration: &v1::Migration) -> Result<(), Status> {
-        loop {
-            let found = self.rpc.driver.events(&self.uid, self.sequence, EVENTS_MAX);
-            let found = found.await.map_err(of_driver)?;
-            let Some(last) = found.last() else { return Ok(()) };
-            self.sequence = last.sequence;
-            let more = found.len() == EVENTS_MAX;
-            let mut message = self.message(migration);
-            message.events = found.into_iter().map(event_out).collect();
-            self.waiting.push_back(message);
-            if !more {
-                return Ok(());
-            }
-        }
+        let found = self.rpc.driver.events(&self.uid, self.sequence, EVENTS_MAX);
+        let found = found.await.map_err(of_driver)?;
+        self.more = found.len() == EVENTS_MAX;
+        let Some(last) = found.last() else { return Ok(()) };
+        self.sequence = last.sequence;
+        let mut message = self.message(migration);
+        message.events = found.into_iter().map(event_out).collect();
+        self.waiting.push_back(message);
+        Ok(())
     }
 
     /// Tables that are not as they were sent.

@@ -46,6 +46,7 @@ fn agent(id: &str) -> Agent {
         program_version: String::new(),
         incarnation: String::new(),
         past_incarnations: vec![],
+        key_hash: id.as_bytes().to_vec(),
         sealing_key: vec![1; 32],
         postgres_programs: vec![],
         draining: false,

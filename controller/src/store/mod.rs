@@ -113,6 +113,8 @@ pub trait Store: Send + Sync + 'static {
     async fn outbox(&self, agent: &str, after: u64, limit: usize) -> Result<Vec<OutboxEntry>>;
     /// Commands of a migration that were not acknowledged, in order.
     async fn outbox_of(&self, uid: &str) -> Result<Vec<OutboxEntry>>;
+    /// A command that was not acknowledged, by its id.
+    async fn undelivered(&self, command_id: &str) -> Result<Option<OutboxEntry>>;
     /// The agent has acknowledged it: gives back what it was.
     async fn delivered(&self, command_id: &str) -> Result<Option<OutboxEntry>>;
 
@@ -129,7 +131,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Remembers the hash of a join token's secret.
     async fn add_token(&self, token: JoinToken, memo: Option<Memo>) -> Result<()>;
-    /// Spends the token and records the agent, with the token's labels under its own.
+    /// Spends the token and records the agent, with the token's labels under its own. The same agent with the same key
+    /// again gets the record that it has: the first answer may have been lost.
     async fn enrol(&self, token_hash: &[u8], agent: Agent, now: Timestamp) -> Result<Agent>;
     /// By id.
     async fn agent(&self, id: &str) -> Result<Option<Agent>>;

@@ -126,6 +126,9 @@ pub struct Agent {
     pub incarnation: String,
     /// Earlier lives, newest last, bounded: one that comes back is told that it is superseded.
     pub past_incarnations: Vec<String>,
+    /// SHA-256 of the public key that its certificate was made for; empty: it joined before this was kept.
+    #[serde(default)]
+    pub key_hash: Vec<u8>,
     /// X25519, 32 bytes.
     pub sealing_key: Vec<u8>,
     /// "pg_dump 15.18 /usr/lib/postgresql/15/bin".

@@ -1,20 +1,25 @@
 //! The accept loop: TCP, then a bounded TLS handshake beside the others, then on to the server.
-use std::{sync::Arc, time::Duration};
+//!
+//! What always holds: who says nothing takes no handshake's place, and no address has all places of either kind.
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
+    sync::mpsc,
     task::JoinSet,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 
+use super::doors::{Door, Doors};
+
 /// A client that has not shaken hands by then is not one.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Handshakes at once: each costs a signature, and 64 keep two cores busy for well under a second.
-const HANDSHAKES_MAX: usize = 64;
 
 /// Connections that wait for the server to take them: it takes them at once, this only smooths.
 const WAITING_MAX: usize = 64;
@@ -34,40 +39,57 @@ pub fn accept(
     let (ready, connections) = mpsc::channel(WAITING_MAX);
     let acceptor = TlsAcceptor::from(config);
     let work = async move {
-        let room = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+        let doors = Arc::new(Doors::new());
         let mut handshakes = JoinSet::new();
         loop {
-            let (permit, socket) = tokio::select! {
+            let socket = tokio::select! {
                 () = stop.cancelled() => break,
                 Some(_) = handshakes.join_next() => continue,
-                next = next(&listener, &room) => match next {
+                next = next(&listener) => match next {
                     Some(next) => next,
                     None => continue,
                 },
             };
+            let from = socket.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
+            let Some(door) = doors.enter(from) else {
+                tracing::info!(%from, "too many connections wait for their handshake");
+                continue;
+            };
             let (acceptor, ready) = (acceptor.clone(), ready.clone());
-            handshakes.spawn(async move {
-                shake_hands(acceptor, socket, ready).await;
-                drop(permit);
-            });
+            handshakes.spawn(come_in(door, acceptor, socket, ready));
         }
     };
     (connections, work)
 }
 
-async fn next(
-    listener: &TcpListener,
-    room: &Arc<Semaphore>,
-) -> Option<(tokio::sync::OwnedSemaphorePermit, TcpStream)> {
-    let permit = Arc::clone(room).acquire_owned().await.ok()?;
+async fn next(listener: &TcpListener) -> Option<TcpStream> {
     match listener.accept().await {
-        Ok((socket, _)) => Some((permit, socket)),
+        Ok((socket, _)) => Some(socket),
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
             tokio::time::sleep(ACCEPT_PAUSE).await;
             None
         }
     }
+}
+
+/// A place for the handshake is taken once there is something to answer.
+async fn come_in(
+    door: Door,
+    acceptor: TlsAcceptor,
+    socket: TcpStream,
+    ready: mpsc::Sender<Handshaken>,
+) {
+    let from: IpAddr = door.from();
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, socket.peek(&mut [0])).await {
+        Ok(Ok(1..)) => {}
+        Ok(Ok(0)) => return,
+        Ok(Err(error)) => return tracing::debug!(%from, %error, "a connection broke"),
+        Err(_) => return tracing::info!(%from, "a connection said nothing"),
+    }
+    let handshake = door.handshake().await;
+    shake_hands(acceptor, socket, ready).await;
+    drop(handshake);
 }
 
 async fn shake_hands(acceptor: TlsAcceptor, socket: TcpStream, ready: mpsc::Sender<Handshaken>) {

@@ -4,8 +4,8 @@ use std::{path::Path, time::Duration};
 use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
-    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
-    date_time_ymd,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _,
+    SanType, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use sha2::{Digest as _, Sha256};
@@ -60,6 +60,8 @@ pub struct Authority {
 pub struct SignedAgent {
     /// PEM.
     pub certificate_pem: String,
+    /// SHA-256 of its public key.
+    pub key_hash: Vec<u8>,
     /// Not good after.
     pub expires_at: Timestamp,
 }
@@ -160,8 +162,9 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         request.params = params;
         let signed = request.signed_by(&self.issuer).map_err(refused)?;
+        let key_hash = Sha256::digest(request.public_key.subject_public_key_info()).to_vec();
         let expires_at = now.checked_add(AGENT_LIFE).unwrap_or(Timestamp::MAX);
-        Ok(SignedAgent { certificate_pem: signed.pem(), expires_at })
+        Ok(SignedAgent { certificate_pem: signed.pem(), key_hash, expires_at })
     }
 }
 

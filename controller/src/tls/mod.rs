@@ -3,6 +3,7 @@
 //! No decision about migrations is made here. A private key is never logged, and never leaves the data directory.
 mod accept;
 mod authority;
+mod doors;
 mod server;
 
 pub use accept::{Handshaken, accept};

@@ -26,11 +26,20 @@ pub(crate) struct Joined {
 }
 
 pub(crate) async fn join(host: &Host, token: &str, name: &str) -> Result<Joined, Status> {
+    join_with(host, token, name, &KeyPair::generate().unwrap()).await
+}
+
+/// With a key of one's own.
+pub(crate) async fn join_with(
+    host: &Host,
+    token: &str,
+    name: &str,
+    key: &KeyPair,
+) -> Result<Joined, Status> {
     let json = URL_SAFE_NO_PAD.decode(token.strip_prefix("whj1.").unwrap()).unwrap();
     let token: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(token["addresses"][0], host.address.as_str());
-    let key = KeyPair::generate().unwrap();
-    let request = CertificateParams::default().serialize_request(&key).unwrap();
+    let request = CertificateParams::default().serialize_request(key).unwrap();
     let request = link::EnrolRequest {
         secret: URL_SAFE_NO_PAD.decode(token["secret"].as_str().unwrap()).unwrap(),
         agent_name: name.to_owned(),

@@ -4,7 +4,7 @@ use tonic_types::StatusExt as _;
 use whimbrel_proto::v1;
 
 use crate::{
-    agent::join,
+    agent::{Agent, join, join_with},
     host::{Clients, Host, MIGRATION, order},
 };
 
@@ -45,6 +45,79 @@ async fn join_tokens_are_good_once() {
     let bad = join(&host, &other, "a_b").await.map(drop);
     assert_refused(bad, Code::InvalidArgument, "InvalidName");
     join(&host, &other, "second").await.unwrap();
+}
+
+#[tokio::test]
+async fn who_did_not_hear_that_it_has_joined_asks_again() {
+    let host = Host::new();
+    let mut clients = host.clients().await;
+    let token = clients.token().await;
+    let key = rcgen::KeyPair::generate().unwrap();
+    drop(join_with(&host, &token, "worker", &key).await.unwrap());
+    let again = join_with(&host, &token, "worker", &key).await.unwrap();
+    let other = join_with(&host, &token, "other", &key).await.map(drop);
+    assert_refused(other, Code::Unauthenticated, "JoinTokenUsed");
+    let stolen = join(&host, &token, "worker").await.map(drop);
+    assert_refused(stolen, Code::Unauthenticated, "JoinTokenUsed");
+    let listed = clients.agents.list_agents(v1::ListAgentsRequest::default()).await.unwrap();
+    assert_eq!(listed.into_inner().agents.len(), 1);
+    // What it got the second time is good.
+    let agent = Agent::new(again);
+    let connected = async {
+        let get = v1::GetAgentRequest { name: "agents/worker".to_owned() };
+        while clients.agents.get_agent(get.clone()).await.unwrap().into_inner().state()
+            != v1::agent::State::Connected
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        ended = agent.session(&host) => panic!("{ended:?}"),
+        () = connected => {}
+    }
+}
+
+#[tokio::test]
+async fn who_says_nothing_takes_no_place() {
+    let (host, _clients) = set_up().await;
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(tokio::net::TcpStream::connect(&host.address).await.unwrap());
+    }
+    let answered = tokio::time::timeout(std::time::Duration::from_secs(4), host.clients()).await;
+    assert!(answered.is_ok(), "a client waits behind those that say nothing");
+}
+
+#[tokio::test]
+async fn a_request_that_is_repeated_while_it_is_under_way_is_done_once() {
+    let (_host, mut clients) = set_up().await;
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let request = v1::CreateMigrationRequest { request_id, ..order("m") };
+    let mut same = Vec::new();
+    for _ in 0..8 {
+        let (mut migrations, request) = (clients.migrations.clone(), request.clone());
+        same.push(tokio::spawn(async move { migrations.create_migration(request).await }));
+    }
+    for answer in same {
+        assert_eq!(answer.await.unwrap().unwrap().into_inner().name, MIGRATION);
+    }
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let cancel = v1::CancelMigrationRequest {
+        name: MIGRATION.to_owned(),
+        request_id,
+        ..v1::CancelMigrationRequest::default()
+    };
+    let mut same = Vec::new();
+    for _ in 0..8 {
+        let (mut migrations, cancel) = (clients.migrations.clone(), cancel.clone());
+        same.push(tokio::spawn(async move { migrations.cancel_migration(cancel).await }));
+    }
+    for answer in same {
+        // A cancel of what is canceled would be refused.
+        answer.await.unwrap().unwrap();
+    }
+    let events = clients.events().await;
+    assert_eq!(events.iter().filter(|event| event.r#type == "CancelRequested").count(), 1);
 }
 
 #[tokio::test]

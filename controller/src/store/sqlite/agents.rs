@@ -31,7 +31,10 @@ pub(super) fn enrol(
     now: Timestamp,
 ) -> Result<Agent> {
     let doing = "enrolling an agent";
-    let mut labels = spendable(tx, hash, now)?;
+    let mut labels = match look_up(tx, hash, now)? {
+        Token::Fresh(labels) => labels,
+        Token::SpentBy(id) => return joined_before(tx, &id, &agent),
+    };
     if by_id(tx, &agent.id)?.is_some() {
         return Err(StoreError::NameTaken { what: whimbrel_proto::name::agent(&agent.id) });
     }
@@ -46,8 +49,24 @@ pub(super) fn enrol(
     Ok(agent)
 }
 
-/// The labels of a token that can be spent now.
-fn spendable(tx: &Connection, hash: &[u8], now: Timestamp) -> Result<BTreeMap<String, String>> {
+/// The agent that spent the token asks once more: it did not hear the answer. Another key is another agent.
+fn joined_before(tx: &Connection, id: &str, agent: &Agent) -> Result<Agent> {
+    let known = by_id(tx, id)?;
+    let same = |known: &Agent| {
+        known.id == agent.id && known.key_hash == agent.key_hash && !known.key_hash.is_empty()
+    };
+    known.filter(|known| same(known) && !known.revoked).ok_or_else(|| TokenError::Used.into())
+}
+
+enum Token {
+    /// With its labels.
+    Fresh(BTreeMap<String, String>),
+    /// By the agent of that id.
+    SpentBy(String),
+}
+
+/// A token that has not expired.
+fn look_up(tx: &Connection, hash: &[u8], now: Timestamp) -> Result<Token> {
     let doing = "enrolling an agent";
     let sql = "select labels, expires_at, spent_by from join_token where hash = ?1";
     let row = tx
@@ -57,13 +76,12 @@ fn spendable(tx: &Connection, hash: &[u8], now: Timestamp) -> Result<BTreeMap<St
         .optional()
         .map_err(|e| failure(doing, &e))?;
     let Some((labels, expires_at, spent_by)) = row else { return Err(TokenError::Unknown.into()) };
-    if spent_by.is_some() {
-        return Err(TokenError::Used.into());
+    match (spent_by, expires_at <= now.as_microsecond()) {
+        (Some(_), true) => Err(TokenError::Used.into()),
+        (None, true) => Err(TokenError::Expired.into()),
+        (Some(id), false) => Ok(Token::SpentBy(id)),
+        (None, false) => Ok(Token::Fresh(from_doc(doing, &labels)?)),
     }
-    if expires_at <= now.as_microsecond() {
-        return Err(TokenError::Expired.into());
-    }
-    from_doc(doing, &labels)
 }
 
 pub(super) fn update(tx: &Connection, agent: &Agent) -> Result<()> {

@@ -186,6 +186,11 @@ impl Store for SqliteStore {
         self.read("reading the outbox", move |c| outbox::of_migration(c, &uid)).await
     }
 
+    async fn undelivered(&self, command_id: &str) -> Result<Option<OutboxEntry>> {
+        let id = command_id.to_owned();
+        self.read("reading the outbox", move |c| outbox::by_id(c, &id)).await
+    }
+
     async fn delivered(&self, command_id: &str) -> Result<Option<OutboxEntry>> {
         let id = command_id.to_owned();
         self.write("taking a command out of the outbox", move |tx| outbox::take(tx, &id)).await

@@ -10,6 +10,7 @@ const OF_AGENT: &str = "select position, id, migration_uid, doc from outbox \
                         where agent = ?1 and position > ?2 order by position limit ?3";
 const OF_MIGRATION: &str = "select position, id, migration_uid, doc from outbox \
                             where migration_uid = ?1 order by position";
+const BY_ID: &str = "select position, id, migration_uid, doc from outbox where id = ?1";
 const TAKE: &str = "delete from outbox where id = ?1 returning position, id, migration_uid, doc";
 const ADD: &str = "insert into outbox (id, migration_uid, agent, doc) values (?1, ?2, ?3, ?4)";
 
@@ -37,6 +38,10 @@ pub(super) fn take(tx: &Connection, id: &str) -> Result<Option<OutboxEntry>> {
     let doing = "taking a command out of the outbox";
     let row = tx.query_row(TAKE, [id], columns).optional().map_err(|e| failure(doing, &e))?;
     row.map(|row| entry(doing, row)).transpose()
+}
+
+pub(super) fn by_id(connection: &Connection, id: &str) -> Result<Option<OutboxEntry>> {
+    Ok(list(connection, BY_ID, params![id])?.pop())
 }
 
 pub(super) fn of_agent(
