@@ -6,7 +6,7 @@ mod driver;
 use std::sync::Arc;
 
 use cluster::Cluster;
-use driver::{Driver, HBA, database, moved_alike, sql, value};
+use driver::{Driver, HBA, batch, database, moved_alike, sql, value};
 use whimbrel_proto::agent::v1::{Step, report::Kind};
 
 const SCHEMA: &str = "
@@ -222,4 +222,31 @@ async fn a_table_that_left_the_publication_is_not_switched() {
     let failure = driver.step(Step::Verify, 1, &[], end).await.unwrap_err();
     assert_eq!(failure.code, "TableNotPublished");
     assert!(failure.message.contains("public.t"), "{}", failure.message);
+}
+
+/// What CREATE DATABASE leaves out it takes from template0: a server that was made with ICU would sort by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_keeps_its_locale_whatever_the_servers_is() {
+    const ICU: &str = "do $$ begin
+        if current_setting('server_version_num')::int >= 170000 then
+            update pg_database set datlocprovider = 'i', datlocale = 'de' where datname = 'template0';
+        else
+            update pg_database set datlocprovider = 'i', daticulocale = 'de' where datname = 'template0';
+        end if; end $$";
+    const LOCALE: &str =
+        "select datcollate || ' ' || datlocprovider::text from pg_database where datname = 'shop'";
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    batch(&target, "postgres", ICU).await;
+    database(&source, "create database shop").await;
+    sql(&source, "shop", "create table t (v text primary key); insert into t values ('a'), ('B')")
+        .await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    for step in [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch] {
+        driver.step(step, 1, &[], end).await.unwrap();
+    }
+    assert_eq!(value(&target, "shop", LOCALE).await, "C c");
+    assert_eq!(value(&target, "shop", "select min(v) from t").await, "B");
 }

@@ -1,7 +1,8 @@
 //! Why a verb did not do what was asked, what to say about it, and the exit status that scripts see. The one place that
 //! maps errors to exit statuses.
-use std::{fmt::Write as _, io, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, io, path::PathBuf, time::Duration};
 
+use serde::Serialize;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -87,6 +88,22 @@ pub(crate) enum Failure {
     Output(#[from] io::Error),
 }
 
+/// `-o json` and `-o yaml` of a failure.
+#[derive(Debug, Serialize)]
+pub(crate) struct Document {
+    error: Told,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told {
+    message: String,
+    exit_status: u8,
+    /// Code, remedy, state, …: what there is.
+    #[serde(flatten)]
+    details: BTreeMap<String, String>,
+}
+
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         Self::Call(Box::new(status))
@@ -141,6 +158,12 @@ impl Failure {
             }
         }
         text
+    }
+
+    /// The same for programs.
+    pub(crate) fn document(&self) -> Document {
+        let details = self.details().into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        Document { error: Told { message: self.to_string(), exit_status: self.exit(), details } }
     }
 
     fn details(&self) -> Vec<(String, String)> {
@@ -204,8 +227,26 @@ fn details_of(status: &Status) -> Vec<(String, String)> {
         let fields = bad.field_violations.iter();
         let fields = fields.filter(|bad| !status.message().contains(&bad.description));
         lines.extend(fields.map(|bad| (bad.field.clone(), bad.description.clone())));
+        let first = bad.field_violations.first();
+        lines.extend(
+            first.and_then(|bad| option_of(&bad.field)).map(|o| ("option".into(), o.into())),
+        );
     }
     lines
+}
+
+/// How a field of a request is said on the command line or in a properties file, where the field's name does not tell it.
+fn option_of(field: &str) -> Option<&'static str> {
+    match field {
+        "spec.source.host" | "spec.source.port" => Some("--source HOST:PORT@USER"),
+        "spec.source.user" => {
+            Some("--source HOST:PORT@USER, or sourceServerUsername in the properties file")
+        }
+        "spec.databases" => Some("--database D, or dbsToMigrate in the properties file"),
+        "endpoint.host" | "target.endpoint.host" => Some("--host H"),
+        "endpoint.user" | "target.endpoint.user" => Some("--user U"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -260,6 +301,20 @@ mod tests {
         let failure = Failure::from(status);
         assert_eq!(failure.exit(), EXIT_USAGE);
         assert!(failure.report().contains("spec.source.host: is empty"));
+    }
+
+    #[test]
+    fn programs_are_told_the_same() {
+        let failure = Failure::BadEnd {
+            message: "m ended Failed".into(),
+            code: "SlotLost".into(),
+            remedy: String::new(),
+        };
+        let document = serde_json::to_value(failure.document()).unwrap();
+        let expected = serde_json::json!({
+            "error": {"message": "m ended Failed", "exitStatus": 1, "code": "SlotLost"}
+        });
+        assert_eq!(document, expected);
     }
 
     #[test]

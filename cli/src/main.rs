@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Cli, Color, Format};
+use args::{Cli, Color};
 use failure::{EXIT_DONE, Failure};
 use screen::Screen;
 use settings::Settings;
@@ -32,7 +32,10 @@ fn main() -> ExitCode {
             logs::start(settings.log_format);
             (screen, run(&settings, &screen, cli.command))
         }
-        Err(failure) => (Screen::new(Format::Table, Color::Auto), Err(failure)),
+        Err(failure) => {
+            let format = cli.global.output.unwrap_or_default();
+            (Screen::new(format, Color::Auto), Err(failure))
+        }
     };
     match result {
         Ok(()) => ExitCode::from(EXIT_DONE),

@@ -102,12 +102,19 @@ impl Screen {
         drop(writeln!(io::stderr().lock(), "{}", safe(text)));
     }
 
-    /// `error: …` on standard error.
+    /// `error: …` on standard error, or the same as a document for who asked for documents.
     pub(crate) fn error(&self, failure: &Failure) {
-        if !failure.is_silent() {
-            let label = paint("error:", Paint::Bad, self.err_color);
-            self.warn(&format!("{label} {}", failure.report()));
+        if failure.is_silent() {
+            return;
         }
+        let document = match self.format {
+            Format::Table => None,
+            Format::Json => to_json(&failure.document(), true).ok(),
+            Format::Yaml => to_yaml(&failure.document()).ok(),
+        };
+        let words =
+            || format!("{} {}", paint("error:", Paint::Bad, self.err_color), failure.report());
+        self.warn(document.unwrap_or_else(words).trim_end());
     }
 
     /// A word of the result, painted.

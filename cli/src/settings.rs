@@ -4,7 +4,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use clap::ValueEnum;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::{
     args::{Color, Format, Global, LogFormat},
@@ -17,9 +18,22 @@ use crate::{
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct ConfigFile {
     context: Option<PathBuf>,
+    #[serde(default, deserialize_with = "in_any_case")]
     output: Option<Format>,
+    #[serde(default, deserialize_with = "in_any_case")]
     color: Option<Color>,
+    #[serde(default, deserialize_with = "in_any_case")]
     log_format: Option<LogFormat>,
+}
+
+/// As on the command line.
+fn in_any_case<'de, D: Deserializer<'de>, T: ValueEnum>(from: D) -> Result<Option<T>, D::Error> {
+    let word = String::deserialize(from)?;
+    T::from_str(&word, true).map(Some).map_err(|_| {
+        let names = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        let names: Vec<_> = names.map(|value| value.get_name().to_owned()).collect();
+        D::Error::custom(format!("expected one of {}", names.join(", ")))
+    })
 }
 
 /// The global options, decided.
@@ -97,6 +111,9 @@ mod tests {
         let settings = load(file, &["-o", "yaml"]).unwrap();
         assert_eq!((settings.output, settings.log_format), (Format::Yaml, LogFormat::Json));
         assert_eq!(load(file, &[]).unwrap().output, Format::Json);
+        assert_eq!(load("output = \"YAML\"", &[]).unwrap().output, Format::Yaml);
+        let error = load("output = \"xml\"", &[]).unwrap_err().to_string();
+        assert!(error.contains("line 1") && error.contains("table, json, yaml"), "{error}");
     }
 
     #[test]

@@ -99,6 +99,14 @@ impl<'a> Target<'a> {
         self.own.as_ref().map_err(Clone::clone)
     }
 
+    /// The source, or this database of it, was not looked at: why is among the source's findings, and is not told again.
+    pub(super) fn is_alone(&self) -> bool {
+        let is_known =
+            |facts: &SourceFacts| facts.databases.iter().any(|f| f.name == self.database);
+        self.input.source_facts.is_empty()
+            || !self.database.is_empty() && self.facts.as_ref().is_ok_and(|facts| !is_known(facts))
+    }
+
     /// This database, as the source's agent saw it.
     pub(super) fn source_database(&self) -> Result<&'a DatabaseFacts, Fault> {
         let facts = self.source()?;

@@ -18,6 +18,7 @@ mod gather;
 mod locks;
 mod on_source;
 mod on_target;
+mod password_end;
 mod primary;
 mod room;
 mod session;

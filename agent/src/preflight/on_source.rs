@@ -43,6 +43,9 @@ pub struct SourceInput<'a> {
     pub programs: &'a Programs,
 }
 
+/// The name of the check that reading what the target's checks need is; it is told when it fails.
+const FACTS: &str = "SourceFactsValidation";
+
 /// One database's checks, with what the target's agent must know of it.
 type OfDatabase = (DatabaseValidation, Option<DatabaseFacts>);
 
@@ -112,7 +115,7 @@ async fn look_at(
                 let inside = Source { input, client: &client, role, database };
                 validations.extend(make(&inside, Level::InDatabase).await);
                 let gathered = gather::of_database(&client).await;
-                validations.extend(interrupted(&gathered));
+                validations.extend(untold(&gathered));
                 facts = note(database, gathered);
             }
             Err(found) => validations.push(validation(CONNECTING, vec![found])),
@@ -120,6 +123,12 @@ async fn look_at(
     }
     let database = database.to_owned();
     (DatabaseValidation { database, start_time, end_time: Some(now()), validations }, facts)
+}
+
+/// The target can't be checked for a database that is not known: said once, here.
+fn untold(facts: &Result<DatabaseFacts, Fault>) -> Option<Validation> {
+    let fault = facts.as_ref().err()?;
+    Some(validation(FACTS, vec![Found::impossible(fault.clone(), At::Preflight)]))
 }
 
 /// A server that went away while it was asked is not one whose answer is missing.

@@ -74,7 +74,7 @@ pub async fn check_target(input: &TargetInput<'_>) -> Checked {
 
 async fn make(target: &Target<'_>, level: Level) -> Vec<Validation> {
     let preflight = target.input.level == CheckLevel::Preflight;
-    let alone = target.input.source_facts.is_empty();
+    let alone = target.is_alone();
     let mut made = Vec::new();
     for check in CHECKS.iter().filter(|check| check.is_made(level, preflight, target.input.online))
     {

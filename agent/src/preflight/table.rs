@@ -1,5 +1,5 @@
 //! The checks there are, in the order in which they are told.
-use super::{check::Check, locks, primary, room, source, synchronous, target};
+use super::{check::Check, locks, password_end, primary, room, source, synchronous, target};
 
 /// All checks of both sides. Connecting is one too; it comes before any other (`session`).
 pub(super) const CHECKS: &[Check] = &[
@@ -16,6 +16,7 @@ pub(super) const CHECKS: &[Check] = &[
     source::snapshots::CHECK,
     synchronous::OF_SOURCE,
     room::OF_SOURCE,
+    password_end::OF_SOURCE,
     // Each of its databases.
     source::database_exists::CHECK,
     source::logical_slots::CHECK,
@@ -41,6 +42,7 @@ pub(super) const CHECKS: &[Check] = &[
     source::event_triggers::CHECK,
     source::foreign_key_triggers::CHECK,
     source::search_path::CHECK,
+    source::reads_tables::CHECK,
     source::invalid_indexes::CHECK,
     source::inherited_columns::CHECK,
     source::collation_versions::CHECK,
@@ -60,6 +62,7 @@ pub(super) const CHECKS: &[Check] = &[
     target::server_settings::CHECK,
     synchronous::OF_TARGET,
     room::OF_TARGET,
+    password_end::OF_TARGET,
     target::differences::CHECK,
     // Each database that is to be there.
     target::overwrite::CHECK,

@@ -86,16 +86,12 @@ async fn state(client: &impl GenericClient) -> Result<String, Fault> {
 
 /// Encoding and locale are a database's for its life.
 async fn check_alike(client: &Client, properties: &DatabaseProperties) -> Result<(), Fault> {
-    let row = client
-        .query_one(
-            "select pg_encoding_to_char(encoding), datcollate, datctype from pg_database where datname = current_database()",
-            &[],
-        )
-        .await
-        .doing(DOING)?;
-    let here: [String; 3] = [row.get(0), row.get(1), row.get(2)];
-    let DatabaseProperties { encoding, collate, ctype, .. } = properties;
-    let there = [encoding.clone(), collate.clone(), ctype.clone()];
+    let row = client.query_one(include_str!("sql/own_locale.sql"), &[]).await.doing(DOING)?;
+    let here: Vec<String> = row.get(0);
+    let DatabaseProperties { encoding, collate, ctype, provider, locale, icu_rules, .. } =
+        properties;
+    let mut there = vec![encoding.clone(), collate.clone(), ctype.clone(), provider.clone()];
+    there.extend([locale, icu_rules].into_iter().flatten().cloned());
     if here == there {
         return Ok(());
     }
@@ -103,7 +99,7 @@ async fn check_alike(client: &Client, properties: &DatabaseProperties) -> Result
         Policy::Fail,
         "DatabaseNotAlike",
         format!(
-            "{DOING}: it is of encoding, collation and character classes {}, the source's of {}; they can't be changed",
+            "{DOING}: it is of encoding, collation, character classes and locale provider {}, the source's of {}; they can't be changed",
             here.join(", "),
             there.join(", ")
         ),

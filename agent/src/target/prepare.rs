@@ -10,10 +10,10 @@ use tokio_postgres::{GenericClient, error::SqlState};
 use uuid::Uuid;
 use whimbrel_points::point;
 
-use super::{ledger, ledger::Ledger, receive::Receiver};
+use super::{create_database::create_statement, ledger, ledger::Ledger, receive::Receiver};
 use crate::{
     fault::{Doing, Fault, Policy},
-    postgres::{Client, connect, identifier, literal},
+    postgres::{Client, connect, identifier},
     wire::DatabaseProperties,
 };
 
@@ -115,7 +115,7 @@ impl Receiver {
         if oid_of(admin, provisional).await?.is_none() {
             let properties = self.database_properties().await?;
             admin
-                .batch_execute(&create_statement(provisional, &properties)?)
+                .batch_execute(&create_statement(provisional, &properties, admin.server_major())?)
                 .await
                 .doing(format!("creating database {provisional:?} on the target"))?;
             point!("prepare.created");
@@ -197,32 +197,6 @@ async fn drop_database(admin: &Client, name: &str) -> Result<(), Fault> {
 
 fn moved_away(oid: u32) -> String {
     format!("whimbrel_drop_{oid}")
-}
-
-fn create_statement(name: &str, properties: &DatabaseProperties) -> Result<String, Fault> {
-    let DatabaseProperties { encoding, collate, ctype, provider, icu_locale, .. } = properties;
-    let mut statement = format!(
-        "create database {} template template0 encoding {} lc_collate {} lc_ctype {}",
-        identifier(name),
-        literal(encoding),
-        literal(collate),
-        literal(ctype)
-    );
-    match (provider.as_str(), icu_locale) {
-        ("c", _) => {}
-        ("i", Some(locale)) => {
-            statement.push_str(&format!(" locale_provider icu icu_locale {}", literal(locale)));
-        }
-        (other, _) => {
-            return Err(Fault::new(
-                Policy::Fail,
-                "LocaleProviderNotCarried",
-                format!("creating database {name:?}: locale provider {other:?} is not carried yet"),
-            )
-            .remedy("start again with a source database of provider libc or icu"));
-        }
-    }
-    Ok(statement)
 }
 
 pub(super) async fn set_properties(

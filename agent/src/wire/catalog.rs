@@ -24,8 +24,12 @@ pub struct DatabaseProperties {
     pub ctype: String,
     /// `datlocprovider`: c, i or b.
     pub provider: String,
-    /// ICU locale; none for libc.
-    pub icu_locale: Option<String>,
+    /// ICU's or the built-in provider's locale; none for libc.
+    #[serde(alias = "icu_locale")]
+    pub locale: Option<String>,
+    /// `daticurules`.
+    #[serde(default)]
+    pub icu_rules: Option<String>,
     /// Role that owns the database.
     pub owner: String,
     /// `datconnlimit`.

@@ -64,6 +64,16 @@ impl Cluster {
         chown(&path, Some(uid), Some(gid)).unwrap();
     }
 
+    /// As [`Cluster::write`], of what is no text.
+    pub(crate) fn write_bytes(&self, name: &str, bytes: &[u8]) {
+        self.write(name, "");
+        fs::write(self.data().join(name), bytes).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.data().join(name)).unwrap()
+    }
+
     /// Makes a folder of the server's user, beside its data.
     pub(crate) fn folder_of_server(&self, name: &str) -> String {
         let path = self.folder.path().join(name);
@@ -80,6 +90,22 @@ impl Cluster {
 
     pub(crate) fn restart(&self) {
         self.pg_ctl(&["restart", "-w", "-m", "fast", "-l", &self.path("log")]);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.pg_ctl(&["stop", "-w", "-m", "fast"]);
+    }
+
+    /// Of a server that is stopped.
+    pub(crate) fn reset_wal(&self, arguments: &[&str]) {
+        let mut command = as_postgres(&self.bin.join("pg_resetwal"));
+        run(command.args(arguments).arg("-D").arg(self.data()));
+    }
+
+    /// Of a server that is stopped.
+    pub(crate) fn enable_checksums(&self) {
+        let mut command = as_postgres(&self.bin.join("pg_checksums"));
+        run(command.args(["--enable", "--no-sync", "-D"]).arg(self.data()));
     }
 
     /// As when the machine stops: what is not written to the disk is gone. It comes back.

@@ -8,6 +8,7 @@ mod bench;
 mod migrated_roles;
 mod not_carried;
 mod sound;
+mod source_damage;
 mod source_database;
 mod source_rights;
 mod source_server;

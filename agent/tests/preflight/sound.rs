@@ -42,6 +42,7 @@ async fn show_no_finding() {
             "SnapshotValidation",
             "SynchronousStandbyValidation",
             "SessionsValidation",
+            "PasswordEndValidation",
         ]
     );
     let of_database = [
@@ -70,6 +71,7 @@ async fn show_no_finding() {
         "EventTriggersValidation",
         "ForeignKeysValidation",
         "SearchPathValidation",
+        "OtherTablesValidation",
         "InvalidIndexesValidation",
         "InheritedColumnsValidation",
         "CollationVersionsValidation",
@@ -102,6 +104,7 @@ async fn show_no_finding() {
             "ServerParametersValidation",
             "SynchronousStandbyValidation",
             "SessionsValidation",
+            "PasswordEndValidation",
             "DifferencesReport",
         ]
     );

@@ -71,6 +71,26 @@ async fn what_a_later_version_dropped() {
     .await;
 }
 
+/// The catalogs' own columns, which no dependency records.
+#[tokio::test]
+async fn what_views_read_of_the_catalogs() {
+    moved(
+        10,
+        15,
+        "create view public.kinds as select proname from pg_proc where not proisagg;
+         create view public.hidden as select count(*) from (select c.relhasoids from pg_class c) s;
+         create view public.sources as select (select max(consrc) from pg_constraint k where k.conrelid = c.oid) from pg_class c;
+         create view public.sound as select c.oid, c.relname, p.prosrc from pg_class c join pg_proc p on p.oid = c.oid;
+         create view public.reads_a_view as select tablename, hasoids from pg_tables t cross join (select false as hasoids) x",
+        &[
+            "moved: SystemColumnMissing public.hidden",
+            "moved: SystemColumnMissing public.kinds",
+            "moved: SystemColumnMissing public.sources",
+        ],
+    )
+    .await;
+}
+
 /// As a source of an older version tells it.
 #[tokio::test]
 async fn objects_of_an_older_major_version() {

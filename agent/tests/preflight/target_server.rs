@@ -1,5 +1,6 @@
 //! Defects of a target's server.
 use serde_json::{Value, json};
+use whimbrel_agent::postgres::Endpoint;
 use whimbrel_proto::v1::FindingState;
 
 use crate::bench::{Bench, Looked, ROLE_PASSWORD};
@@ -60,6 +61,7 @@ async fn that_is_told_nothing_of_the_source() {
             "SessionReplicationRoleValidation",
             "SynchronousStandbyValidation",
             "SessionsValidation",
+            "PasswordEndValidation",
         ]
     );
     assert_eq!(looked.made("app"), ["OverwriteValidation"]);
@@ -71,6 +73,62 @@ async fn that_is_told_nothing_of_the_source() {
         "{:?}",
         looked.told()
     );
+}
+
+/// Why it is not known, the source's findings say; the target's checks are silent about it.
+#[tokio::test]
+async fn that_is_told_nothing_of_a_database() {
+    let bench = Bench::shared().await;
+    bench.sql("postgres", "create database told_of").await;
+    let source = bench.source(&bench.superuser(), &["told_of", "nowhere"]).await;
+    source.assert_told(&["nowhere: DatabaseDoesNotExist nowhere"]);
+    let facts = facts_with(&source, elsewhere);
+    let looked = bench.target(&bench.superuser(), &["told_of", "nowhere"], &facts).await;
+    looked.assert_told(&[]);
+    assert_eq!(looked.made("nowhere"), ["OverwriteValidation"]);
+    assert!(looked.made("told_of").len() > 10);
+}
+
+/// A name, an address, another name: it is known by what it is.
+#[tokio::test]
+async fn that_is_the_source_by_another_name() {
+    let bench = Bench::start("").await;
+    bench.cluster.append("postgresql.auto.conf", "listen_addresses = '127.0.0.1, 127.0.0.2'\n");
+    bench.cluster.append("pg_hba.conf", "host all all 127.0.0.0/8 scram-sha-256\n");
+    bench.cluster.restart();
+    bench.sql("postgres", "create database twofold").await;
+    let source = bench.source(&bench.superuser(), &["twofold"]).await;
+    for host in ["127.0.0.2", "localhost"] {
+        let other = Endpoint { host: host.into(), ..bench.superuser() };
+        let looked = bench.target(&other, &["twofold"], &source.0.facts).await;
+        looked.assert_told(&[&format!(": SourceIsTarget {}", other.address())]);
+    }
+}
+
+/// Nobody could log in again, were a session lost later.
+#[tokio::test]
+async fn whose_password_ends_soon() {
+    let bench = Bench::shared().await;
+    bench
+        .sql(
+            "postgres",
+            &format!("create role \"Ending\" login superuser password '{ROLE_PASSWORD}' valid until '2001-01-01'"),
+        )
+        .await;
+    bench.sql("postgres", "create database ending").await;
+    let refused = bench.source(&bench.as_role("Ending"), &["ending"]).await;
+    assert_eq!(refused.told().len(), 1, "{:?}", refused.told());
+    let client = bench.client("postgres").await;
+    let soon = "do $$ begin execute format('alter role \"Ending\" valid until %L', now() + interval '6 days'); end $$";
+    client.batch_execute(soon).await.unwrap();
+    let ending = bench.as_role("Ending");
+    let looked = bench.source(&ending, &["ending"]).await;
+    looked.assert_told(&[": PasswordEnds Ending"]);
+    looked.assert_status(FindingState::FindingWarning);
+    bench.target(&ending, &["ending"], b"").await.assert_told(&[": PasswordEnds Ending"]);
+    looked.paste(&bench).await;
+    bench.source(&ending, &["ending"]).await.assert_told(&[]);
+    bench.target(&ending, &["ending"], b"").await.assert_told(&[]);
 }
 
 #[tokio::test]

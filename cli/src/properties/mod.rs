@@ -165,7 +165,8 @@ impl Problem {
             Self::UnknownKey { key, .. } | Self::Twice { key } | Self::Value { key, .. } => key,
             _ => return None,
         };
-        path.rsplit('.').next()
+        // Of a list's element, the list's.
+        path.rsplit('.').next().map(|key| key.trim_end_matches("[]"))
     }
 
     fn is_twice(&self) -> bool {

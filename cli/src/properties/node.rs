@@ -47,8 +47,14 @@ pub(super) fn parse(text: &str) -> Result<Node, (Problem, Option<usize>)> {
         };
     }
     serde_yaml_ng::from_str(text).map_err(|error| {
-        (Problem::Syntax { language: "YAML" }, error.location().map(|at| at.line()))
+        let line = error.location().map(|at| at.line()).or_else(|| second_document(text));
+        (Problem::Syntax { language: "YAML" }, line)
     })
+}
+
+/// The line, from 1, on which a second document begins; the parser does not tell.
+fn second_document(text: &str) -> Option<usize> {
+    text.lines().enumerate().skip(1).find(|(_, line)| line.starts_with("---")).map(|(i, _)| i + 1)
 }
 
 /// The line, from 1, on which the key stands (`last`: the last such line).

@@ -93,12 +93,18 @@ impl From<&v1::Migration> for Migration {
     }
 }
 
+/// `host:port`, as it may be given again.
+fn address(endpoint: &v1::Endpoint, port: u32) -> String {
+    let host = &endpoint.host;
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 impl Properties {
     fn of(migration: &v1::Migration) -> Self {
         let none = v1::MigrationSpec::default();
         let spec = migration.spec.as_ref().unwrap_or(&none);
         let source = spec.source.as_ref();
-        let server = |source: &v1::Endpoint| format!("{}:{}", source.host, port(source));
+        let server = |source: &v1::Endpoint| address(source, port(source));
         Self {
             migration_mode: words::mode(spec.mode()),
             migration_option: words::option(spec.option()),
@@ -154,6 +160,11 @@ impl Migration {
             let own = tables.iter().filter(|table| table.database == database.database_name);
             database.tables = Some(own.map(Into::into).collect());
         }
+    }
+
+    /// Not if it only checks.
+    pub(crate) fn moves_rows(&self) -> bool {
+        self.properties.migration_option != words::option(v1::MigrationOption::Validate)
     }
 
     /// "state / substate".

@@ -30,7 +30,7 @@ fn write(page: &mut String, migration: &Migration, screen: &Screen) -> fmt::Resu
     write_hold(page, "", status.hold.as_ref(), screen)?;
     write_properties(page, migration)?;
     for database in migration.databases().values() {
-        write_database(page, database, screen)?;
+        write_database(page, database, migration.moves_rows(), screen)?;
     }
     if let Some(validation) = &status.current_sub_state_details.validation_details {
         write_validation(page, validation, screen)?;
@@ -71,7 +71,12 @@ fn write_properties(page: &mut String, migration: &Migration) -> fmt::Result {
     writeln!(page)
 }
 
-fn write_database(page: &mut String, database: &Database, screen: &Screen) -> fmt::Result {
+fn write_database(
+    page: &mut String,
+    database: &Database,
+    moves_rows: bool,
+    screen: &Screen,
+) -> fmt::Result {
     let state = database.migration_state.unwrap_or("-");
     write!(page, "\n{}  {}", database.database_name, screen.paint(state, paint_of(Some(state))))?;
     match &database.migration_operation {
@@ -82,7 +87,9 @@ fn write_database(page: &mut String, database: &Database, screen: &Screen) -> fm
         writeln!(page, "  {}", screen.paint(message, Paint::Notice))?;
     }
     write_hold(page, "  ", database.hold.as_ref(), screen)?;
-    write_progress(page, database)?;
+    if moves_rows {
+        write_progress(page, database)?;
+    }
     if let Some(report) = &database.cutover_report {
         let steps = report.steps.iter();
         let steps: Vec<_> =
@@ -181,7 +188,12 @@ fn write_validation(
             write_check(page, &database.database_name, check, screen)?;
         }
     }
-    Ok(())
+    match details.notes() {
+        0 => Ok(()),
+        notes => {
+            writeln!(page, "  and {notes} notes of what differs, to be known (-o json has them)")
+        }
+    }
 }
 
 /// Only what did not simply succeed: that is what somebody has to read.

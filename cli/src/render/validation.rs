@@ -57,6 +57,16 @@ impl From<&v1::ValidationDetails> for ValidationDetails {
     }
 }
 
+impl ValidationDetails {
+    /// What was found though nothing is wrong.
+    pub(crate) fn notes(&self) -> usize {
+        let of_databases = self.db_level_validation_details.iter().flat_map(|d| &d.summary);
+        let checks = self.server_level_validation_details.iter().chain(of_databases);
+        let messages = checks.flat_map(|check| &check.messages);
+        messages.filter(|message| message.state == Some("Succeeded")).count()
+    }
+}
+
 impl From<&v1::DatabaseValidation> for DatabaseValidation {
     fn from(validation: &v1::DatabaseValidation) -> Self {
         Self {

@@ -53,6 +53,16 @@ pub(crate) enum SecretError {
         /// Why.
         source: io::Error,
     },
+    /// There is nobody to ask.
+    #[error(
+        "can't ask for the password for {option} at a terminal ({source}): use stdin, or a reference (env:VAR, file:PATH, pgpass)"
+    )]
+    Prompt {
+        /// The option.
+        option: &'static str,
+        /// Why.
+        source: io::Error,
+    },
     /// Nothing was given.
     #[error("the password for {option} is empty")]
     Empty {

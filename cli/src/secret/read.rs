@@ -26,7 +26,7 @@ impl Reader {
         whose: &str,
     ) -> Result<Password, SecretError> {
         let typed = rpassword::prompt_password(format!("{whose}: "))
-            .map_err(|source| SecretError::Read { option, source })?;
+            .map_err(|source| SecretError::Prompt { option, source })?;
         checked(option, Zeroizing::new(typed))
     }
 

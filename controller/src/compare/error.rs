@@ -33,6 +33,12 @@ pub enum CompareError {
         /// Its name.
         database: String,
     },
+    /// The patterns match nothing, on neither side.
+    #[error("no table matches {patterns}: nothing was compared")]
+    NothingMatches {
+        /// As they were given.
+        patterns: String,
+    },
     /// The change stream stands still.
     #[error(
         "the change stream of database {database:?} has not come to where the source was half a minute ago: rows can't be \

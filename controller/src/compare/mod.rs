@@ -88,22 +88,32 @@ impl Pair {
 
 /// Compares, database by database, until it is done or nobody listens any more.
 pub async fn compare(comparison: Comparison, out: Out) {
-    for (database, standing) in &comparison.databases {
-        let Err(error) = compare_database(&comparison, database, *standing, &out).await else {
-            continue;
-        };
+    if let Err(error) = compare_all(&comparison, &out).await {
         // Whoever asked has gone: then nobody is told.
         drop(out.send(Err(error)).await);
-        return;
     }
 }
 
+async fn compare_all(comparison: &Comparison, out: &Out) -> Result<(), CompareError> {
+    let mut compared = 0;
+    for (database, standing) in &comparison.databases {
+        compared += compare_database(comparison, database, *standing, out).await?;
+    }
+    // A slip of the pen must not look like two servers that are alike.
+    if compared == 0 && comparison.tables_only {
+        let patterns = comparison.selection.include_tables.join(", ");
+        return Err(CompareError::NothingMatches { patterns });
+    }
+    Ok(())
+}
+
+/// How many objects and tables were compared.
 async fn compare_database(
     comparison: &Comparison,
     database: &str,
     standing: Standing,
     out: &Out,
-) -> Result<(), CompareError> {
+) -> Result<u64, CompareError> {
     let side = |server: &Server, name| Side {
         fleet: Arc::clone(&comparison.fleet),
         server: server.clone(),
@@ -131,7 +141,9 @@ async fn compare_database(
             data::compare(&pair, &tell, &mut done).await?;
         }
     }
-    tell.send(v1::compare_response::Kind::Done(done)).await
+    let compared = done.objects + done.tables;
+    tell.send(v1::compare_response::Kind::Done(done)).await?;
+    Ok(compared)
 }
 
 /// Asks both sides for their version; a database that is on one side only is told as an object.

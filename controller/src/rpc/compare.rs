@@ -185,6 +185,7 @@ fn of_compare(error: CompareError) -> Status {
         }
         CompareError::WrongAnswer { .. } => refuse(Code::Internal, "WrongAnswer", message),
         CompareError::NoDatabase { .. } => refuse(Code::NotFound, "DatabaseNotFound", message),
+        CompareError::NothingMatches { .. } => refuse(Code::NotFound, "NothingMatches", message),
         CompareError::Behind { .. } => refuse(Code::FailedPrecondition, "StreamBehind", message),
         CompareError::Stopped => refuse(Code::Unavailable, "GoingAway", message),
         CompareError::Unheard => refuse(Code::Cancelled, "Unheard", message),

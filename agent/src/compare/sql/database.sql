@@ -11,6 +11,7 @@ select quote_ident(d.datname) as name, array[
     'ctype: ' || d.datctype,
     'locale provider: ' || coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'),
     'locale: ' || coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
+    'locale rules: ' || (to_jsonb(d) ->> 'daticurules'),
     'connection limit: ' || nullif(d.datconnlimit, -1),
     'rights: ' || (select string_agg(a::text, ' ' order by a::text collate "C")
                    from unnest(coalesce(d.datacl, acldefault('d', d.datdba))) as a),

@@ -46,7 +46,7 @@ fn judge(age: &Age, database: &str) -> Option<Found> {
          stops taking writes at 2147 million, and can't freeze rows while they are copied"
     );
     Some(Found::warning("WraparoundNear", message).object(database).remedy(
-        "vacuum (freeze); -- in that database; first end old transactions, and drop slots that nobody reads",
+        "vacuum (freeze); -- in that database, once old transactions are ended and slots that nobody reads are dropped",
     ))
 }
 

@@ -1,7 +1,8 @@
 -- What is there already, and what would keep it from being replaced: what DROP DATABASE does not end by itself.
 select d.datname as database, d.oid::int8 as oid, d.datistemplate as template, pg_has_role(d.datdba, 'USAGE') as owned,
        pg_get_userbyid(d.datdba) as owner, pg_encoding_to_char(d.encoding) as encoding, d.datcollate as collate,
-       d.datctype as ctype,
+       d.datctype as ctype, coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') as provider,
+       coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') as icu_locale,
        (select count(*) from pg_stat_activity a
         where a.datid = d.oid and coalesce(a.application_name, '') not like 'whimbrel/%') as sessions,
        -- Sessions of superusers only a superuser ends; of others, who is a member of theirs or of pg_signal_backend. What

@@ -38,7 +38,7 @@ async fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
         let message = format!("the target does not know encoding {}", database.encoding);
         found.push(Found::failed("EncodingUnknown", message).object(&database.encoding));
     }
-    found.extend(provider(database, &server));
+    found.extend(provider(database, &server, target.client.server_major()));
     let mut locales = vec![&database.collate, &database.ctype];
     locales.dedup();
     for locale in locales {
@@ -49,7 +49,7 @@ async fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
     Ok(found)
 }
 
-fn provider(database: &DatabaseFacts, server: &Server) -> Option<Found> {
+fn provider(database: &DatabaseFacts, server: &Server, major: u32) -> Option<Found> {
     let locale = database.icu_locale.as_deref().unwrap_or_default();
     match database.provider.as_str() {
         "c" => None,
@@ -62,12 +62,23 @@ fn provider(database: &DatabaseFacts, server: &Server) -> Option<Found> {
             .object(locale)
             .remedy("-- use a PostgreSQL on the target that is built with ICU"),
         ),
+        "b" if builtin_since(locale).is_some_and(|since| since <= major) => None,
         other => {
             let message = format!(
-                "the database's locale provider is {other:?} (locale {locale:?}); making such a database is not built yet"
+                "the database's locale provider is {other:?} (locale {locale:?}), which PostgreSQL {major} does not have"
             );
-            Some(Found::failed("LocaleProviderNotCarried", message).object(locale))
+            let remedy = "-- use a target of the source's version or later";
+            Some(Found::failed("LocaleProviderNotCarried", message).object(locale).remedy(remedy))
         }
+    }
+}
+
+/// The major version that first has the locale of the built-in provider.
+fn builtin_since(locale: &str) -> Option<u32> {
+    match locale {
+        "C" | "C.UTF-8" | "C.UTF8" => Some(17),
+        "PG_UNICODE_FAST" => Some(18),
+        _ => None,
     }
 }
 

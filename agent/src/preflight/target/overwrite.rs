@@ -45,6 +45,8 @@ pub(in crate::preflight) struct Existing {
     encoding: String,
     collate: String,
     ctype: String,
+    provider: String,
+    icu_locale: Option<String>,
 }
 
 /// Those of `databases` that are there.
@@ -71,20 +73,26 @@ fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
 
 /// Encoding and locale are a database's for its life.
 fn not_alike(here: &Existing, there: &DatabaseFacts) -> Option<Found> {
-    let of = |encoding: &str, collate: &str, ctype: &str| format!("{encoding}, {collate}, {ctype}");
-    let here_is = of(&here.encoding, &here.collate, &here.ctype);
-    let there_is = of(&there.encoding, &there.collate, &there.ctype);
+    let here_is =
+        locale([&here.encoding, &here.collate, &here.ctype, &here.provider], &here.icu_locale);
+    let there_is =
+        locale([&there.encoding, &there.collate, &there.ctype, &there.provider], &there.icu_locale);
     if here_is == there_is {
         return None;
     }
     let database = &here.database;
     let message = format!(
-        "database {database} is of encoding, collation and character classes {here_is} on the target, of {there_is} on the \
+        "database {database} is of encoding, collation, character classes and locale provider {here_is} on the target, of {there_is} on the \
          source: its contents are replaced, the database itself stays, and can't be changed in that"
     );
     Some(Found::failed("DatabaseNotAlike", message).object(database).remedy(
         "-- make the target's server with the source's encoding and locale (initdb), or leave this database out",
     ))
+}
+
+fn locale(parts: [&str; 4], of_provider: &Option<String>) -> String {
+    let parts = parts.into_iter().chain(of_provider.as_deref());
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn refusals(existing: &Existing, target: &Target<'_>) -> Vec<Found> {

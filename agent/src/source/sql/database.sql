@@ -3,7 +3,8 @@
 select json_build_object(
            'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype,
            'provider', coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'),
-           'icu_locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
+           'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
+           'icu_rules', to_jsonb(d) ->> 'daticurules',
            'owner', pg_get_userbyid(d.datdba), 'connection_limit', d.datconnlimit)::text
 from pg_database d
 where d.datname = current_database();

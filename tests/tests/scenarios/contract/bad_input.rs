@@ -36,6 +36,12 @@ const FILES: &[(&str, &str, &[&str])] = &[
     ),
     ("broken.json", "{\n\"sslMode\": \"Prefer\"\n\"sourceType\": \"AWS\"}", &["line 3", "JSON"]),
     ("broken.yaml", "sslMode: Prefer\n  sourceType: [AWS\n", &["YAML"]),
+    (
+        "element.yaml",
+        "sslMode: Prefer\r\ndbsToMigrate:\r\n- app\r\n- 5\r\n",
+        &["line 2", "dbsToMigrate[]"],
+    ),
+    ("two.yaml", "dbsToMigrate: [app]\n---\nsslMode: Prefer\n", &["line 2", "YAML"]),
     ("list.json", "[\"app\"]", &["an object"]),
     ("binary.json", "\u{0}\u{1}", &["YAML"]),
 ];
@@ -92,6 +98,9 @@ fn orders(stage: &Stage) -> Outcome {
     stage.cli.refused(&nowhere, 2, &["source"])?;
     let cloud = [&act("create", "bad")[..], &["--source", "/subscriptions/1/x"]].concat();
     stage.cli.refused(&cloud, 2, &["HOST:PORT@USER"])?;
+    let userless = [&act("create", "bad")[..], &["--source", "h:5432", "--database", "app"]];
+    let userless = [&userless.concat()[..], &["--source-password", "pgpass"]].concat();
+    stage.cli.refused(&userless, 2, &["user", "--source HOST:PORT@USER"])?;
     let wait = [&act("wait", "bad")[..], &["--for", "Done"]].concat();
     stage.cli.refused(&wait, 2, &["Done", "Succeeded"]).map(drop)
 }
@@ -111,6 +120,12 @@ fn things_that_are_not_there(stage: &Stage) -> Outcome {
     ] {
         stage.cli.refused(&act(verb, "nobody"), 3, &["MigrationNotFound", "nobody"])?;
     }
+    // Programs are told in the form that they asked for.
+    let said =
+        stage.cli.refused(&[&act("show", "nobody")[..], &["-o", "json"]].concat(), 3, &[])?;
+    let error: serde_json::Value = serde_json::from_str(&said.stderr)?;
+    let error = &error["error"];
+    ensure!(error["code"] == "MigrationNotFound" && error["exitStatus"] == 3, "{error:#}");
     let there = ["migration", "show", "m", "--target", "nowhere"];
     stage.cli.refused(&there, 3, &["nowhere"])?;
     let create = ["migration", "create", "m", "--target", "nowhere", "--source", "h@u"];
