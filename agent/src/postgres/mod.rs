@@ -24,7 +24,7 @@ pub use client::{Canceller, Client, connect};
 pub use connect_error::{ConnectError, ConnectProblem};
 pub use endpoint::{Endpoint, Password, SslMode};
 pub use programs::{Program, Programs, ProgramsError, Tools, Version};
-pub use quote::{identifier, literal, qualified};
+pub use quote::{identifier, literal, qualified, same_to_index};
 pub use safe::{ErrorOrigin, safe_message};
 pub use versioned::for_version;
 

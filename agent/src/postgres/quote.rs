@@ -20,6 +20,14 @@ pub fn literal(text: &str) -> String {
     escape::escape_literal(text)
 }
 
+/// That two values are the same to an index, by its operator and, where it is not the column's own, its collation.
+pub fn same_to_index(left: &str, operator: &str, right: &str, collation: Option<&str>) -> String {
+    match collation {
+        Some(collation) => format!("{left} {operator} {right} collate {collation}"),
+        None => format!("{left} {operator} {right}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use super::sender::Sender;
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, literal, qualified},
-    wire::{CopyFormat, Frame, FrameSender, PageRange},
+    wire::{CopyFormat, CopyOf, Frame, FrameSender, PageRange},
 };
 
 /// Frames are filled to this: large enough that a frame's cost vanishes, small enough that eight streams stay far below
@@ -20,22 +20,23 @@ const LOCK_TIMEOUT: &str = "set local lock_timeout = '60s'";
 /// Leaves the savepoint that a copy is made under, and gives up its locks (PostgreSQL manual, 13.3 Explicit Locking).
 const LEAVE: &str = "rollback to savepoint part; release savepoint part";
 
-/// What to copy.
-pub(super) struct Copy {
-    pub(super) table: u32,
-    pub(super) name: (String, String),
-    pub(super) columns: Vec<String>,
-    pub(super) pages: Option<PageRange>,
-    pub(super) format: CopyFormat,
-}
-
 impl Sender {
-    pub(super) async fn copy_out(&self, copy: Copy, reply: &FrameSender) -> Result<(), Fault> {
+    pub(super) async fn copy_out(&self, copy: CopyOf, reply: &FrameSender) -> Result<(), Fault> {
+        self.send_copy(&copy, &statement(&copy), reply).await
+    }
+
+    /// Sends what a COPY statement of the table gives.
+    pub(super) async fn send_copy(
+        &self,
+        copy: &CopyOf,
+        statement: &str,
+        reply: &FrameSender,
+    ) -> Result<(), Fault> {
         let doing = format!("copying {}.{}", copy.name.0, copy.name.1);
         let held = self.held().await?;
         let client = self.session_in_snapshot("copy").await?;
-        lock_and_compare(&client, &copy, &doing).await?;
-        send_rows(&client, &copy, reply, &doing).await?;
+        lock_and_compare(&client, copy, &doing).await?;
+        send_rows(&client, statement, reply, &doing).await?;
         // The lock goes with the savepoint, and DDL need not wait for the end of the whole copy.
         client.batch_execute(LEAVE).await.doing(&doing)?;
         held.keep(client);
@@ -45,11 +46,11 @@ impl Sender {
 
 async fn send_rows(
     client: &Client,
-    copy: &Copy,
+    statement: &str,
     reply: &FrameSender,
     doing: &str,
 ) -> Result<(), Fault> {
-    let rows = client.copy_out(&copy.statement()).await.doing(doing)?;
+    let rows = client.copy_out(statement).await.doing(doing)?;
     pin_mut!(rows);
     let mut frame = BytesMut::new();
     while let Some(row) = rows.next().await {
@@ -69,7 +70,7 @@ async fn send_rows(
 /// A TRUNCATE or a rewrite since the snapshot gives the table a new file, and the snapshot then sees no rows in it
 /// (measured); and a renamed table's name may be another one's by now. So: lock the name, then it must be this table's,
 /// and the file that the snapshot knows must be the one of now. All in one round trip.
-async fn lock_and_compare(client: &Client, copy: &Copy, doing: &str) -> Result<(), Fault> {
+async fn lock_and_compare(client: &Client, copy: &CopyOf, doing: &str) -> Result<(), Fault> {
     let table = qualified(&copy.name.0, &copy.name.1);
     let enter = format!(
         "savepoint part; {LOCK_TIMEOUT}; lock table only {table} in access share mode; \
@@ -91,35 +92,40 @@ async fn lock_and_compare(client: &Client, copy: &Copy, doing: &str) -> Result<(
     .remedy("it is copied again under a new snapshot"))
 }
 
-impl Copy {
-    fn statement(&self) -> String {
-        let table = qualified(&self.name.0, &self.name.1);
-        let columns: Vec<String> = self.columns.iter().map(|name| identifier(name)).collect();
-        let format = match self.format {
-            CopyFormat::Binary => "binary",
-            CopyFormat::Text => "text",
-        };
-        let what = match self.pages {
-            None if columns.is_empty() => table,
-            None => format!("{table} ({})", columns.join(", ")),
-            Some(PageRange { from, to }) => {
-                let end = to.map_or_else(String::new, |to| format!(" and ctid < '({to},0)'::tid"));
-                format!(
-                    "(select {} from only {table} where ctid >= '({from},0)'::tid{end})",
-                    columns.join(", ")
-                )
-            }
-        };
-        format!("copy {what} to stdout (format {format})")
-    }
+fn statement(copy: &CopyOf) -> String {
+    let table = qualified(&copy.name.0, &copy.name.1);
+    let columns: Vec<String> = copy.columns.iter().map(|name| identifier(name)).collect();
+    let columns = columns.join(", ");
+    let what = match copy.pages {
+        None if columns.is_empty() => table,
+        None => format!("{table} ({columns})"),
+        Some(range) => {
+            format!("(select {columns} from only {table} where {})", on_pages("ctid", range))
+        }
+    };
+    to_stdout(&what, copy.format)
+}
+
+/// That a row lies in a range of pages.
+pub(super) fn on_pages(ctid: &str, PageRange { from, to }: PageRange) -> String {
+    let end = to.map_or_else(String::new, |to| format!(" and {ctid} < '({to},0)'::tid"));
+    format!("{ctid} >= '({from},0)'::tid{end}")
+}
+
+pub(super) fn to_stdout(what: &str, format: CopyFormat) -> String {
+    let format = match format {
+        CopyFormat::Binary => "binary",
+        CopyFormat::Text => "text",
+    };
+    format!("copy {what} to stdout (format {format})")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn copy(pages: Option<PageRange>) -> Copy {
-        Copy {
+    fn copy(pages: Option<PageRange>) -> CopyOf {
+        CopyOf {
             table: 1,
             name: ("a b".into(), "t\"".into()),
             columns: vec!["id".into(), "X".into()],
@@ -130,12 +136,12 @@ mod tests {
 
     #[test]
     fn the_last_range_is_open() {
-        let open = copy(Some(PageRange { from: 7, to: None })).statement();
+        let open = statement(&copy(Some(PageRange { from: 7, to: None })));
         assert_eq!(
             open,
             "copy (select \"id\", \"X\" from only \"a b\".\"t\"\"\" where ctid >= '(7,0)'::tid) to stdout (format text)"
         );
-        let closed = copy(Some(PageRange { from: 0, to: Some(7) })).statement();
+        let closed = statement(&copy(Some(PageRange { from: 0, to: Some(7) })));
         assert!(closed.contains("and ctid < '(7,0)'::tid"));
     }
 }

@@ -54,7 +54,7 @@ impl Sender {
     }
 
     /// Waits for an earlier stream's walsender to let go of the slot.
-    async fn start(
+    pub(super) async fn start(
         &self,
         mut connection: ReplicationConnection,
         from: Lsn,

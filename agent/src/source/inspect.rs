@@ -26,16 +26,15 @@ impl Sender {
         verify::table_checksum(&client, (&name.0, &name.1), columns, version).await
     }
 
-    /// The files of tables now, by OID: see `Relation::file`.
-    pub(super) async fn files(&self) -> Result<Vec<(u32, u32)>, Fault> {
-        let client = self.control().await?;
-        let rows = client
-            .query(
-                "select oid, relfilenode from pg_class where relkind = 'r' and oid >= 16384",
-                &[],
-            )
-            .await
-            .doing("looking for tables that were truncated or rewritten")?;
+    /// The files of tables now, or as the snapshot sees them, by OID: see `Relation::file`.
+    pub(super) async fn files(&self, under_snapshot: bool) -> Result<Vec<(u32, u32)>, Fault> {
+        let sql = "select oid, relfilenode from pg_class where relkind = 'r' and oid >= 16384";
+        let doing = "looking for tables that were truncated or rewritten";
+        let rows = if under_snapshot {
+            self.session_in_snapshot("files").await?.query(sql, &[]).await.doing(doing)?
+        } else {
+            self.control().await?.query(sql, &[]).await.doing(doing)?
+        };
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 

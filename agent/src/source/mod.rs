@@ -4,7 +4,10 @@
 //! messages in the WAL, and event triggers ([`ddl`]) where it may. It acknowledges to the slot only what the receiver says is durable in the ledger. It doesn't know
 //! the target's rooms.
 mod catalog;
+mod changed;
+mod changed_keys;
 mod clean;
+mod copy_keys;
 mod copy_out;
 mod ddl;
 mod dump;

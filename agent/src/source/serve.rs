@@ -3,14 +3,14 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::{copy_out::Copy, position::Position, sender::Sender};
+use super::{changed::Window, position::Position, sender::Sender};
 use crate::{
     fault::Fault,
     wire::{Answer, Ask, Call, Frame, FrameSender, Listener},
 };
 
-/// Answers under way at once: the copies of eight workers, the stream, and a few short ones. More wait in the pipe.
-const ANSWERS: usize = 16;
+/// Answers under way at once: two copies for each of sixteen workers, the stream, and a few short ones. More wait in the pipe.
+const ANSWERS: usize = 40;
 
 impl Sender {
     /// Answers until the receiver ends.
@@ -61,9 +61,13 @@ impl Sender {
                 self.read_shape(under_snapshot).await.map(Answer::Shape).map(Some)
             }
             Ask::Dump { target_major } => self.dump(target_major, reply).await.map(|()| None),
-            Ask::Copy { table, name, columns, pages, format } => {
-                let copy = Copy { table, name, columns, pages, format };
-                self.copy_out(copy, reply).await.map(|()| None)
+            Ask::Copy(copy) => self.copy_out(copy, reply).await.map(|()| None),
+            Ask::CopyKeys { copy, key, keys, pages } => {
+                self.copy_keys(&copy, &key, &keys, &pages, reply).await.map(|()| None)
+            }
+            Ask::ChangedKeys { tables, to, system, timeline } => {
+                let window = Window { to, system, timeline };
+                self.changed_keys(&tables, window, reply).await.map(|()| None)
             }
             Ask::Follow { from, system, timeline } => {
                 let at = Position { from, system, timeline };
@@ -83,7 +87,9 @@ impl Sender {
                 self.large_object_contents(&oids, reply).await.map(|()| None)
             }
             Ask::Sequences => self.read_sequences().await.map(Answer::Sequences).map(Some),
-            Ask::Files => self.files().await.map(Answer::Files).map(Some),
+            Ask::Files { under_snapshot } => {
+                self.files(under_snapshot).await.map(Answer::Files).map(Some)
+            }
             Ask::Checksum { name, columns, under_snapshot } => {
                 self.checksum(&name, &columns, under_snapshot).await.map(Answer::Checksum).map(Some)
             }

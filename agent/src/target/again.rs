@@ -67,7 +67,7 @@ impl Receiver {
             tx.batch_execute(include_str!("sql/begin_again.sql")).await.doing(doing)?;
         } else {
             tx.execute(
-                "update whimbrel.relation set copied = false, done = false, held = null \
+                "update whimbrel.relation set copied = false, done = false, held = null, anew = true \
                  where source_oid = any($1) or $2 and held is not null",
                 &[&oids, &named.is_empty()],
             )

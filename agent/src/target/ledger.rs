@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Version of the ledger's tables; one that is not known is not touched.
-const FORMAT: i32 = 2;
+const FORMAT: i32 = 3;
 
 const CREATING: &str = "creating the ledger (schema whimbrel) in the target database";
 

@@ -14,6 +14,7 @@ mod held;
 mod in_place;
 mod large_objects;
 pub mod ledger;
+mod limits;
 mod load;
 mod prepare;
 mod progress;

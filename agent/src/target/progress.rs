@@ -99,6 +99,15 @@ impl Progress {
         });
     }
 
+    /// Some of a table's rows are already here.
+    pub(crate) fn table_begun(&self, oid: u32, rows: u64, bytes: u64) {
+        self.table(oid, |row| {
+            row.state = State::Loading.into();
+            row.copied_rows = rows;
+            row.copied_bytes = bytes;
+        });
+    }
+
     /// A table is left out.
     pub(super) fn table_held(&self, oid: u32, why: &str) {
         self.table(oid, |row| {

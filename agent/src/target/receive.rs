@@ -1,18 +1,19 @@
 //! The receiver: from an empty target to a live one, as far as it is told to.
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_postgres::types::PgLsn;
 use uuid::Uuid;
 use whimbrel_proto::{
     Lsn,
-    agent::v1::{CopyAgain, SourceObjects},
+    agent::v1::{CopyAgain, CopyLimits, SourceObjects},
 };
 
 use super::{
     Progress, documents,
     fact::Fact,
     ledger::{self, Ledger, Phase},
+    limits::Limits,
     schema::Plan,
 };
 use crate::{
@@ -75,6 +76,7 @@ pub struct Receiver {
     pub(crate) caller: Caller,
     pub(crate) progress: Arc<Progress>,
     pub(crate) lease: Lease,
+    pub(super) limits: Limits,
     facts: mpsc::Sender<Fact>,
     plan: OnceLock<Arc<Plan>>,
 }
@@ -86,9 +88,11 @@ impl Receiver {
         caller: Caller,
         progress: Arc<Progress>,
         lease: Lease,
+        limits: watch::Receiver<CopyLimits>,
         facts: mpsc::Sender<Fact>,
     ) -> Self {
-        Self { spec, caller, progress, lease, facts, plan: OnceLock::new() }
+        let limits = Limits::new(limits);
+        Self { spec, caller, progress, lease, limits, facts, plan: OnceLock::new() }
     }
 
     /// Makes the database and its base copy, or what is missing of them.

@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 use whimbrel_proto::{agent::v1::Receive, v1::MigrationMode};
 
-use super::{kit::Kit, progress, report::Reporter};
+use super::{kit::Kit, progress, report::Reporter, supervisor::Inbox};
 use crate::{
     cutover::{Order, StepResult, Steps, target::after_switch},
     fault::Fault,
@@ -24,12 +24,12 @@ pub(super) async fn run(
     kit: Arc<Kit>,
     reporter: &Reporter,
     spec: Receive,
-    orders: mpsc::Receiver<Order>,
+    inbox: Inbox,
 ) -> Result<(), Fault> {
     let (facts_in, facts) = mpsc::channel(FACTS);
     let (results_in, results) = mpsc::channel(FACTS);
     let counts = Arc::new(Progress::default());
-    let work = work(kit, reporter, spec, orders, Arc::clone(&counts), facts_in, results_in);
+    let work = work(kit, reporter, spec, inbox, Arc::clone(&counts), facts_in, results_in);
     let telling = async {
         tokio::join!(tell_facts(reporter, facts), tell_results(reporter, results));
     };
@@ -58,12 +58,13 @@ async fn work(
     kit: Arc<Kit>,
     reporter: &Reporter,
     spec: Receive,
-    mut orders: mpsc::Receiver<Order>,
+    inbox: Inbox,
     counts: Arc<Progress>,
     facts: mpsc::Sender<Fact>,
     results: mpsc::Sender<StepResult>,
 ) -> Result<(), Fault> {
     let switched = spec.switched;
+    let Inbox { mut orders, limits } = inbox;
     let spec = receiver_spec(&kit, reporter, spec)?;
     let key = PipeKey {
         migration: reporter.id().migration.clone(),
@@ -72,7 +73,7 @@ async fn work(
     };
     let caller = kit.exchange.caller(&key).await?;
     let lease = reporter.outlet().lease();
-    let receiver = Receiver::new(spec, caller, counts, lease, facts);
+    let receiver = Receiver::new(spec, caller, counts, lease, limits, facts);
     if !switched
         && let Begun::Copied(copied) = receiver.begin().await?
         && !Box::pin(cut_over(&receiver, &copied, &mut orders, &results)).await?

@@ -6,11 +6,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 use whimbrel_proto::{
     Lsn,
     agent::v1::{
-        Command, CommandAck, CutoverStep, Query, QueryAnswer, RunningTask, Step, TaskKind,
+        Command, CommandAck, CopyLimits, CutoverStep, Query, QueryAnswer, RunningTask, Step, TaskKind,
         command::Kind, report,
     },
 };
@@ -47,7 +50,14 @@ pub struct Supervisor {
 struct Task {
     epoch: u64,
     orders: mpsc::Sender<Order>,
+    limits: watch::Sender<CopyLimits>,
     handle: JoinHandle<()>,
+}
+
+/// What a running task is told.
+pub(super) struct Inbox {
+    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) limits: watch::Receiver<CopyLimits>,
 }
 
 /// Why a command is not taken up.
@@ -83,16 +93,19 @@ impl Supervisor {
                 .await
             }
             Kind::Send(spec) => {
-                self.start(id(TaskKind::Send), epoch, |reporter, orders| async move {
-                    send::run(kit, &reporter, spec, orders).await
+                self.start(id(TaskKind::Send), epoch, |reporter, inbox| async move {
+                    send::run(kit, &reporter, spec, inbox.orders).await
                 })
                 .await
             }
             Kind::Receive(spec) => {
-                self.start(id(TaskKind::Receive), epoch, |reporter, orders| async move {
-                    Box::pin(receive::run(kit, &reporter, spec, orders)).await
+                let receive = id(TaskKind::Receive);
+                let limits = spec.copy_limits.unwrap_or_default();
+                self.start(receive.clone(), epoch, |reporter, inbox| async move {
+                    Box::pin(receive::run(kit, &reporter, spec, inbox)).await
                 })
-                .await
+                .await?;
+                self.limit(&receive, epoch, limits)
             }
             Kind::CleanSource(spec) => {
                 self.start(id(TaskKind::CleanSource), epoch, |reporter, _| async move {
@@ -109,6 +122,7 @@ impl Supervisor {
             Kind::CutoverBack(back) => {
                 self.order(&id(TaskKind::Receive), epoch, Order::Back { attempt: back.attempt })
             }
+            Kind::CopyLimits(limits) => self.limit(&id(TaskKind::Receive), epoch, limits),
             Kind::Stop(_) => {
                 self.stop(&migration, &database, epoch).await;
                 Ok(())
@@ -119,7 +133,7 @@ impl Supervisor {
     /// Starts a task, after one of an older epoch has ended. One of this epoch is the same one.
     async fn start<W, F>(&self, id: TaskId, epoch: u64, work: W) -> Result<(), Refusal>
     where
-        W: FnOnce(Reporter, mpsc::Receiver<Order>) -> F,
+        W: FnOnce(Reporter, Inbox) -> F,
         F: Future<Output = Result<(), Fault>> + Send + 'static,
     {
         let older = {
@@ -135,7 +149,8 @@ impl Supervisor {
         }
         let (orders_in, orders) = mpsc::channel(ORDERS);
         let reporter = Reporter::new(self.outlet.clone(), id.clone(), epoch);
-        let work = work(reporter.clone(), orders);
+        let (limits_in, limits) = watch::channel(CopyLimits::default());
+        let work = work(reporter.clone(), Inbox { orders, limits });
         let handle = tokio::spawn(async move {
             if let Err(fault) = work.await {
                 reporter.failed(fault).await;
@@ -145,7 +160,7 @@ impl Supervisor {
         if tasks.len() >= TASKS {
             tasks.retain(|_, task| !task.handle.is_finished());
         }
-        tasks.insert(id, Task { epoch, orders: orders_in, handle });
+        tasks.insert(id, Task { epoch, orders: orders_in, limits: limits_in, handle });
         Ok(())
     }
 
@@ -159,6 +174,14 @@ impl Supervisor {
             return Err(Refusal::NotRunning);
         }
         task.orders.try_send(order).map_err(|_| Refusal::NotRunning)
+    }
+
+    /// The newest limits count, also for a task that is there already.
+    fn limit(&self, id: &TaskId, epoch: u64, limits: CopyLimits) -> Result<(), Refusal> {
+        let tasks = self.lock();
+        let task = tasks.get(id).filter(|task| task.epoch == epoch).ok_or(Refusal::NotRunning)?;
+        task.limits.send_if_modified(|now| std::mem::replace(now, limits) != limits);
+        Ok(())
     }
 
     /// Stops tasks up to `epoch`, and waits until they have ended: what follows may count on it.

@@ -2,7 +2,7 @@
 use bytes::Bytes;
 use whimbrel_proto::Lsn;
 
-use super::{Catalog, DatabaseProperties, LargeObject, Roles};
+use super::{Catalog, Column, DatabaseProperties, LargeObject, Roles};
 use crate::fault::Fault;
 
 /// What the receiver wants of the sender.
@@ -31,17 +31,30 @@ pub enum Ask {
         target_major: u32,
     },
     /// Rows of a table, as COPY gives them, under the snapshot. Many [`Frame::Bytes`].
-    Copy {
-        /// The table's OID on the source.
-        table: u32,
-        /// Schema and name, not quoted.
-        name: (String, String),
-        /// Names of the columns, not quoted.
-        columns: Vec<String>,
-        /// All of it, or a range of pages.
-        pages: Option<PageRange>,
-        /// What both sides can read.
-        format: CopyFormat,
+    Copy(CopyOf),
+    /// As [`Ask::Copy`], of the rows that have one of some keys and lie in some ranges of pages.
+    CopyKeys {
+        /// Where they are, and how they are sent; its own range is not looked at.
+        copy: CopyOf,
+        /// The columns of the key.
+        key: Vec<Column>,
+        /// Their values as texts, in the order of `key`, each key once.
+        keys: Vec<Vec<String>>,
+        /// Where the rows lie; none: anywhere.
+        pages: Vec<PageRange>,
+    },
+    /// Keys of the rows that changed from one point to another, by the migration's slot, which stays where it is. Many
+    /// [`Frame::Bytes`]: COPY's text of (OID of the table, its key as an array of texts). A null key: which rows of that
+    /// table changed can't be told, or are too many.
+    ChangedKeys {
+        /// Which tables.
+        tables: Vec<ChangedTable>,
+        /// The end of the window.
+        to: Lsn,
+        /// The server that the positions are of.
+        system: u64,
+        /// Its timeline then.
+        timeline: Option<u32>,
     },
     /// The next large objects. One [`Answer::LargeObjects`], shorter than a page at the end.
     LargeObjects {
@@ -81,8 +94,11 @@ pub enum Ask {
     Publish,
     /// Every sequence's value now. One [`Answer::Sequences`].
     Sequences,
-    /// The file of every table now. One [`Answer::Files`].
-    Files,
+    /// The file of every table. One [`Answer::Files`].
+    Files {
+        /// Under the held snapshot, not now.
+        under_snapshot: bool,
+    },
     /// Number of rows and a checksum of a table as it is now, or as the snapshot sees it. One [`Answer::Checksum`].
     Checksum {
         /// Schema and name, not quoted.
@@ -97,6 +113,34 @@ pub enum Ask {
         /// The probe's content: comes back in the stream.
         probe: String,
     },
+}
+
+/// Rows of a table, and how they are sent.
+#[derive(Debug, Clone)]
+pub struct CopyOf {
+    /// The table's OID on the source.
+    pub table: u32,
+    /// Schema and name, not quoted.
+    pub name: (String, String),
+    /// Names of the columns, not quoted.
+    pub columns: Vec<String>,
+    /// All of it, or a range of pages.
+    pub pages: Option<PageRange>,
+    /// What both sides can read.
+    pub format: CopyFormat,
+}
+
+/// A table whose changed rows are asked for.
+#[derive(Debug, Clone)]
+pub struct ChangedTable {
+    /// Its OID on the source.
+    pub oid: u32,
+    /// Names of the columns of its key, in the order of the answer's arrays.
+    pub key: Vec<String>,
+    /// The window's begin: commits that begin here or later.
+    pub from: Lsn,
+    /// More keys than this are not worth telling.
+    pub limit: u64,
 }
 
 /// Where the consistent point comes from.

@@ -18,7 +18,7 @@ mod roles;
 mod structure;
 
 pub use ask::{
-    Answer, Ask, Change, CopyFormat, Frame, PageRange, Quiet, SequenceValue, ShapeItem,
+    Answer, Ask, Change, ChangedTable, CopyFormat, CopyOf, Frame, PageRange, Quiet, SequenceValue, ShapeItem,
     SnapshotKind, SnapshotTaken, TableChecksum,
 };
 pub use catalog::{

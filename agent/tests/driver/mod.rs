@@ -12,7 +12,7 @@ use whimbrel_agent::{
 };
 use whimbrel_proto::{
     agent::v1::{
-        Command, CutoverBack, CutoverStep, Failure, OpenTransaction, Receive, Report, Send,
+        Command, CopyLimits, CutoverBack, CutoverStep, Failure, OpenTransaction, Receive, Report, Send,
         SourceObjects, Step, StepDone, command, report::Kind,
     },
     v1::{Endpoint, MigrationMode, Secret, secret},
@@ -41,6 +41,7 @@ pub(crate) struct Driver {
     pub(crate) overwrite_oid: u32,
     /// Event triggers on the source.
     pub(crate) follow: bool,
+    pub(crate) limits: CopyLimits,
     _password: tempfile::NamedTempFile,
 }
 
@@ -81,6 +82,7 @@ impl Driver {
             online: true,
             overwrite_oid: 0,
             follow: true,
+            limits: CopyLimits::default(),
             _password: password,
         }
     }
@@ -149,6 +151,7 @@ impl Driver {
             switched,
             migrate_roles: self.migrate_roles,
             overwrite_oid: self.overwrite_oid,
+            copy_limits: Some(self.limits),
             ..Receive::default()
         }))
         .await;
@@ -218,6 +221,28 @@ impl Driver {
 
     pub(crate) async fn back(&mut self, attempt: u32) {
         self.command(command::Kind::CutoverBack(CutoverBack { attempt })).await;
+    }
+
+    /// Changes the limits of the running copy.
+    pub(crate) async fn limit(&mut self, limits: CopyLimits) {
+        self.limits = limits;
+        self.command(command::Kind::CopyLimits(limits)).await;
+    }
+
+    /// All that was told so far.
+    pub(crate) fn told(&self) -> Vec<Kind> {
+        self.outlet.unacknowledged().into_iter().filter_map(|report| report.kind).collect()
+    }
+
+    /// Messages of the milestones of a kind that were told so far.
+    pub(crate) fn milestones(&self, wanted: &str) -> Vec<String> {
+        let kinds = self.outlet.unacknowledged().into_iter().filter_map(|report| report.kind);
+        kinds
+            .filter_map(|kind| match kind {
+                Kind::Milestone(told) if told.r#type == wanted => Some(told.message),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Why the task failed.

@@ -8,7 +8,7 @@ use whimbrel_proto::Lsn;
 
 use crate::{
     fault::Fault,
-    postgres::{identifier, qualified},
+    postgres::{identifier, qualified, same_to_index},
     replication::pgoutput,
     wire::{Catalog, Column, Relation},
 };
@@ -67,11 +67,8 @@ impl TableColumn {
 
     /// That the column of the row `of` ("t." or nothing) has `value`, by the key's index.
     pub(super) fn equals(&self, of: &str, value: &str) -> String {
-        let (name, operator, value) = (identifier(&self.name), &self.operator, self.cast(value));
-        match &self.collation {
-            Some(collation) => format!("{of}{name} {operator} {value} collate {collation}"),
-            None => format!("{of}{name} {operator} {value}"),
-        }
+        let left = format!("{of}{}", identifier(&self.name));
+        same_to_index(&left, &self.operator, &self.cast(value), self.collation.as_deref())
     }
 }
 

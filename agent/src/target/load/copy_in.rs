@@ -10,8 +10,8 @@ use whimbrel_proto::{Lsn, v1::table_progress::State};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified},
-    target::{Progress, ledger::Ledger},
-    wire::{Ask, Caller, CopyFormat, Frame, FrameReceiver, PageRange, Relation, unexpected},
+    target::{Progress, ledger::Ledger, limits::Pace},
+    wire::{Ask, Caller, CopyFormat, CopyOf, Frame, FrameReceiver, PageRange, Relation, unexpected},
 };
 
 /// A part to be copied.
@@ -24,6 +24,14 @@ pub(crate) struct CopyIn<'a> {
     pub(crate) point: Option<Lsn>,
 }
 
+/// Whose bytes are counted while they come, and who says how fast they may.
+#[derive(Clone, Copy)]
+pub(super) struct Meter<'a> {
+    pub(super) progress: &'a Progress,
+    pub(super) table: u32,
+    pub(super) pace: Option<&'a Pace>,
+}
+
 /// Rows and bytes of the part.
 pub(crate) async fn copy_in(
     copy: &CopyIn<'_>,
@@ -31,6 +39,18 @@ pub(crate) async fn copy_in(
     caller: &Caller,
     ledger: Ledger,
     progress: &Progress,
+) -> Result<(u64, u64), Fault> {
+    copy_at_pace(copy, session, caller, ledger, progress, None).await
+}
+
+/// As [`copy_in`], no faster than `pace` lets it.
+pub(super) async fn copy_at_pace(
+    copy: &CopyIn<'_>,
+    session: &mut Client,
+    caller: &Caller,
+    ledger: Ledger,
+    progress: &Progress,
+    pace: Option<&Pace>,
 ) -> Result<(u64, u64), Fault> {
     let relation = copy.relation;
     let doing = format!("copying {}", relation.label());
@@ -40,11 +60,10 @@ pub(crate) async fn copy_in(
     let freeze = copy.make_room(&tx, &doing).await?;
     let sink = tx.copy_in::<_, Bytes>(&copy.statement(freeze)).await.doing(&doing)?;
     pin_mut!(sink);
-    let (rows, bytes) = pour(frames, sink, relation.oid, progress, &doing).await?;
+    let (rows, bytes) = pour(frames, sink, Some(Meter { progress, table: relation.oid, pace }), &doing).await?;
     tx.execute(
-        "insert into whimbrel.part (source_oid, page_from, rows, bytes) values ($1, $2, $3, $4) \
-         on conflict (source_oid, page_from) do update set rows = excluded.rows, bytes = excluded.bytes",
-        &[&relation.oid, &copy.page_from(), &signed(rows), &signed(bytes)],
+        include_str!("../sql/record_part.sql"),
+        &[&relation.oid, &copy.page_from(), &copy.page_to(), &signed(rows), &signed(bytes)],
     )
     .await
     .doing(&doing)?;
@@ -63,17 +82,21 @@ pub(crate) async fn copy_in(
     Ok((rows, bytes))
 }
 
-/// Writes the frames of a table into a COPY; its rows and bytes.
+/// Writes the frames of a table into a COPY, counted if there is a meter; rows and bytes.
 pub(super) async fn pour(
     mut frames: FrameReceiver,
     mut sink: Pin<&mut CopyInSink<Bytes>>,
-    table: u32,
-    progress: &Progress,
+    meter: Option<Meter<'_>>,
     doing: &str,
 ) -> Result<(u64, u64), Fault> {
     let mut bytes = 0;
     while let Some(piece) = next_piece(&mut frames).await? {
-        progress.copied_bytes(table, piece.len());
+        if let Some(Meter { progress, table, pace }) = meter {
+            if let Some(pace) = pace {
+                pace.pass(piece.len()).await;
+            }
+            progress.copied_bytes(table, piece.len());
+        }
         bytes += piece.len() as u64;
         sink.send(piece).await.doing(doing)?;
     }
@@ -99,13 +122,17 @@ impl CopyIn<'_> {
         Ok(true)
     }
 
-    fn table(&self) -> String {
+    pub(super) fn table(&self) -> String {
         qualified(&self.relation.schema, &self.relation.name)
     }
 
     pub(super) fn ask(&self) -> Ask {
+        Ask::Copy(self.of())
+    }
+
+    pub(super) fn of(&self) -> CopyOf {
         let relation = self.relation;
-        Ask::Copy {
+        CopyOf {
             table: relation.oid,
             name: (relation.schema.clone(), relation.name.clone()),
             columns: relation.columns.iter().map(|column| column.name.clone()).collect(),
@@ -122,6 +149,10 @@ impl CopyIn<'_> {
 
     fn page_from(&self) -> i64 {
         self.pages.map_or(0, |range| i64::from(range.from))
+    }
+
+    fn page_to(&self) -> Option<i64> {
+        self.pages.and_then(|range| range.to).map(i64::from)
     }
 
     pub(super) fn statement(&self, freeze: bool) -> String {
@@ -150,6 +181,6 @@ async fn next_piece(frames: &mut FrameReceiver) -> Result<Option<Bytes>, Fault> 
     }
 }
 
-fn signed(count: u64) -> i64 {
+pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -1,24 +1,27 @@
 //! The workers: copy parts, then build on each table as soon as its rows are there, beside the copies of others.
-use std::{sync::Arc, thread::available_parallelism};
+use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use whimbrel_proto::{Lsn, v1::table_progress::State};
 
 use super::{
-    copy_in::{CopyIn, copy_in},
+    copy_in::{CopyIn, Meter, copy_at_pace},
     finish::run_entry,
-    jobs::{Board, Job},
+    jobs::{Board, Job, Turn},
+    renew::Age,
 };
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, qualified},
-    target::{Progress, ledger::Ledger, receive::Receiver, schema::Plan},
+    target::{
+        Progress,
+        ledger::Ledger,
+        limits::{Limits, Pace},
+        receive::Receiver,
+        schema::Plan,
+    },
     wire::{Caller, Catalog, Relation},
 };
-
-/// Fewest and most workers. The servers do the work, and a worker more than they have processors for costs little.
-const WORKERS_MIN: usize = 2;
-const WORKERS_MAX: usize = 8;
 
 /// What every job needs.
 #[derive(Clone)]
@@ -26,10 +29,20 @@ pub(super) struct Shop {
     pub(super) caller: Caller,
     pub(super) ledger: Ledger,
     pub(super) progress: Arc<Progress>,
+    pub(super) pace: Arc<Pace>,
+}
+
+/// The workers, and sessions of theirs that have nothing to do.
+struct Crew<'a> {
+    receiver: &'a Receiver,
+    shop: Shop,
+    limits: Limits,
+    idle: Vec<Client>,
+    running: JoinSet<Result<(Client, Job), Fault>>,
 }
 
 impl Receiver {
-    /// Copies and builds what is not done, under the held snapshot of `point`.
+    /// Copies and builds what is not done, under the held snapshot of `point`, and under later ones when that gets old.
     pub(in crate::target) async fn fill(
         &self,
         client: &mut Client,
@@ -38,30 +51,29 @@ impl Receiver {
         plan: &Plan,
         point: Lsn,
     ) -> Result<(), Fault> {
+        let mut age = Age::of_new_snapshot(self.limits.clone());
         let tables = self.pending(client, ledger, catalog, point).await?;
         let mut board = Board::new(tables, plan);
-        let shop =
-            Shop { caller: self.caller.clone(), ledger, progress: Arc::clone(&self.progress) };
-        let workers = available_parallelism().map_or(WORKERS_MIN, usize::from);
-        let workers = workers.clamp(WORKERS_MIN, WORKERS_MAX);
-        let mut idle = Vec::new();
-        let mut running = JoinSet::new();
+        let mut crew = Crew::new(self, ledger);
         loop {
-            while running.len() < workers
-                && let Some(job) = board.next()
-            {
-                let session = match idle.pop() {
-                    Some(session) => session,
-                    None => self.worker_session().await?,
-                };
-                let shop = shop.clone();
-                running.spawn(async move { shop.run(session, job).await });
+            for relation in board.take_whole() {
+                self.mark_copied(client, ledger, &relation).await?;
+                board.build(&relation);
             }
-            let Some(finished) = running.join_next().await else { break };
-            // Leaving drops the others, and with them their sessions: what they had not committed is rolled back.
-            let (session, job) = finished.map_err(stopped)??;
-            board.finished(&job);
-            idle.push(session);
+            let turn = if age.is_due() { Turn::BeforeNewSnapshot } else { Turn::Any };
+            crew.begin(&mut board, turn).await?;
+            if turn == Turn::BeforeNewSnapshot && board.can_renew() && !board.is_complete() {
+                if let Some(point) = self.renew(client, &mut age).await? {
+                    board.renew(self.pending(client, ledger, catalog, point).await?);
+                }
+                continue;
+            }
+            match crew.wait(&age).await? {
+                Some(job) => board.finished(&job),
+                None if crew.running.is_empty() => break,
+                None => {}
+            }
+            self.tell_of_old_snapshot(&mut age).await;
         }
         if board.is_complete() {
             Ok(())
@@ -69,9 +81,7 @@ impl Receiver {
             Err(Fault::hold("CopyIncomplete", "the copy ran out of work with tables left over"))
         }
     }
-}
 
-impl Receiver {
     async fn worker_session(&self) -> Result<Client, Fault> {
         let session = self.session("load").await?;
         session
@@ -79,6 +89,62 @@ impl Receiver {
             .await
             .doing("setting up a session of the base copy on the target")?;
         Ok(session)
+    }
+
+    async fn mark_copied(
+        &self,
+        client: &mut Client,
+        ledger: Ledger,
+        relation: &Relation,
+    ) -> Result<(), Fault> {
+        let doing = format!("recording that {} is copied", relation.label());
+        let tx = client.transaction().await.doing(&doing)?;
+        tx.execute(include_str!("../sql/mark_copied.sql"), &[&relation.oid]).await.doing(&doing)?;
+        ledger.commit(tx, &doing).await
+    }
+}
+
+impl<'a> Crew<'a> {
+    fn new(receiver: &'a Receiver, ledger: Ledger) -> Self {
+        let limits = receiver.limits.clone();
+        let shop = Shop {
+            caller: receiver.caller.clone(),
+            ledger,
+            progress: Arc::clone(&receiver.progress),
+            pace: Arc::new(Pace::new(limits.clone())),
+        };
+        Self { receiver, shop, limits, idle: Vec::new(), running: JoinSet::new() }
+    }
+
+    /// Begins what can be begun, as much as may be done at once.
+    async fn begin(&mut self, board: &mut Board, turn: Turn) -> Result<(), Fault> {
+        let jobs = self.limits.jobs();
+        self.idle.truncate(jobs);
+        while self.running.len() < jobs
+            && let Some(job) = board.next(turn)
+        {
+            let session = match self.idle.pop() {
+                Some(session) => session,
+                None => self.receiver.worker_session().await?,
+            };
+            let shop = self.shop.clone();
+            self.running.spawn(async move { shop.run(session, job).await });
+        }
+        Ok(())
+    }
+
+    /// A job that is done; `None`: there is none, or it is time to look at the limits and the snapshot again.
+    async fn wait(&mut self, age: &Age) -> Result<Option<Job>, Fault> {
+        let finished = tokio::select! {
+            finished = self.running.join_next() => finished,
+            () = self.limits.changed() => return Ok(None),
+            () = age.due(), if !self.running.is_empty() => return Ok(None),
+        };
+        let Some(finished) = finished else { return Ok(None) };
+        // Leaving drops the others, and with them their sessions: what they had not committed is rolled back.
+        let (session, job) = finished.map_err(stopped)??;
+        self.idle.push(session);
+        Ok(Some(job))
     }
 }
 
@@ -88,11 +154,11 @@ impl Shop {
         match &job {
             Job::Copy(relation, pages) => {
                 let copy = CopyIn { relation, pages: *pages, replace: false, point: None };
-                copy_in(&copy, &mut session, &self.caller, self.ledger, progress).await?;
+                let (caller, pace) = (&self.caller, Some(&*self.pace));
+                copy_at_pace(&copy, &mut session, caller, self.ledger, progress, pace).await?;
             }
             Job::Keys(relation, entries) => {
                 progress.table_state(relation.oid, State::Indexing);
-                self.mark_copied(&mut session, relation).await?;
                 for entry in entries {
                     run_entry(&mut session, self.ledger, entry).await?;
                 }
@@ -107,19 +173,8 @@ impl Shop {
         Ok((session, job))
     }
 
-    async fn mark_copied(&self, session: &mut Client, relation: &Relation) -> Result<(), Fault> {
-        let doing = format!("recording that {} is copied", relation.label());
-        let tx = session.transaction().await.doing(&doing)?;
-        tx.execute(
-            "update whimbrel.relation r set copied = true, rows = p.rows, bytes = p.bytes \
-             from (select coalesce(sum(rows), 0)::int8 as rows, coalesce(sum(bytes), 0)::int8 as bytes \
-                   from whimbrel.part where source_oid = $1) p \
-             where r.source_oid = $1",
-            &[&relation.oid],
-        )
-        .await
-        .doing(&doing)?;
-        self.ledger.commit(tx, &doing).await
+    pub(super) fn meter(&self, table: u32) -> Meter<'_> {
+        Meter { progress: &self.progress, table, pace: Some(&self.pace) }
     }
 
     async fn analyze(&self, session: &mut Client, relation: &Relation) -> Result<(), Fault> {

@@ -5,11 +5,12 @@ use std::{
 };
 
 use super::{
-    parts::{TableWork, ranges},
+    forward::has_key,
+    parts::TableWork,
     small::{Small, batches},
 };
 use crate::{
-    target::schema::{Entry, Plan},
+    target::schema::{Entry, Plan, TableEntries},
     wire::{PageRange, Relation},
 };
 
@@ -18,7 +19,7 @@ use crate::{
 pub(super) enum Job {
     /// Copy a part.
     Copy(Arc<Relation>, Option<PageRange>),
-    /// Record that all parts are there, then make the keys: each locks the table.
+    /// Make the keys: each locks the table.
     Keys(Arc<Relation>, Vec<Entry>),
     /// Make an index.
     Index(Arc<Relation>, Entry),
@@ -26,6 +27,15 @@ pub(super) enum Job {
     Analyze(Arc<Relation>),
     /// All of that, for small tables.
     Small(Vec<Small>),
+}
+
+/// Which jobs may be begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The next one.
+    Any,
+    /// Only what is not better done under the next snapshot.
+    BeforeNewSnapshot,
 }
 
 /// Jobs that can be begun, and those that wait for others.
@@ -36,11 +46,19 @@ pub(super) struct Board {
     tables: HashMap<u32, Waiting>,
     /// Small tables that are not done.
     small: usize,
+    /// Copies under way.
+    copying: usize,
+    /// Tables whose last part has come.
+    whole: Vec<Arc<Relation>>,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     parts: usize,
+    /// Some parts of it are here, or on their way.
+    begun: bool,
+    /// Half copied, it can go on under another snapshot.
+    can_wait: bool,
     keys: Vec<Entry>,
     indexes: Vec<Entry>,
     indexes_running: usize,
@@ -66,69 +84,130 @@ impl Board {
 
     fn put_large(&mut self, tables: Vec<TableWork>, plan: &Plan) {
         for work in tables {
-            let relation = Arc::new(work.relation);
-            let entries = plan.by_table.get(&relation.oid).cloned().unwrap_or_default();
-            let mut waiting =
-                Waiting { keys: entries.keys, indexes: entries.indexes, ..Default::default() };
+            let entries = plan.by_table.get(&work.relation.oid).cloned().unwrap_or_default();
+            let can_wait = has_key(&work.relation);
+            let TableEntries { keys, indexes } = entries;
+            let waiting = Waiting { can_wait, keys, indexes, ..Default::default() };
+            self.tables.insert(work.relation.oid, waiting);
             if work.copied {
-                let keys = std::mem::take(&mut waiting.keys);
-                self.ready.push_front(Job::Keys(Arc::clone(&relation), keys));
+                self.build(&Arc::new(work.relation));
             } else {
-                let ranges = ranges(relation.pages, work.whole);
-                waiting.parts = ranges.len();
-                for range in ranges {
-                    self.ready.push_back(Job::Copy(Arc::clone(&relation), range));
-                }
+                self.put_parts(work);
             }
-            self.tables.insert(relation.oid, waiting);
+        }
+    }
+
+    fn put_parts(&mut self, work: TableWork) {
+        let relation = Arc::new(work.relation);
+        let Some(waiting) = self.tables.get_mut(&relation.oid) else { return };
+        (waiting.parts, waiting.begun) = (work.parts.len(), work.begun);
+        let copies = work.parts.into_iter().map(|range| Job::Copy(Arc::clone(&relation), range));
+        self.ready.extend(copies);
+        if waiting.parts == 0 {
+            self.whole.push(relation);
+        }
+    }
+
+    /// What is still to be copied, now that there is another snapshot. Nothing may be under way under the one before.
+    pub(super) fn renew(&mut self, tables: Vec<TableWork>) {
+        self.ready.retain(|job| !matches!(job, Job::Copy(..)));
+        for work in tables.into_iter().filter(|work| !work.copied) {
+            self.put_parts(work);
         }
     }
 
     /// The next job that can be begun.
-    pub(super) fn next(&mut self) -> Option<Job> {
-        self.ready.pop_front()
+    pub(super) fn next(&mut self, turn: Turn) -> Option<Job> {
+        let at = match turn {
+            Turn::Any => 0,
+            Turn::BeforeNewSnapshot => self.ready.iter().position(|job| !self.can_wait(job))?,
+        };
+        let job = self.ready.remove(at)?;
+        if let Job::Copy(..) | Job::Small(_) = job {
+            self.copying += 1;
+        }
+        if let Job::Copy(relation, _) = &job
+            && let Some(waiting) = self.tables.get_mut(&relation.oid)
+        {
+            waiting.begun = true;
+        }
+        Some(job)
+    }
+
+    /// Whether the next snapshot is as good for it.
+    fn can_wait(&self, job: &Job) -> bool {
+        match job {
+            Job::Small(_) => true,
+            Job::Copy(relation, _) => self
+                .tables
+                .get(&relation.oid)
+                .is_some_and(|waiting| waiting.can_wait || !waiting.begun),
+            Job::Keys(..) | Job::Index(..) | Job::Analyze(_) => false,
+        }
+    }
+
+    /// Nothing needs the snapshot of now any more.
+    pub(super) fn can_renew(&self) -> bool {
+        let needs = |job: &Job| matches!(job, Job::Copy(..)) && !self.can_wait(job);
+        self.copying == 0 && !self.ready.iter().any(needs)
+    }
+
+    /// Tables whose last part has come since the last call: to be recorded, and then to be built.
+    pub(super) fn take_whole(&mut self) -> Vec<Arc<Relation>> {
+        std::mem::take(&mut self.whole)
+    }
+
+    /// A table's rows are there, and recorded: its keys can be made.
+    pub(super) fn build(&mut self, relation: &Arc<Relation>) {
+        let Some(waiting) = self.tables.get_mut(&relation.oid) else { return };
+        let keys = std::mem::take(&mut waiting.keys);
+        self.ready.push_front(Job::Keys(Arc::clone(relation), keys));
     }
 
     /// A job is done; what waited for it can begin.
     pub(super) fn finished(&mut self, job: &Job) {
-        let (Job::Copy(relation, _)
-        | Job::Keys(relation, _)
-        | Job::Index(relation, _)
-        | Job::Analyze(relation)) = job
-        else {
-            if let Job::Small(tables) = job {
+        match job {
+            Job::Small(tables) => {
+                self.copying -= 1;
                 self.small -= tables.len();
             }
-            return;
-        };
-        let Some(waiting) = self.tables.get_mut(&relation.oid) else { return };
-        match job {
-            Job::Copy(..) => {
-                waiting.parts -= 1;
-                if waiting.parts == 0 {
-                    let keys = std::mem::take(&mut waiting.keys);
-                    self.ready.push_front(Job::Keys(Arc::clone(relation), keys));
-                }
+            Job::Copy(relation, _) => {
+                self.copying -= 1;
+                self.copied(relation);
             }
-            Job::Keys(..) => {
-                let indexes = std::mem::take(&mut waiting.indexes);
-                waiting.indexes_running = indexes.len();
-                if indexes.is_empty() {
-                    self.ready.push_front(Job::Analyze(Arc::clone(relation)));
-                }
-                for entry in indexes {
-                    self.ready.push_front(Job::Index(Arc::clone(relation), entry));
-                }
-            }
-            Job::Index(..) => {
-                waiting.indexes_running -= 1;
-                if waiting.indexes_running == 0 {
-                    self.ready.push_front(Job::Analyze(Arc::clone(relation)));
-                }
-            }
-            Job::Analyze(_) | Job::Small(_) => {
+            Job::Keys(relation, _) => self.keys_made(relation),
+            Job::Index(relation, _) => self.index_made(relation),
+            Job::Analyze(relation) => {
                 self.tables.remove(&relation.oid);
             }
+        }
+    }
+
+    fn copied(&mut self, relation: &Arc<Relation>) {
+        let Some(waiting) = self.tables.get_mut(&relation.oid) else { return };
+        waiting.parts -= 1;
+        if waiting.parts == 0 {
+            self.whole.push(Arc::clone(relation));
+        }
+    }
+
+    fn keys_made(&mut self, relation: &Arc<Relation>) {
+        let Some(waiting) = self.tables.get_mut(&relation.oid) else { return };
+        let indexes = std::mem::take(&mut waiting.indexes);
+        waiting.indexes_running = indexes.len();
+        if indexes.is_empty() {
+            self.ready.push_front(Job::Analyze(Arc::clone(relation)));
+        }
+        for entry in indexes {
+            self.ready.push_front(Job::Index(Arc::clone(relation), entry));
+        }
+    }
+
+    fn index_made(&mut self, relation: &Arc<Relation>) {
+        let Some(waiting) = self.tables.get_mut(&relation.oid) else { return };
+        waiting.indexes_running -= 1;
+        if waiting.indexes_running == 0 {
+            self.ready.push_front(Job::Analyze(Arc::clone(relation)));
         }
     }
 
@@ -142,8 +221,8 @@ impl Board {
 mod tests {
     use super::*;
     use crate::{
-        target::schema::Plan,
-        wire::{Publish, TableIdentity},
+        target::{limits::PART_PAGES, load::ranges::ranges, schema::Plan},
+        wire::{Column, KeyEquality, Publish, TableIdentity},
     };
 
     fn entry(dump_id: i32, kind: &str) -> Entry {
@@ -171,7 +250,8 @@ mod tests {
             conflicts: false,
             binary: true,
         };
-        TableWork { relation, copied, whole: false }
+        let parts = ranges(relation.pages, PART_PAGES, false);
+        TableWork { relation, copied, parts, begun: false }
     }
 
     #[test]
@@ -183,7 +263,12 @@ mod tests {
         let tables = vec![table(1, 60_000, false), table(2, 1, true), table(3, 1, false)];
         let mut board = Board::new(tables, &plan);
         let mut seen = Vec::new();
-        while let Some(job) = board.next() {
+        loop {
+            for relation in board.take_whole() {
+                seen.push(format!("whole{}", relation.oid));
+                board.build(&relation);
+            }
+            let Some(job) = board.next(Turn::Any) else { break };
             seen.push(match &job {
                 Job::Copy(r, _) => format!("copy{}", r.oid),
                 Job::Keys(r, _) => format!("keys{}", r.oid),
@@ -197,10 +282,53 @@ mod tests {
         assert_eq!(
             seen,
             [
-                "keys2", "analyze2", "copy1", "copy1", "copy1", "copy1", "keys1", "index1",
-                "index1", "analyze1", "small3"
+                "keys2", "analyze2", "copy1", "copy1", "copy1", "copy1", "whole1", "keys1",
+                "index1", "index1", "analyze1", "small3"
             ]
         );
         assert!(board.is_complete());
+    }
+
+    #[test]
+    fn before_a_new_snapshot_only_what_needs_the_old_one_is_begun() {
+        let keyed = |oid| {
+            let mut work = table(oid, 60_000, false);
+            work.relation.columns.push(key_column());
+            work
+        };
+        // 1 has no key and is begun, 2 has none, 3 has one, 4 is small.
+        let mut begun = table(1, 60_000, false);
+        begun.begun = true;
+        let tables = vec![begun, table(2, 60_000, false), keyed(3), table(4, 1, false)];
+        let mut board = Board::new(tables, &Plan::default());
+        for _ in 0..4 {
+            assert!(!board.can_renew());
+            let job = board.next(Turn::BeforeNewSnapshot).unwrap();
+            assert!(matches!(&job, Job::Copy(relation, _) if relation.oid == 1));
+            assert!(!board.can_renew(), "it is on its way");
+            board.finished(&job);
+        }
+        assert!(board.can_renew());
+        assert!(board.next(Turn::BeforeNewSnapshot).is_none());
+        let mut left = keyed(3);
+        left.parts.truncate(1);
+        board.renew(vec![table(2, 60_000, false), left]);
+        let copies = std::iter::from_fn(|| board.next(Turn::Any)).filter_map(|job| match job {
+            Job::Copy(relation, _) => Some(relation.oid),
+            _ => None,
+        });
+        assert_eq!(copies.collect::<Vec<_>>(), [2, 2, 2, 2, 3]);
+    }
+
+    fn key_column() -> Column {
+        Column {
+            name: "id".into(),
+            type_oid: 23,
+            typmod: -1,
+            type_name: "integer".into(),
+            exact_equality: true,
+            key: Some(KeyEquality { operator: "=".into(), collation: None }),
+            identity_always: false,
+        }
     }
 }

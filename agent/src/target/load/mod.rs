@@ -3,9 +3,12 @@ mod again;
 mod copy_in;
 mod fill;
 mod finish;
+mod forward;
 mod jobs;
 mod make;
 mod parts;
+mod ranges;
+mod renew;
 mod small;
 mod start;
 

@@ -67,7 +67,7 @@ pub(super) fn batches(small: Vec<Small>) -> Vec<Vec<Small>> {
 impl TableWork {
     /// Whether it goes into a batch.
     pub(super) fn is_small(&self) -> bool {
-        !self.copied && self.relation.pages <= SMALL_PAGES
+        !self.copied && !self.begun && self.relation.pages <= SMALL_PAGES
     }
 }
 
@@ -114,7 +114,7 @@ impl Shop {
         let sink =
             tx.copy_in::<_, Bytes>(&copy_of(relation).statement(false)).await.doing(&doing)?;
         pin_mut!(sink);
-        let (rows, bytes) = pour(frames, sink, relation.oid, &self.progress, &doing).await?;
+        let (rows, bytes) = pour(frames, sink, Some(self.meter(relation.oid)), &doing).await?;
         self.progress.table_state(relation.oid, State::Indexing);
         for entry in entries(table) {
             let doing = format!("creating {} {}", entry.kind.to_lowercase(), entry.tag);

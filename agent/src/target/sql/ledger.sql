@@ -41,13 +41,17 @@ create table whimbrel.structure (
     primary key (class, oid)
 );
 
--- Tables to copy; `point`: the consistent point of the snapshot that its rows are of; while the stream
--- runs, null: to be copied again.
+-- Tables to copy; `point`: the consistent point of the snapshot that its rows are of, null while the
+-- stream runs: to be copied again.
 create table whimbrel.relation (
     source_oid oid primary key,
     point pg_lsn,
+    -- Its file on the source (pg_class.relfilenode) under that snapshot: another one has its rows elsewhere.
+    file oid,
     copied boolean not null default false,
     done boolean not null default false,
+    -- What is here of it is not to be built on: it is emptied, and copied from its start.
+    anew boolean not null default false,
     -- Its rows were here: compared before they are copied again.
     stale boolean not null default false,
     -- Why its changes are dropped; null: they are applied.
@@ -56,13 +60,22 @@ create table whimbrel.relation (
     bytes bigint not null default 0
 );
 
--- Parts of tables that are here.
+-- Parts of tables that are here: pages `page_from` to `page_to` (not with it; null: to the end). All of one table are of
+-- the table's point.
 create table whimbrel.part (
     source_oid oid not null references whimbrel.relation,
     page_from bigint not null,
+    page_to bigint,
     rows bigint not null,
     bytes bigint not null,
     primary key (source_oid, page_from)
+);
+
+-- Keys of rows that changed between two snapshots, in tables that are half copied; null: by keys it can't be told. Filled
+-- and used up while a copy goes on under another snapshot.
+create unlogged table whimbrel.changed (
+    source_oid oid not null,
+    key text[]
 );
 
 -- Entries of the dump (keys, indexes and the like) that were made.

@@ -1,0 +1,180 @@
+//! Copies that are cut off and go on: parts that are there stay, whoever goes on, while everything is written to.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+mod cluster;
+mod driver;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use cluster::Cluster;
+use driver::{Driver, HBA, database, rows_alike, session, sql, value};
+use tokio::{task::JoinHandle, time::sleep};
+use whimbrel_proto::agent::v1::{CopyLimits, Step, report::Kind};
+
+/// `big`: values out of line that most updates leave as they are, a unique column whose values wander from row to row.
+/// `named`: a key of two columns, one with a collation of its own. `full`: the stream tells whole old rows. `heap`: no key.
+const SCHEMA: &str = "
+create table big (id bigint primary key, place int unique deferrable initially deferred, n int not null, long text, pad text);
+alter table big alter long set storage external;
+insert into big select g, g, 0, case when g % 50 = 0 then repeat(md5(g::text), 100) end, repeat('p', 150) from generate_series(1, 12000) g;
+create table named (who text collate \"C\", what int, n int, pad text, primary key (what, who));
+insert into named select e'it''s \"\\\\' || g, g % 7, 0, repeat('p', 200) from generate_series(1, 6000) g;
+create table \"Full\" (id int primary key, n int, pad text); alter table \"Full\" replica identity full;
+insert into \"Full\" select g, 0, repeat('p', 200) from generate_series(1, 6000) g;
+create table heap (v int, pad text);
+insert into heap select g, repeat('p', 200) from generate_series(1, 6000) g;
+create table small (id int primary key, n int); insert into small select g, 0 from generate_series(1, 10) g;
+";
+
+/// Small parts, one after the other, at a speed at which a test can step in.
+const SLOW: CopyLimits =
+    CopyLimits { jobs: 2, bytes_per_second: 1_500_000, snapshot_age: None, part_pages: 8 };
+
+/// Numbers that only the seed decides.
+struct Dice(u64);
+
+impl Dice {
+    fn up_to(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+/// One statement or transaction of the application's.
+fn write(dice: &mut Dice) -> String {
+    let (id, other, new) =
+        (1 + dice.up_to(12_000), 1 + dice.up_to(12_000), 100_000 + dice.up_to(1_000_000_000));
+    let named = dice.up_to(6_000);
+    match dice.up_to(10) {
+        // Longer rows move to other pages.
+        0 | 1 => format!("update big set n = n + 1, pad = repeat('q', {}) where id between {id} and {id} + 20", dice.up_to(400)),
+        2 => format!("update big set id = {new} where id = {id}"),
+        3 => format!("delete from big where id between {id} and {id} + 3"),
+        4 => format!("insert into big values ({new}, {new}, 1, repeat('x', 9000), 'new')"),
+        // Two rows change places: each takes what the other had.
+        5 => format!(
+            "update big b set place = o.place from big o where b.id in ({id}, {other}) and o.id in ({id}, {other}) and o.id <> b.id"
+        ),
+        6 => format!("update named set n = n + 1, who = who || 'x' where what = {} and n < {}", named % 7, dice.up_to(3)),
+        7 => format!("delete from named where what = {} and who like '%{}'", named % 7, dice.up_to(100)),
+        8 => format!("update \"Full\" set n = n + 1, id = id + 100000 where id = {named}; insert into \"Full\" values ({named}, -1, 'again') on conflict do nothing"),
+        _ => format!("insert into heap values ({new}, 'new'); update small set n = n + 1"),
+    }
+}
+
+/// Writes until it is told to stop.
+fn writer(source: &Arc<Cluster>, seed: u64) -> (Arc<AtomicBool>, JoinHandle<u32>) {
+    let (source, stop) = (Arc::clone(source), Arc::new(AtomicBool::new(false)));
+    let told = Arc::clone(&stop);
+    let work = async move {
+        let (client, mut dice, mut count) = (session(&source, "half").await, Dice(seed), 0);
+        while !told.load(Ordering::Relaxed) {
+            let statement = write(&mut dice);
+            match client.batch_execute(&statement).await {
+                Ok(()) => count += 1,
+                // Both wanted the same rows, or one number twice.
+                Err(e) if ["40P01", "23505"].contains(&e.code().map_or("", |c| c.code())) => {}
+                Err(e) => panic!("{statement}: {e:?}"),
+            }
+            // Not more than a part of the rows may change: else the table would rightly begin anew.
+            sleep(Duration::from_millis(10)).await;
+        }
+        count
+    };
+    (stop, tokio::spawn(work))
+}
+
+/// Which transaction has brought each part, by table and first page.
+async fn parts(target: &Cluster) -> BTreeMap<(u32, i64), i64> {
+    let rows = session(target, "half")
+        .await
+        .query("select source_oid, page_from, xmin::text::int8 from whimbrel.part", &[])
+        .await
+        .unwrap();
+    rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect()
+}
+
+async fn wait_for_parts(target: &Cluster, at_least: usize) -> BTreeMap<(u32, i64), i64> {
+    for _ in 0..2000 {
+        let there = match value(target, "postgres", "select count(*) from pg_database where datname = 'half'").await.as_str() {
+            "1" => parts(target).await,
+            _ => BTreeMap::new(),
+        };
+        if there.len() >= at_least {
+            return there;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    panic!("not {at_least} parts came");
+}
+
+async fn prepare() -> (Arc<Cluster>, Arc<Cluster>) {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database half").await;
+    sql(&source, "half", SCHEMA).await;
+    (source, target)
+}
+
+async fn drained(driver: &mut Driver) {
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+}
+
+/// Parts of tables with a key that were there stay as they are; only the first one of a table takes counts.
+fn kept(before: &BTreeMap<(u32, i64), i64>, after: &BTreeMap<(u32, i64), i64>, heap: u32) {
+    let later = before.iter().filter(|((table, page), _)| *table != heap && *page > 0);
+    let mut seen = 0;
+    for (part, xid) in later {
+        assert_eq!(after.get(part), Some(xid), "part {part:?} was copied again");
+        seen += 1;
+    }
+    assert!(seen > 5, "only {seen} parts were there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_goes_on_by_part_whoever_makes_it_while_rows_wander() {
+    let seed: u64 = std::env::var("WHIMBREL_TEST_SEED").map_or(1, |seed| seed.parse().unwrap());
+    eprintln!("WHIMBREL_TEST_SEED={seed}");
+    let (source, target) = prepare().await;
+    let heap = value(&source, "half", "'heap'::regclass::oid").await.parse().unwrap();
+    let writers = [writer(&source, seed), writer(&source, seed + 1000)];
+
+    let mut driver = Driver::new(&source, &target, "half").await;
+    driver.limits = SLOW;
+    driver.begin(1, 0).await;
+    let first = wait_for_parts(&target, 20).await;
+    driver.kill().await;
+    // The same agent once more, then another one, each cut off in turn.
+    let oid = value(&target, "postgres", "select oid::int8 from pg_database where datname = 'half'").await;
+    let oid: u32 = oid.parse().unwrap();
+    let before = parts(&target).await;
+    driver.begin(2, oid).await;
+    let second = wait_for_parts(&target, before.len() + 15).await;
+    eprintln!("{:?}", driver.told());
+    kept(&first, &second, heap);
+    driver.kill().await;
+    let before = parts(&target).await;
+    let mut other = Driver::another(&driver).await;
+    other.limits = SLOW;
+    other.begin(3, oid).await;
+    let third = wait_for_parts(&target, before.len() + 15).await;
+    kept(&second, &third, heap);
+    assert!(!other.milestones("CopyContinued").is_empty(), "{:?}", other.told());
+    other.limit(CopyLimits { bytes_per_second: 0, ..SLOW }).await;
+    other.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    kept(&third, &parts(&target).await, heap);
+    for (stop, work) in writers {
+        stop.store(true, Ordering::Relaxed);
+        assert!(work.await.unwrap() > 20);
+    }
+    drained(&mut other).await;
+    rows_alike(&source, &target, "half", &[]).await;
+    let table = "select count(*) from whimbrel.relation r where not done or rows <= 0";
+    assert_eq!(value(&target, "half", table).await, "0");
+}
