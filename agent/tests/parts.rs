@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use cluster::Cluster;
@@ -32,16 +32,23 @@ insert into heap select g, repeat('p', 200) from generate_series(1, 6000) g;
 create table small (id int primary key, n int); insert into small select g, 0 from generate_series(1, 10) g;
 ";
 
+/// Which transaction has brought each part, by table and first page.
+type Parts = BTreeMap<(u32, i64), i64>;
+
 /// Small parts, one after the other, at a speed at which a test can step in.
 const SLOW: CopyLimits =
-    CopyLimits { jobs: 2, bytes_per_second: 1_500_000, snapshot_age: None, part_pages: 8 };
+    CopyLimits { jobs: 2, bytes_per_second: 2_500_000, snapshot_age: None, part_pages: 8 };
+
+/// How often it is cut off: in each of the larger tables at least once.
+const CUTS: u32 = 5;
 
 /// Numbers that only the seed decides.
 struct Dice(u64);
 
 impl Dice {
     fn up_to(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end
     }
 }
@@ -53,7 +60,10 @@ fn write(dice: &mut Dice) -> String {
     let named = dice.up_to(6_000);
     match dice.up_to(10) {
         // Longer rows move to other pages.
-        0 | 1 => format!("update big set n = n + 1, pad = repeat('q', {}) where id between {id} and {id} + 20", dice.up_to(400)),
+        0 | 1 => format!(
+            "update big set n = n + 1, pad = repeat('q', {}) where id between {id} and {id} + 20",
+            dice.up_to(400)
+        ),
         2 => format!("update big set id = {new} where id = {id}"),
         3 => format!("delete from big where id between {id} and {id} + 3"),
         4 => format!("insert into big values ({new}, {new}, 1, repeat('x', 9000), 'new')"),
@@ -61,9 +71,19 @@ fn write(dice: &mut Dice) -> String {
         5 => format!(
             "update big b set place = o.place from big o where b.id in ({id}, {other}) and o.id in ({id}, {other}) and o.id <> b.id"
         ),
-        6 => format!("update named set n = n + 1, who = who || 'x' where what = {} and n < {}", named % 7, dice.up_to(3)),
-        7 => format!("delete from named where what = {} and who like '%{}'", named % 7, dice.up_to(100)),
-        8 => format!("update \"Full\" set n = n + 1, id = id + 100000 where id = {named}; insert into \"Full\" values ({named}, -1, 'again') on conflict do nothing"),
+        6 => format!(
+            "update named set n = n + 1, who = who || 'x' where what = {} and who like '%{}'",
+            named % 7,
+            dice.up_to(1000)
+        ),
+        7 => format!(
+            "delete from named where what = {} and who like '%{}'",
+            named % 7,
+            dice.up_to(100)
+        ),
+        8 => format!(
+            "update \"Full\" set n = n + 1, id = id + 100000 where id = {named}; insert into \"Full\" values ({named}, -1, 'again') on conflict do nothing"
+        ),
         _ => format!("insert into heap values ({new}, 'new'); update small set n = n + 1"),
     }
 }
@@ -83,15 +103,14 @@ fn writer(source: &Arc<Cluster>, seed: u64) -> (Arc<AtomicBool>, JoinHandle<u32>
                 Err(e) => panic!("{statement}: {e:?}"),
             }
             // Not more than a part of the rows may change: else the table would rightly begin anew.
-            sleep(Duration::from_millis(10)).await;
+            sleep(Duration::from_millis(4)).await;
         }
         count
     };
     (stop, tokio::spawn(work))
 }
 
-/// Which transaction has brought each part, by table and first page.
-async fn parts(target: &Cluster) -> BTreeMap<(u32, i64), i64> {
+async fn parts(target: &Cluster) -> Parts {
     let rows = session(target, "half")
         .await
         .query("select source_oid, page_from, xmin::text::int8 from whimbrel.part", &[])
@@ -100,15 +119,16 @@ async fn parts(target: &Cluster) -> BTreeMap<(u32, i64), i64> {
     rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect()
 }
 
-async fn wait_for_parts(target: &Cluster, at_least: usize) -> BTreeMap<(u32, i64), i64> {
-    for _ in 0..2000 {
-        let there = match value(target, "postgres", "select count(*) from pg_database where datname = 'half'").await.as_str() {
-            "1" => parts(target).await,
-            _ => BTreeMap::new(),
-        };
+/// Waits until so many parts are there; a task that fails meanwhile fails the test.
+async fn wait_for_parts(target: &Cluster, driver: &Driver, at_least: usize) -> Parts {
+    let end = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < end {
+        let there = parts(target).await;
         if there.len() >= at_least {
             return there;
         }
+        let told = driver.told();
+        assert!(!told.iter().any(|kind| matches!(kind, Kind::TaskFailed(_))), "{told:?}");
         sleep(Duration::from_millis(10)).await;
     }
     panic!("not {at_least} parts came");
@@ -127,7 +147,7 @@ async fn drained(driver: &mut Driver) {
 }
 
 /// Parts of tables with a key that were there stay as they are; only the first one of a table takes counts.
-fn kept(before: &BTreeMap<(u32, i64), i64>, after: &BTreeMap<(u32, i64), i64>, heap: u32) {
+fn kept(before: &Parts, after: &Parts, heap: u32) {
     let later = before.iter().filter(|((table, page), _)| *table != heap && *page > 0);
     let mut seen = 0;
     for (part, xid) in later {
@@ -146,34 +166,37 @@ async fn a_copy_goes_on_by_part_whoever_makes_it_while_rows_wander() {
     let writers = [writer(&source, seed), writer(&source, seed + 1000)];
 
     let mut driver = Driver::new(&source, &target, "half").await;
+    let mut epoch = 1;
     driver.limits = SLOW;
-    driver.begin(1, 0).await;
-    let first = wait_for_parts(&target, 20).await;
-    driver.kill().await;
-    // The same agent once more, then another one, each cut off in turn.
-    let oid = value(&target, "postgres", "select oid::int8 from pg_database where datname = 'half'").await;
-    let oid: u32 = oid.parse().unwrap();
-    let before = parts(&target).await;
-    driver.begin(2, oid).await;
-    let second = wait_for_parts(&target, before.len() + 15).await;
-    eprintln!("{:?}", driver.told());
-    kept(&first, &second, heap);
-    driver.kill().await;
-    let before = parts(&target).await;
-    let mut other = Driver::another(&driver).await;
-    other.limits = SLOW;
-    other.begin(3, oid).await;
-    let third = wait_for_parts(&target, before.len() + 15).await;
-    kept(&second, &third, heap);
-    assert!(!other.milestones("CopyContinued").is_empty(), "{:?}", other.told());
-    other.limit(CopyLimits { bytes_per_second: 0, ..SLOW }).await;
-    other.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
-    kept(&third, &parts(&target).await, heap);
+    driver.begin(epoch, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SchemaCreated")).await;
+    let mut there = wait_for_parts(&target, &driver, 12).await;
+    let oid = "select oid::int8 from pg_database where datname = 'half'";
+    let oid: u32 = value(&target, "postgres", oid).await.parse().unwrap();
+    for round in 1..=CUTS {
+        driver.kill().await;
+        let before = parts(&target).await;
+        kept(&there, &before, heap);
+        // The same agent once more, and another one with nothing on its disk, in turn.
+        if round % 2 == 0 {
+            driver = Driver::another(&driver).await;
+            driver.limits = SLOW;
+        }
+        epoch += 1;
+        driver.begin(epoch, oid).await;
+        there = wait_for_parts(&target, &driver, before.len() + 14).await;
+        kept(&before, &there, heap);
+        eprintln!("{} parts, {:?}", there.len(), driver.milestones("CopyContinued"));
+        assert!(!driver.milestones("CopyContinued").is_empty());
+    }
+    driver.limit(CopyLimits { bytes_per_second: 0, ..SLOW }).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    kept(&there, &parts(&target).await, heap);
     for (stop, work) in writers {
         stop.store(true, Ordering::Relaxed);
         assert!(work.await.unwrap() > 20);
     }
-    drained(&mut other).await;
+    drained(&mut driver).await;
     rows_alike(&source, &target, "half", &[]).await;
     let table = "select count(*) from whimbrel.relation r where not done or rows <= 0";
     assert_eq!(value(&target, "half", table).await, "0");

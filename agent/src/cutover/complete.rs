@@ -116,7 +116,9 @@ async fn rewritten(
     if then.is_empty() {
         return Ok(HashSet::new());
     }
-    let Answer::Files(now) = steps.receiver.caller.ask(Ask::Files { under_snapshot: false }).await? else {
+    let Answer::Files(now) =
+        steps.receiver.caller.ask(Ask::Files { under_snapshot: false }).await?
+    else {
         return Err(unexpected_answer());
     };
     let differs = |(oid, file): &(u32, u32)| then.get(oid).is_some_and(|then| then != file);

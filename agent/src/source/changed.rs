@@ -90,7 +90,9 @@ impl Reading {
         let message = pgoutput::decode(data, false).map_err(|error| {
             Fault::hold(
                 "StreamUnreadable",
-                format!("reading what changed since the snapshot: a message can't be decoded: {error}"),
+                format!(
+                    "reading what changed since the snapshot: a message can't be decoded: {error}"
+                ),
             )
             .remedy("report it, with the source's version")
         })?;

@@ -118,8 +118,7 @@ impl ChangedKeys {
         let Some(watched) = self.tables.get_mut(&table) else { return };
         let value = |at: &usize| text(row, *at).or_else(|| text(before?, *at));
         let places = watched.places.as_deref();
-        let key: Option<Vec<Bytes>> =
-            places.and_then(|places| places.iter().map(value).collect());
+        let key: Option<Vec<Bytes>> = places.and_then(|places| places.iter().map(value).collect());
         let Some(key) = key.filter(|_| watched.count < watched.wanted.limit) else {
             return self.lose(table);
         };
@@ -188,7 +187,10 @@ mod tests {
     fn keys(limit: u64) -> ChangedKeys {
         let key = vec!["b".to_owned(), "a".to_owned()];
         let mut keys = ChangedKeys::new(&[ChangedTable { oid: 7, key, from: Lsn(10), limit }]);
-        keys.add(&Message::Relation(relation(7, &[("a", true), ("b", true), ("v", false)])), Lsn(1));
+        keys.add(
+            &Message::Relation(relation(7, &[("a", true), ("b", true), ("v", false)])),
+            Lsn(1),
+        );
         keys
     }
 
@@ -233,8 +235,12 @@ mod tests {
         ]));
         let new = vec![Value::Text(Bytes::from_static(b"2")), Value::UnchangedToast, Value::Null];
         keys.add(&update(old, new), Lsn(10));
-        assert_eq!(told(&mut keys), "7\t{\"a\\\\\"\\\\\\\\\\t\",\"1\"}\n7\t{\"a\\\\\"\\\\\\\\\\t\",\"2\"}\n");
-        let delete = Message::Delete { xid: None, relation: 7, old: OldTuple::Key(row(&["3", "c", ""])) };
+        assert_eq!(
+            told(&mut keys),
+            "7\t{\"a\\\\\"\\\\\\\\\\t\",\"1\"}\n7\t{\"a\\\\\"\\\\\\\\\\t\",\"2\"}\n"
+        );
+        let delete =
+            Message::Delete { xid: None, relation: 7, old: OldTuple::Key(row(&["3", "c", ""])) };
         keys.add(&delete, Lsn(11));
         keys.add(&delete, Lsn(12));
         assert_eq!(told(&mut keys), "7\t{\"c\",\"3\"}\n");
@@ -251,7 +257,10 @@ mod tests {
             restart_identity: false,
         };
         let toasted = update(None, vec![Value::UnchangedToast, Value::Null, Value::Null]);
-        let binary = update(None, row(&["1", "2", "3"]).into_iter().map(|_| Value::Binary(Bytes::new())).collect());
+        let binary = update(
+            None,
+            row(&["1", "2", "3"]).into_iter().map(|_| Value::Binary(Bytes::new())).collect(),
+        );
         let another = Message::Relation(relation(7, &[("a", false), ("b", true), ("v", true)]));
         let gone = Message::Relation(relation(7, &[("a", true), ("v", false)]));
         let other_bytes = update(None, vec![Value::Text(Bytes::from_static(b"\xff")); 3]);

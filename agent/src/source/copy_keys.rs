@@ -89,8 +89,7 @@ mod tests {
             format: CopyFormat::Binary,
         };
         let keys = [vec!["it's".to_owned()], vec!["b".to_owned()]];
-        let pages =
-            [PageRange { from: 0, to: Some(4) }, PageRange { from: 8, to: None }];
+        let pages = [PageRange { from: 0, to: Some(4) }, PageRange { from: 8, to: None }];
         assert_eq!(
             statement(&copy, &[column], &keys, &pages),
             "copy (select t.\"id\", t.\"v\" from unnest(array['it''s', 'b']::text[]) as v(c0) join only \"s\".\"t\" t \

@@ -13,8 +13,8 @@ use tokio::{
 use whimbrel_proto::{
     Lsn,
     agent::v1::{
-        Command, CommandAck, CopyLimits, CutoverStep, Query, QueryAnswer, RunningTask, Step, TaskKind,
-        command::Kind, report,
+        Command, CommandAck, CopyLimits, CutoverStep, Query, QueryAnswer, RunningTask, Step,
+        TaskKind, command::Kind, report,
     },
 };
 

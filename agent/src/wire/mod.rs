@@ -18,8 +18,8 @@ mod roles;
 mod structure;
 
 pub use ask::{
-    Answer, Ask, Change, ChangedTable, CopyFormat, CopyOf, Frame, PageRange, Quiet, SequenceValue, ShapeItem,
-    SnapshotKind, SnapshotTaken, TableChecksum,
+    Answer, Ask, Change, ChangedTable, CopyFormat, CopyOf, Frame, PageRange, Quiet, SequenceValue,
+    ShapeItem, SnapshotKind, SnapshotTaken, TableChecksum,
 };
 pub use catalog::{
     Catalog, Column, DatabaseProperties, KeyEquality, Publish, Relation, TableIdentity,

@@ -12,8 +12,8 @@ use whimbrel_agent::{
 };
 use whimbrel_proto::{
     agent::v1::{
-        Command, CopyLimits, CutoverBack, CutoverStep, Failure, OpenTransaction, Receive, Report, Send,
-        SourceObjects, Step, StepDone, command, report::Kind,
+        Command, CopyLimits, CutoverBack, CutoverStep, Failure, OpenTransaction, Receive, Report,
+        Send, SourceObjects, Step, StepDone, command, report::Kind,
     },
     v1::{Endpoint, MigrationMode, Secret, secret},
 };
@@ -287,7 +287,7 @@ impl Driver {
 }
 
 pub(crate) async fn session(cluster: &Cluster, database: &str) -> Client {
-    let client = connect(&cluster.endpoint(SslMode::Prefer), database, "x").await.unwrap();
+    let client = connect(&cluster.endpoint(SslMode::Prefer), database, "test").await.unwrap();
     // Not one of ours, as far as the cutover is concerned.
     client
         .batch_execute(

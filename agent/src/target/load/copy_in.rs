@@ -11,7 +11,9 @@ use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified},
     target::{Progress, ledger::Ledger, limits::Pace},
-    wire::{Ask, Caller, CopyFormat, CopyOf, Frame, FrameReceiver, PageRange, Relation, unexpected},
+    wire::{
+        Ask, Caller, CopyFormat, CopyOf, Frame, FrameReceiver, PageRange, Relation, unexpected,
+    },
 };
 
 /// A part to be copied.
@@ -60,7 +62,8 @@ pub(super) async fn copy_at_pace(
     let freeze = copy.make_room(&tx, &doing).await?;
     let sink = tx.copy_in::<_, Bytes>(&copy.statement(freeze)).await.doing(&doing)?;
     pin_mut!(sink);
-    let (rows, bytes) = pour(frames, sink, Some(Meter { progress, table: relation.oid, pace }), &doing).await?;
+    let (rows, bytes) =
+        pour(frames, sink, Some(Meter { progress, table: relation.oid, pace }), &doing).await?;
     tx.execute(
         include_str!("../sql/record_part.sql"),
         &[&relation.oid, &copy.page_from(), &copy.page_to(), &signed(rows), &signed(bytes)],

@@ -138,7 +138,8 @@ impl Receiver {
     ) -> Result<Outcome, Fault> {
         let doing = format!("bringing {} to the new snapshot", relation.label());
         let tx = client.transaction().await.doing(&doing)?;
-        let lost = "select exists (select from whimbrel.changed where source_oid = $1 and key is null)";
+        let lost =
+            "select exists (select from whimbrel.changed where source_oid = $1 and key is null)";
         let lost = tx.query_one(lost, &[&relation.oid]).await.doing(&doing)?;
         if lost.get(0) {
             return Ok(Outcome::Anew);

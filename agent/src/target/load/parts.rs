@@ -66,18 +66,18 @@ impl Receiver {
         let files = self.files_in_snapshot().await?;
         let slot_point = current(client).await?.slot_point;
         let copied = |oid: u32| here.get(&oid).is_some_and(|table| table.copied);
-        let (half, mut anew): (Vec<&Relation>, Vec<&Relation>) = catalog
-            .relations
-            .iter()
-            .filter(|relation| !copied(relation.oid))
-            .partition(|relation| {
-                here.get(&relation.oid).is_some_and(|table| {
-                    let known = table.point >= slot_point && table.point <= Some(point);
-                    let same = table.file.is_some() && table.file == files.get(&relation.oid).copied();
-                    let usable = !table.anew && !table.parts.is_empty();
-                    self.spec.online && usable && known && same
-                })
-            });
+        let (half, mut anew): (Vec<&Relation>, Vec<&Relation>) =
+            catalog.relations.iter().filter(|relation| !copied(relation.oid)).partition(
+                |relation| {
+                    here.get(&relation.oid).is_some_and(|table| {
+                        let known = table.point >= slot_point && table.point <= Some(point);
+                        let same =
+                            table.file.is_some() && table.file == files.get(&relation.oid).copied();
+                        let usable = !table.anew && !table.parts.is_empty();
+                        self.spec.online && usable && known && same
+                    })
+                },
+            );
         anew.extend(self.bring_forward(client, ledger, &half, &here, point).await?);
         self.empty(client, ledger, &anew, point, &files).await?;
         for relation in &anew {
@@ -128,10 +128,7 @@ impl Receiver {
         let oids: Vec<u32> = tables.iter().map(|relation| relation.oid).collect();
         let files: Vec<Option<u32>> = oids.iter().map(|oid| files.get(oid).copied()).collect();
         let tx = client.transaction().await.doing(doing)?;
-        let begun = tx
-            .query(include_str!("../sql/take_parts.sql"), &[&oids])
-            .await
-            .doing(doing)?;
+        let begun = tx.query(include_str!("../sql/take_parts.sql"), &[&oids]).await.doing(doing)?;
         let begun: Vec<u32> = begun.iter().map(|row| row.get(0)).collect();
         let names: Vec<String> = tables
             .iter()

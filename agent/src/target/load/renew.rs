@@ -61,11 +61,7 @@ impl Age {
 
 impl Receiver {
     /// Takes a new snapshot; its point. `None`: the old one is still the best.
-    pub(super) async fn renew(
-        &self,
-        client: &Client,
-        age: &mut Age,
-    ) -> Result<Option<Lsn>, Fault> {
+    pub(super) async fn renew(&self, client: &Client, age: &mut Age) -> Result<Option<Lsn>, Fault> {
         age.kept = Some(Instant::now());
         if !self.spec.online {
             return Ok(None);
