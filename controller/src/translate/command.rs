@@ -93,6 +93,7 @@ fn receive(
         migrate_roles: spec.migrate_roles,
         switched: database.has_switched(),
         copy_again: database.copy_again.iter().map(again_out).collect(),
+        copy_limits: None,
     })
 }
 
