@@ -110,9 +110,15 @@ pub(super) async fn role_attributes(
     let doing = "reading the attributes of roles";
     let sql = include_str!("sql/role_attributes.sql");
     let mut roles: Vec<RoleAttributes> = ask(client, doing, sql, &[&names]).await?;
-    let sql = "select rolname as name from pg_authid where rolpassword ~ '^md5' and rolname = any ($1::text[])";
     // Only a superuser may ask; another one's migration carries no passwords.
-    let md5: Vec<Named> = ask(client, doing, sql, &[&names]).await.unwrap_or_default();
+    let sql =
+        "select 'pg_authid' as name where has_table_privilege('pg_catalog.pg_authid', 'select')";
+    let may_ask: Vec<Named> = ask(client, doing, sql, &[]).await?;
+    let sql = "select rolname as name from pg_authid where rolpassword ~ '^md5' and rolname = any ($1::text[])";
+    let md5: Vec<Named> = match may_ask[..] {
+        [] => Vec::new(),
+        _ => ask(client, doing, sql, &[&names]).await?,
+    };
     for role in &mut roles {
         role.md5 = md5.iter().any(|found| found.name == role.name);
     }

@@ -51,25 +51,26 @@ impl Receiver {
     ) -> Result<(), Fault> {
         let doing = "recording in the ledger which tables are copied again";
         let catalog = self.catalog(client).await?;
-        let named: HashSet<&str> = request.tables.iter().map(String::as_str).collect();
-        let oids: Vec<u32> = catalog
-            .relations
-            .iter()
-            .filter(|relation| named.contains(relation.label().as_str()))
-            .map(|relation| relation.oid)
-            .collect();
+        let oids = find_tables(&catalog, &request.tables);
+        let named = !request.tables.is_empty();
         let number = i32::try_from(request.number).unwrap_or(i32::MAX);
         let tx = client.transaction().await.doing(doing)?;
         tx.execute("update whimbrel.ledger set copied_again = $1", &[&number])
             .await
             .doing(doing)?;
+        if let Err(unknown) = oids {
+            // Taken up all the same: it would be asked for without end.
+            ledger.commit(tx, doing).await?;
+            return Err(unknown);
+        }
+        let oids = oids?;
         if request.new_slot {
             tx.batch_execute(include_str!("sql/begin_again.sql")).await.doing(doing)?;
         } else {
             tx.execute(
                 "update whimbrel.relation set copied = false, done = false, held = null, anew = true \
                  where source_oid = any($1) or $2 and held is not null",
-                &[&oids, &named.is_empty()],
+                &[&oids, &!named],
             )
             .await
             .doing(doing)?;
@@ -148,6 +149,18 @@ impl Receiver {
         self.tell(Fact::Milestone("TablesCompared", text)).await;
         Ok(())
     }
+}
+
+/// The tables of these names; all of them, or none.
+fn find_tables(catalog: &Catalog, names: &[String]) -> Result<Vec<u32>, Fault> {
+    let find = |name: &String| {
+        let found = catalog.relations.iter().find(|relation| relation.label() == *name);
+        found.map(|relation| relation.oid).ok_or_else(|| {
+            Fault::hold("TableUnknown", format!("copying tables again: no table {name} is in this migration"))
+                .remedy("nothing is copied again: `whimbrel migration retry` goes on without; `migration show --tables` has the names")
+        })
+    };
+    names.iter().map(find).collect()
 }
 
 /// "to be copied again: a, b and 3 more".

@@ -28,12 +28,17 @@ impl Receiver {
         let doing = format!("recording in the ledger that {table} is held");
         let mut client = self.session("hold").await?;
         let tx = client.transaction().await.doing(&doing)?;
-        tx.execute(
-            "update whimbrel.relation set held = $1 where source_oid = $2",
-            &[&&*fault.code, &oid],
-        )
-        .await
-        .doing(&doing)?;
+        let held = tx
+            .execute(
+                "update whimbrel.relation set held = $1 where source_oid = $2 and held is null",
+                &[&&*fault.code, &oid],
+            )
+            .await
+            .doing(&doing)?;
+        // Without its changes it can't be at fault once more: the stream would stand at the same change for ever.
+        if held == 0 {
+            return Err(fault);
+        }
         copied.ledger.commit(tx, &doing).await?;
         self.progress.table_held(oid, &fault.to_string());
         self.tell(Fact::TableHeld { table, fault }).await;

@@ -13,7 +13,9 @@ mod credit;
 mod exchange;
 mod large_objects;
 mod marker;
+mod note;
 mod pipe;
+mod relation;
 mod roles;
 mod structure;
 
@@ -28,11 +30,15 @@ pub use credit::{FrameReceiver, FrameSender};
 pub use exchange::{Exchange, PipeKey};
 pub use large_objects::{LargeObject, LargeObjectGrant};
 pub use marker::{MARKER_PREFIX, Marker};
+pub use note::{DDL_PREFIX, Dropped, Note, Touched};
 pub use pipe::{Call, Caller, Listener, pipe};
 pub(crate) use pipe::{unexpected, unexpected_answer};
+pub use relation::{
+    ColumnStructure, ConstraintStructure, IndexStructure, ParentName, RelationKind,
+    RelationStructure,
+};
 pub use roles::{Membership, ParameterGrant, Role, Roles, Verifier};
 pub use structure::{
-    ColumnStructure, ConstraintStructure, DDL_PREFIX, Dropped, ExtensionStructure,
-    FunctionStructure, IndexStructure, Note, ParentName, RelationKind, RelationStructure,
-    SchemaStructure, SequenceStructure, Structure, Touched, TypeStructure,
+    ExtensionStructure, FunctionStructure, SchemaStructure, SequenceStructure, Structure,
+    TypeStructure,
 };

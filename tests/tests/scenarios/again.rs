@@ -106,6 +106,11 @@ fn a_table_is_held_by_itself_and_copied_again_by_itself() -> Outcome {
         )?;
 
         stage.source.psql("app", "update shelf set word = 'later' where id = 6")?;
+        stage.migration("retry", "tough", &["--table", "shelf"])?;
+        let shown = stage.cli.shown_until("tough", "a name that no table has", |shown| {
+            hold_code(shown) == "TableUnknown"
+        })?;
+        ensure!(shown.to_string().contains("no table shelf"), "{shown:#}");
         stage.migration("retry", "tough", &["--table", "public.shelf"])?;
         wait::until("the table to be there again", || {
             let sql = "select count(*) from shelf where word in ('mine', 'later', 'w5')";

@@ -94,6 +94,25 @@ const RULES: &[Rule] = &[
     },
     Rule { room: "agent::preflight", forbidden: &["crate::link", "tonic*"] },
     Rule { room: "agent::verify", forbidden: &["crate::link", "tonic*"] },
+    // They answer of one side at a time, and write nothing.
+    Rule {
+        room: "agent::compare",
+        forbidden: &["crate::target", "crate::cutover", "crate::link", "tonic*"],
+    },
+    Rule {
+        room: "agent::report",
+        forbidden: &["crate::source", "crate::target", "crate::cutover", "crate::link", "tonic*"],
+    },
+    // It sees no row: sums and documents come from the agents.
+    Rule {
+        room: "controller::compare",
+        forbidden: &["crate::rpc", "crate::migration::step*", ".commit"],
+    },
+    // From an old form and a new one to statements: nothing is asked.
+    Rule {
+        room: "agent::target::ddl",
+        forbidden: &["tokio*", "tokio_postgres", "crate::postgres::Client"],
+    },
     Rule { room: "agent::cutover", forbidden: &["crate::link", "tonic*"] },
     Rule { room: "agent::link", forbidden: &["tokio_postgres", "crate::source", "crate::target"] },
     Rule { room: "agent", forbidden: &["rusqlite", "whimbrel_controller", "whimbrel_cli"] },

@@ -8,16 +8,16 @@ use tokio::{
 use whimbrel_points::point;
 use whimbrel_proto::Lsn;
 
-use super::{change::Changes, clock::Clock, durable::Durable};
+use super::{
+    change::Changes,
+    clock::Clock,
+    durable::Durable,
+    state::{Control, Ended, Stale, StreamState},
+};
 use crate::{
-    fault::{Doing, Fault},
-    postgres::Client,
-    replication::pgoutput::{self, Message},
-    target::{
-        ledger::Ledger,
-        progress::{Kind, Progress},
-    },
-    wire::{Change, DDL_PREFIX, Frame, FrameReceiver, MARKER_PREFIX, Marker, Note, unexpected},
+    fault::Fault,
+    target::{ledger::Ledger, progress::Progress},
+    wire::{Frame, FrameReceiver, Marker, unexpected},
 };
 
 /// A group is committed at the first source commit after this many row changes, however many more are here: it bounds
@@ -30,65 +30,6 @@ const POSITION_EVERY: Duration = Duration::from_secs(1);
 
 /// The source's transactions may have relied on constraints that are checked at their end.
 const BEGIN: &str = "begin; set constraints all deferred";
-
-/// What others may know of the stream.
-#[derive(Debug, Clone, Default)]
-pub struct StreamState {
-    /// The ledger's position.
-    pub applied: Lsn,
-    /// The attempt whose marker 2 is the ledger's position. Nothing after it is applied.
-    pub at_marker: Option<u32>,
-    /// A table that was written to after that marker.
-    pub written_later: Option<String>,
-    /// Tables are to be copied (again).
-    pub tables_wait: bool,
-    /// The last probe that came.
-    pub probe: Option<String>,
-}
-
-/// What is told to a running stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Control {
-    /// This cutover attempt is over: the stream goes on.
-    Over(u32),
-    /// The marker that counts ends here or later: MARK_END may have been carried out twice, and an earlier marker of the
-    /// same attempt is not the end then.
-    Until(Lsn),
-}
-
-/// Which markers are no reason to stop.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::target) struct Stale {
-    /// Those of this attempt and of earlier ones.
-    pub(in crate::target) attempts: u32,
-    /// Those that end before this.
-    pub(in crate::target) before: Lsn,
-}
-
-impl Stale {
-    /// Whether the stream stops at the marker of `attempt` that ends at `end`.
-    pub(in crate::target) fn stops(self, attempt: u32, end: Lsn) -> bool {
-        attempt > self.attempts && end >= self.before
-    }
-
-    fn learn(&mut self, control: Control) {
-        match control {
-            Control::Over(attempt) => self.attempts = self.attempts.max(attempt),
-            Control::Until(end) => self.before = self.before.max(end),
-        }
-    }
-}
-
-/// Why the loop ended without a fault.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::target) enum Ended {
-    /// The marker that it stood at turned out to be stale: it goes on from the ledger's position.
-    MarkerStale(Stale),
-    /// The awaited position is passed.
-    PastPoints(Stale),
-    /// Tables are to be copied (again) before it goes on from the ledger's position.
-    TablesWait(Stale),
-}
 
 /// Applies one stream.
 pub(in crate::target) struct Applier<'a> {
@@ -107,9 +48,9 @@ pub(in crate::target) struct Applier<'a> {
     copy_after: Option<Lsn>,
     /// Where the stream stood when they last could not be.
     copy_tried: Option<Lsn>,
-    transaction: Option<Transaction>,
-    group: Group,
-    clock: Clock,
+    pub(super) transaction: Option<Transaction>,
+    pub(super) group: Group,
+    pub(super) clock: Clock,
     durable: Durable,
     /// The ledger's position, and one that it may be moved to.
     position: Lsn,
@@ -118,17 +59,17 @@ pub(in crate::target) struct Applier<'a> {
 }
 
 /// The source transaction that is being received.
-struct Transaction {
+pub(super) struct Transaction {
     /// Where its commit record starts.
-    commit: Lsn,
-    marker: Option<Marker>,
+    pub(super) commit: Lsn,
+    pub(super) marker: Option<Marker>,
 }
 
 /// The target transaction.
 #[derive(Default)]
-struct Group {
+pub(super) struct Group {
     open: bool,
-    changes: u64,
+    pub(super) changes: u64,
 }
 
 impl<'a> Applier<'a> {
@@ -224,62 +165,6 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    async fn change(&mut self, change: Change) -> Result<(), Fault> {
-        self.clock.observe(change.sent_us);
-        let message = pgoutput::decode(change.data, false)
-            .map_err(|error| unreadable(&format!("a message can't be decoded: {error}")))?;
-        match message {
-            Message::Begin { final_lsn, .. } => {
-                self.transaction = Some(Transaction { commit: final_lsn, marker: None });
-                Ok(())
-            }
-            Message::Commit { end_lsn, commit_time, .. } => self.commit(end_lsn, commit_time).await,
-            Message::Relation(relation) => self.relation(relation).await,
-            Message::Message { prefix, content, .. } => {
-                if prefix == MARKER_PREFIX
-                    && let Some(transaction) = &mut self.transaction
-                {
-                    transaction.marker = Marker::parse(self.slot, &content);
-                }
-                if prefix == DDL_PREFIX && !content.is_empty() {
-                    return self.schema_change(&content).await;
-                }
-                Ok(())
-            }
-            Message::Insert { .. }
-            | Message::Update { .. }
-            | Message::Delete { .. }
-            | Message::Truncate { .. } => self.row_change(message).await,
-            Message::Origin { .. } | Message::Type { .. } => Ok(()),
-            _ => Err(unreadable("a message came that was not asked for (streamed or two-phase)")),
-        }
-    }
-
-    async fn row_change(&mut self, message: Message) -> Result<(), Fault> {
-        let Some(transaction) = &self.transaction else {
-            return Err(unreadable("a row change came outside a transaction"));
-        };
-        let tables = self.changes.concerned(&message, transaction.commit)?;
-        let Some(first) = tables.first() else { return Ok(()) };
-        if self.at_marker() {
-            let label = first.label.to_string();
-            self.state.send_modify(|state| {
-                state.written_later.get_or_insert(label);
-            });
-            return Ok(());
-        }
-        self.open().await?;
-        self.group.changes += 1;
-        let kind = match message {
-            Message::Insert { .. } => Kind::Insert,
-            Message::Update { .. } => Kind::Update,
-            Message::Delete { .. } => Kind::Delete,
-            _ => Kind::Other,
-        };
-        self.progress.incoming(first.oid, kind);
-        self.changes.apply(message, tables).await
-    }
-
     /// Tables wait until the stream has come to `after`.
     pub(in crate::target) fn copy_after(&mut self, after: Option<Lsn>) {
         self.changes.altered.copy = after.is_some();
@@ -298,56 +183,14 @@ impl<'a> Applier<'a> {
                 || self.at_marker() && self.copy_tried.is_none_or(|tried| self.position > tried))
     }
 
-    async fn open(&mut self) -> Result<(), Fault> {
+    pub(super) async fn open(&mut self) -> Result<(), Fault> {
         if std::mem::replace(&mut self.group.open, true) {
             return Ok(());
         }
         self.changes.command(BEGIN.to_owned(), "beginning a transaction".into()).await
     }
 
-    /// A table's columns. What no event trigger has told of them is asked now.
-    async fn relation(&mut self, relation: pgoutput::Relation) -> Result<(), Fault> {
-        let commit = self.transaction.as_ref().map_or(Lsn(0), |transaction| transaction.commit);
-        let Err(fault) = self.changes.relation(&relation, commit) else { return Ok(()) };
-        if self.at_marker() {
-            let label = format!("{}.{}", relation.namespace, relation.name);
-            self.state.send_modify(|state| {
-                state.written_later.get_or_insert(label);
-            });
-            self.changes.tables.is_gone(relation.id);
-            return Ok(());
-        }
-        self.open().await?;
-        self.changes.find_out(&relation, commit, fault).await?;
-        if self.changes.altered.copy {
-            self.state.send_modify(|state| state.tables_wait = true);
-        }
-        self.changes.relation(&relation, commit)
-    }
-
-    /// The source's event trigger tells what a command has made.
-    async fn schema_change(&mut self, content: &[u8]) -> Result<(), Fault> {
-        let note = Note::parse(self.slot, content).map_err(|error| {
-            unreadable(&format!("a change of the schema can't be read: {error}"))
-        })?;
-        let (Some(note), Some(transaction)) = (note, &self.transaction) else { return Ok(()) };
-        let commit = transaction.commit;
-        if self.at_marker() {
-            let label = format!("the schema ({})", note.tag);
-            self.state.send_modify(|state| {
-                state.written_later.get_or_insert(label);
-            });
-            return Ok(());
-        }
-        self.open().await?;
-        self.changes.carry(&note, commit).await?;
-        if self.changes.altered.copy {
-            self.state.send_modify(|state| state.tables_wait = true);
-        }
-        Ok(())
-    }
-
-    async fn commit(&mut self, end: Lsn, commit_time: i64) -> Result<(), Fault> {
+    pub(super) async fn commit(&mut self, end: Lsn, commit_time: i64) -> Result<(), Fault> {
         let transaction = self
             .transaction
             .take()
@@ -439,35 +282,12 @@ impl<'a> Applier<'a> {
         between && self.awaited.is_some_and(|awaited| self.position >= awaited)
     }
 
-    fn at_marker(&self) -> bool {
+    pub(super) fn at_marker(&self) -> bool {
         self.state.borrow().at_marker.is_some()
     }
 }
 
-/// Settings of the session that applies. What is in the ledger when it is settled is flushed, whoever committed it.
-pub(in crate::target) async fn settle(
-    session: &Client,
-    ledger: Ledger,
-    as_replica: bool,
-) -> Result<(), Fault> {
-    let doing = "flushing the ledger on the target";
-    session.batch_execute("set synchronous_commit = on").await.doing(doing)?;
-    // A commit that waits for its flush waits for all that were before it.
-    session
-        .execute("update whimbrel.ledger set epoch = epoch where epoch = $1", &[&ledger.epoch()])
-        .await
-        .doing(doing)?;
-    session.batch_execute("set synchronous_commit = off").await.doing(doing)?;
-    if as_replica {
-        session
-            .batch_execute("set session_replication_role = replica")
-            .await
-            .doing("setting session_replication_role on the target")?;
-    }
-    Ok(())
-}
-
-fn unreadable(what: &str) -> Fault {
+pub(super) fn unreadable(what: &str) -> Fault {
     Fault::hold("StreamUnreadable", format!("reading the change stream: {what}"))
         .remedy("report it, with the source's version; the rows up to here are safe")
 }

@@ -7,13 +7,12 @@ use whimbrel_proto::Lsn;
 use super::change::Changes;
 use crate::{
     fault::{Doing, Fault, Policy},
-    postgres::qualified,
     target::{
-        ddl::{self, Around, Gone, gone, numbered, relation_of},
+        ddl::{self, Around, numbered},
         documents, structure,
     },
     verify,
-    wire::{Dropped, Note, Publish, Relation, RelationKind, RelationStructure, Structure},
+    wire::{Note, RelationKind, RelationStructure, Structure},
 };
 
 /// `pg_event_trigger_table_rewrite_reason`'s bits: persistence, a default, a type. Another access method (8) changes no row.
@@ -29,7 +28,7 @@ pub(super) struct Altered {
     /// Tables wait for their rows.
     pub(super) copy: bool,
     /// Tables that this transaction of the source has rewritten.
-    rewritten: HashSet<u32>,
+    pub(super) rewritten: HashSet<u32>,
 }
 
 impl Changes {
@@ -227,161 +226,8 @@ impl Changes {
         Ok(())
     }
 
-    /// The table's rows come again. Until then none is kept.
-    async fn carry_rewrite(&mut self, table: u32, note: &Note, commit: Lsn) -> Result<(), Fault> {
-        if self.tables.is_ahead(table, commit) {
-            return Ok(());
-        }
-        self.altered.rewritten.insert(table);
-        let Some(relation) = self.tables.relation(table).cloned() else { return Ok(()) };
-        let name = qualified(&relation.schema, &relation.name);
-        let row = self
-            .session()
-            .query_one(
-                "select exists (select from pg_constraint where contype = 'f' and confrelid = to_regclass($1))",
-                &[&name],
-            )
-            .await
-            .doing("looking at the foreign keys of a table that was rewritten")?;
-        let how = if row.get(0) { "delete from only" } else { "truncate only" };
-        self.local(&format!("{how} {name}"), note).await?;
-        self.hold(table).await
-    }
-
-    /// The table's changes are left out until its rows have been copied again.
-    async fn hold(&mut self, table: u32) -> Result<(), Fault> {
-        self.session()
-            .execute("update whimbrel.relation set point = null where source_oid = $1", &[&table])
-            .await
-            .doing("recording in the ledger that a table is to be copied again")?;
-        self.tables.set_point(table, None);
-        self.altered.copy = true;
-        self.resolve_again();
-        Ok(())
-    }
-
-    async fn know_table(
-        &mut self,
-        before: Option<&RelationStructure>,
-        new: &RelationStructure,
-        note: &Note,
-        commit: Lsn,
-    ) -> Result<(), Fault> {
-        let Some(mut relation) = relation_of(new) else { return Ok(()) };
-        let known = self.tables.relation(new.oid).cloned();
-        if let Some(known) = &known {
-            (relation.pages, relation.bytes) = (known.pages, known.bytes);
-        }
-        self.tables.put(relation.clone());
-        self.altered.catalog = true;
-        match known {
-            None => {
-                // Its rows are in the stream from the first one on, unless it was made with rows.
-                let from_here = before.is_none()
-                    && ["CREATE TABLE", "CREATE SCHEMA"].contains(&note.tag.as_str());
-                self.begin_table(&relation, from_here.then_some(commit)).await?;
-                if !from_here || note.unpublished.is_some() {
-                    self.hold(new.oid).await?;
-                }
-            }
-            Some(known) if note.unpublished.is_some() && known.publish != relation.publish => {
-                self.hold(new.oid).await?;
-            }
-            // What was changed before its changes came is not here.
-            Some(known)
-                if known.publish != Publish::All
-                    && relation.publish == Publish::All
-                    && (known.publish == Publish::Nothing || self.has_rows(&relation).await?) =>
-            {
-                self.hold(new.oid).await?;
-            }
-            Some(_) => {}
-        }
-        self.resolve_again();
-        Ok(())
-    }
-
-    async fn has_rows(&mut self, relation: &Relation) -> Result<bool, Fault> {
-        let name = qualified(&relation.schema, &relation.name);
-        let row = self
-            .session()
-            .query_one(&format!("select exists (select from only {name})"), &[])
-            .await
-            .doing(format!("looking for rows of {} on the target", relation.label()))?;
-        Ok(row.get(0))
-    }
-
-    async fn begin_table(&mut self, relation: &Relation, point: Option<Lsn>) -> Result<(), Fault> {
-        let lsn = point.map(|point| tokio_postgres::types::PgLsn::from(point.0));
-        self.session()
-            .execute(
-                "insert into whimbrel.relation (source_oid, point, copied, done) values ($1, $2, true, true) \
-                 on conflict (source_oid) do update set point = excluded.point",
-                &[&relation.oid, &lsn],
-            )
-            .await
-            .doing(format!("recording in the ledger that {} is new", relation.label()))?;
-        self.tables.set_point(relation.oid, point);
-        Ok(())
-    }
-
-    async fn carry_drop(
-        &mut self,
-        dropped: &Dropped,
-        note: &Note,
-        commit: Lsn,
-    ) -> Result<(), Fault> {
-        if self.tables.is_ahead(dropped.oid, commit) {
-            return Ok(());
-        }
-        let of = match dropped.names.as_deref() {
-            Some([schema, table, _]) if dropped.part == 0 => {
-                structure::named(self.session(), schema, table).await?
-            }
-            _ if dropped.part > 0 => {
-                structure::known(self.session(), (dropped.class, dropped.oid)).await?
-            }
-            _ => None,
-        };
-        if let Some(Structure::Relation(mut table)) = of {
-            if self.tables.is_ahead(table.oid, commit) {
-                return Ok(());
-            }
-            if dropped.kind == "table column" {
-                table.columns.retain(|column| i32::from(column.num) != dropped.part);
-            }
-            table.constraints.retain(|constraint| constraint.oid != dropped.oid);
-            if dropped.kind == "default value"
-                && dropped.told
-                && let Some(name) = dropped.names.as_ref().and_then(|names| names.last())
-                && let Some(column) = table.columns.iter_mut().find(|c| c.name == *name)
-            {
-                column.default = None;
-            }
-            structure::save(self.session(), &[Structure::Relation(table)]).await?;
-        }
-        if let Gone::Run(sql) = gone(dropped) {
-            self.local(&sql, note).await?;
-        }
-        if dropped.part == 0 {
-            structure::forget(self.session(), (dropped.class, dropped.oid)).await?;
-        }
-        if dropped.kind == "table" && self.tables.remove(dropped.oid) {
-            self.session()
-                .batch_execute(&format!(
-                    "delete from whimbrel.part where source_oid = {0}; delete from whimbrel.relation where source_oid = {0}",
-                    dropped.oid
-                ))
-                .await
-                .doing("forgetting a table that was dropped")?;
-            self.altered.catalog = true;
-            self.resolve_again();
-        }
-        Ok(())
-    }
-
     /// One statement of ours in the group's transaction.
-    async fn local(&mut self, sql: &str, note: &Note) -> Result<(), Fault> {
+    pub(super) async fn local(&mut self, sql: &str, note: &Note) -> Result<(), Fault> {
         let doing = format!("carrying {}", note.tag);
         self.session().batch_execute(sql).await.doing(doing).map_err(|fault| match fault.policy {
             Policy::Hold => not_carried(note, "an object", &fault.message, &[sql.to_owned()]),

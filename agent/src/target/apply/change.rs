@@ -184,7 +184,8 @@ impl Changes {
         let doing: Arc<str> = format!("applying {verb} {}", table.label).into();
         let statement = self.prepare(&change.sql, &doing).await?;
         let client = Arc::clone(&self.client);
-        let bytes = change.values.iter().map(|value| value.0.as_ref().map_or(0, Bytes::len)).sum();
+        let bytes =
+            change.values.iter().map(|value| value.bytes.as_ref().map_or(0, Bytes::len)).sum();
         let run = async move { client.execute_raw(&statement, change.values).await };
         let expected = Expected {
             doing,

@@ -4,6 +4,12 @@ use std::collections::VecDeque;
 
 use whimbrel_proto::Lsn;
 
+use crate::{
+    fault::{Doing, Fault},
+    postgres::Client,
+    target::ledger::Ledger,
+};
+
 /// Commits that wait for their flush. The server flushes several times a second; more than these share their fate with
 /// the last of them, which is later, so nothing is acknowledged too early.
 const PENDING: usize = 64;
@@ -56,4 +62,27 @@ mod tests {
         assert_eq!(durable.flushed(Lsn(4990)), Some(Lsn(499)));
         assert!(!durable.is_waiting());
     }
+}
+
+/// Settings of the session that applies. What is in the ledger when it is settled is flushed, whoever committed it.
+pub(in crate::target) async fn settle(
+    session: &Client,
+    ledger: Ledger,
+    as_replica: bool,
+) -> Result<(), Fault> {
+    let doing = "flushing the ledger on the target";
+    session.batch_execute("set synchronous_commit = on").await.doing(doing)?;
+    // A commit that waits for its flush waits for all that were before it.
+    session
+        .execute("update whimbrel.ledger set epoch = epoch where epoch = $1", &[&ledger.epoch()])
+        .await
+        .doing(doing)?;
+    session.batch_execute("set synchronous_commit = off").await.doing(doing)?;
+    if as_replica {
+        session
+            .batch_execute("set session_replication_role = replica")
+            .await
+            .doing("setting session_replication_role on the target")?;
+    }
+    Ok(())
 }

@@ -7,8 +7,11 @@
 //!   back to where it began and goes change by change, in order ([`chunk`]).
 //! - A change that matches no row, or several, is an error (law 4).
 mod applier;
+mod array;
 mod by_key;
 mod carry;
+mod carry_drop;
+mod carry_rows;
 mod change;
 mod chunk;
 mod clock;
@@ -17,12 +20,16 @@ mod find_out;
 mod fold;
 mod pipeline;
 mod setwise;
+mod state;
 mod statement;
 mod table;
+mod take;
 mod value;
 mod whole;
 
-pub(super) use applier::{Applier, Ended, Stale, settle};
-pub use applier::{Control, StreamState};
+pub(super) use applier::Applier;
 pub(super) use change::Changes;
+pub(super) use durable::settle;
+pub use state::{Control, StreamState};
+pub(super) use state::{Ended, Stale};
 pub(super) use table::Tables;

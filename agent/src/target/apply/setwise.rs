@@ -1,7 +1,7 @@
-//! One statement for many rows: their columns as arrays of texts, cast in the statement.
+//! One statement for many rows: their columns as arrays.
 use std::collections::BTreeMap;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{
     fold::{Folded, Row},
@@ -28,10 +28,10 @@ pub(super) fn statements(table: &Table, folded: Folded) -> Result<Vec<Bulk>, Fau
     }
     let mut bulks = Vec::new();
     if !folded.deletes.is_empty() {
-        bulks.push(delete(table, &folded.deletes));
+        bulks.push(delete(table, &folded.deletes)?);
     }
     if !folded.whole_deletes.is_empty() {
-        bulks.push(delete_whole(table, folded.whole_deletes));
+        bulks.push(delete_whole(table, folded.whole_deletes)?);
     }
     // Rows that tell the same columns go together: an unchanged TOASTed value is not sent.
     let mut by_columns: BTreeMap<Vec<usize>, Vec<Row>> = BTreeMap::new();
@@ -40,32 +40,32 @@ pub(super) fn statements(table: &Table, folded: Folded) -> Result<Vec<Bulk>, Fau
         by_columns.entry(told).or_default().push(row);
     }
     for (told, rows) in by_columns {
-        bulks.push(update(table, &told, &rows));
+        bulks.push(update(table, &told, &rows)?);
     }
     if !folded.inserts.is_empty() {
-        bulks.push(insert(table, &folded.inserts));
+        bulks.push(insert(table, &folded.inserts)?);
     }
     Ok(bulks)
 }
 
-fn insert(table: &Table, rows: &[Row]) -> Bulk {
+fn insert(table: &Table, rows: &[Row]) -> Result<Bulk, Fault> {
     let all: Vec<usize> = (0..table.columns.len()).collect();
     let names = list(&all, |at| identifier(&table.columns[at].name));
     let values = list(&all, |at| cast(&table.columns[at], at));
     let sql = format!(
         "insert into {} ({names}) overriding system value select {values} from {}{}",
         table.name,
-        unnest(&all),
+        unnest(table, &all),
         table.on_conflict()
     );
-    Bulk {
-        change: Change { sql, values: arrays(rows, &all) },
+    Ok(Bulk {
+        change: Change { sql, values: arrays(table, rows, &all)? },
         rows: (!table.conflicts).then_some(rows.len() as u64),
         verb: "inserts into",
-    }
+    })
 }
 
-fn update(table: &Table, told: &[usize], rows: &[Row]) -> Bulk {
+fn update(table: &Table, told: &[usize], rows: &[Row]) -> Result<Bulk, Fault> {
     let key = |at: &usize| table.columns[*at].key;
     let set: Vec<usize> = told.iter().copied().filter(|at| !key(at)).collect();
     let sets = if set.is_empty() {
@@ -81,34 +81,34 @@ fn update(table: &Table, told: &[usize], rows: &[Row]) -> Bulk {
     let sql = format!(
         "update only {} t set {sets} from {} where {}",
         table.name,
-        unnest(told),
+        unnest(table, told),
         condition(table)
     );
-    Bulk {
-        change: Change { sql, values: arrays(rows, told) },
+    Ok(Bulk {
+        change: Change { sql, values: arrays(table, rows, told)? },
         rows: Some(rows.len() as u64),
         verb: "updates of",
-    }
+    })
 }
 
-fn delete(table: &Table, rows: &[Row]) -> Bulk {
+fn delete(table: &Table, rows: &[Row]) -> Result<Bulk, Fault> {
     let keys: Vec<usize> = (0..table.columns.len()).filter(|at| table.columns[*at].key).collect();
     let sql = format!(
         "delete from only {} t using {} where {}",
         table.name,
-        unnest(&keys),
+        unnest(table, &keys),
         condition(table)
     );
-    Bulk {
-        change: Change { sql, values: arrays(rows, &keys) },
+    Ok(Bulk {
+        change: Change { sql, values: arrays(table, rows, &keys)? },
         rows: Some(rows.len() as u64),
         verb: "deletes from",
-    }
+    })
 }
 
 /// Of rows that are the same, as many as are said. Where `=` will do it is there for an index or a hash; else texts are
 /// compared, as arrays, whose nulls are equal.
-fn delete_whole(table: &Table, rows: Vec<(Row, u32)>) -> Bulk {
+fn delete_whole(table: &Table, rows: Vec<(Row, u32)>) -> Result<Bulk, Fault> {
     let (rows, counts): (Vec<Row>, Vec<u32>) = rows.into_iter().unzip();
     let all: Vec<usize> = (0..table.columns.len()).collect();
     let plain =
@@ -136,15 +136,15 @@ fn delete_whole(table: &Table, rows: Vec<(Row, u32)>) -> Bulk {
          select t.ctid, v.n, row_number() over (partition by v.i) as nth from only {name} t \
          join unnest({places}) with ordinality as v({names}n, i) on {terms}) m where m.nth <= m.n))",
         name = table.name,
-        places = places(all.len()) + &format!("${}::int4[]", all.len() + 1),
+        places = places(table, &all) + &format!("${}::int4[]", all.len() + 1),
         names = all.iter().map(|at| format!("c{at}, ")).collect::<String>(),
         terms = terms.join(" and "),
     );
-    let mut values = arrays(&rows, &all);
+    let mut values = arrays(table, &rows, &all)?;
     let listed = counts.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-    values.push(Parameter(Some(Bytes::from(format!("{{{listed}}}")))));
+    values.push(Parameter::text(Some(Bytes::from(format!("{{{listed}}}")))));
     let rows = counts.iter().copied().map(u64::from).sum();
-    Bulk { change: Change { sql, values }, rows: Some(rows), verb: "deletes from" }
+    Ok(Bulk { change: Change { sql, values }, rows: Some(rows), verb: "deletes from" })
 }
 
 /// A text that is null only where the value is: a composite of nulls is a value.
@@ -163,15 +163,16 @@ fn condition(table: &Table) -> String {
     terms.join(" and ")
 }
 
-/// `unnest($1::text[], …) as v(c0, …)`; a column is numbered by its place in the table.
-fn unnest(columns: &[usize]) -> String {
-    let places = places(columns.len());
+/// `unnest($1::bigint[], …) as v(c0, …)`; a column is numbered by its place in the table.
+fn unnest(table: &Table, columns: &[usize]) -> String {
+    let places = places(table, columns);
     let places = places.trim_end_matches(", ");
     format!("unnest({places}) as v({})", list(columns, |at| format!("c{at}")))
 }
 
-fn places(count: usize) -> String {
-    (1..=count).map(|at| format!("${at}::text[], ")).collect()
+fn places(table: &Table, columns: &[usize]) -> String {
+    let of = |at: &usize| table.columns[*at].elements.type_name();
+    columns.iter().zip(1..).map(|(at, place)| format!("${place}::{}[], ", of(at))).collect()
 }
 
 fn cast(column: &TableColumn, at: usize) -> String {
@@ -182,44 +183,20 @@ fn list(columns: &[usize], write: impl Fn(usize) -> String) -> String {
     columns.iter().map(|at| write(*at)).collect::<Vec<_>>().join(", ")
 }
 
-/// The columns of the rows, each as the text of an array (PostgreSQL manual, "Array Input and Output Syntax").
-fn arrays(rows: &[Row], columns: &[usize]) -> Vec<Parameter> {
-    columns
-        .iter()
-        .map(|at| {
-            let bytes: usize = rows.iter().map(|row| weight(&row[*at])).sum();
-            let mut text = BytesMut::with_capacity(bytes + 2);
-            text.put_u8(b'{');
-            for (number, row) in rows.iter().enumerate() {
-                if number > 0 {
-                    text.put_u8(b',');
-                }
-                element(&row[*at], &mut text);
-            }
-            text.put_u8(b'}');
-            Parameter(Some(text.freeze()))
-        })
-        .collect()
-}
-
-fn weight(value: &Value) -> usize {
-    match value {
-        Value::Text(bytes) | Value::Binary(bytes) => bytes.len() + 3,
-        Value::Null | Value::UnchangedToast => 5,
-    }
-}
-
-fn element(value: &Value, text: &mut BytesMut) {
-    let bytes: &Bytes = match value {
-        Value::Text(bytes) | Value::Binary(bytes) => bytes,
-        Value::Null | Value::UnchangedToast => return text.put_slice(b"NULL"),
+/// The columns of the rows, an array for each.
+fn arrays(table: &Table, rows: &[Row], columns: &[usize]) -> Result<Vec<Parameter>, Fault> {
+    let array = |at: &usize| {
+        let column = &table.columns[*at];
+        let array = column.elements.array(rows.iter().map(|row| &row[*at]));
+        array.ok_or_else(|| not_of_its_type(table, column))
     };
-    text.put_u8(b'"');
-    for byte in bytes.iter() {
-        if matches!(byte, b'"' | b'\\') {
-            text.put_u8(b'\\');
-        }
-        text.put_u8(*byte);
-    }
-    text.put_u8(b'"');
+    columns.iter().map(array).collect()
+}
+
+fn not_of_its_type(table: &Table, column: &TableColumn) -> Fault {
+    let (label, name, of) = (&table.label, &column.name, &column.type_name);
+    Fault::hold(
+        "StreamUnreadable",
+        format!("applying changes of {label}: a value of column {name:?} is no {of}"),
+    )
 }

@@ -26,7 +26,7 @@ struct Writer {
 
 impl Writer {
     fn value(&mut self, value: Option<Bytes>) -> String {
-        self.values.push(Parameter(value));
+        self.values.push(Parameter::text(value));
         format!("${}", self.values.len())
     }
 }
@@ -191,11 +191,13 @@ mod tests {
     use whimbrel_proto::Lsn;
 
     use super::*;
+    use crate::target::apply::array::Elements;
 
     fn table(full_identity: bool) -> Table {
         let column = |name: &str, key, exact| TableColumn {
             name: name.into(),
             type_name: "text".into(),
+            elements: Elements::Text,
             key,
             exact,
             operator: "operator(x.=)".into(),

@@ -6,6 +6,7 @@ use std::{
 
 use whimbrel_proto::Lsn;
 
+use super::array::Elements;
 use crate::{
     fault::Fault,
     postgres::{identifier, qualified, same_to_index},
@@ -42,6 +43,8 @@ pub(super) struct TableColumn {
     pub(super) name: String,
     /// As SQL writes it.
     pub(super) type_name: String,
+    /// How many values of it travel together.
+    pub(super) elements: Elements,
     /// In the key that tells rows apart.
     pub(super) key: bool,
     /// `=` tells apart whatever the text does ([`crate::wire::Column::exact_equality`]).
@@ -209,6 +212,7 @@ fn columns(known: &[Column], stream: &pgoutput::Relation) -> Result<Vec<TableCol
             Ok(TableColumn {
                 name: column.name.clone(),
                 type_name: known.type_name.clone(),
+                elements: Elements::of(known.type_oid),
                 key: if full { known.key.is_some() } else { column.key },
                 exact: known.exact_equality,
                 operator: equality.map_or(EQUALITY, |equality| &equality.operator).to_owned(),

@@ -1,0 +1,115 @@
+//! What a change of the schema means for a table's rows: they are in the stream, or they are copied again.
+use whimbrel_proto::Lsn;
+
+use super::change::Changes;
+use crate::{
+    fault::{Doing, Fault},
+    postgres::qualified,
+    target::ddl::relation_of,
+    wire::{Note, Publish, Relation, RelationStructure},
+};
+
+impl Changes {
+    /// The table's rows come again. Until then none is kept.
+    pub(super) async fn carry_rewrite(
+        &mut self,
+        table: u32,
+        note: &Note,
+        commit: Lsn,
+    ) -> Result<(), Fault> {
+        if self.tables.is_ahead(table, commit) {
+            return Ok(());
+        }
+        self.altered.rewritten.insert(table);
+        let Some(relation) = self.tables.relation(table).cloned() else { return Ok(()) };
+        let name = qualified(&relation.schema, &relation.name);
+        let row = self
+            .session()
+            .query_one(
+                "select exists (select from pg_constraint where contype = 'f' and confrelid = to_regclass($1))",
+                &[&name],
+            )
+            .await
+            .doing("looking at the foreign keys of a table that was rewritten")?;
+        let how = if row.get(0) { "delete from only" } else { "truncate only" };
+        self.local(&format!("{how} {name}"), note).await?;
+        self.hold(table).await
+    }
+
+    /// The table's changes are left out until its rows have been copied again.
+    async fn hold(&mut self, table: u32) -> Result<(), Fault> {
+        self.session()
+            .execute("update whimbrel.relation set point = null where source_oid = $1", &[&table])
+            .await
+            .doing("recording in the ledger that a table is to be copied again")?;
+        self.tables.set_point(table, None);
+        self.altered.copy = true;
+        self.resolve_again();
+        Ok(())
+    }
+
+    pub(super) async fn know_table(
+        &mut self,
+        before: Option<&RelationStructure>,
+        new: &RelationStructure,
+        note: &Note,
+        commit: Lsn,
+    ) -> Result<(), Fault> {
+        let Some(mut relation) = relation_of(new) else { return Ok(()) };
+        let known = self.tables.relation(new.oid).cloned();
+        if let Some(known) = &known {
+            (relation.pages, relation.bytes) = (known.pages, known.bytes);
+        }
+        self.tables.put(relation.clone());
+        self.altered.catalog = true;
+        match known {
+            None => {
+                // Its rows are in the stream from the first one on, unless it was made with rows.
+                let from_here = before.is_none()
+                    && ["CREATE TABLE", "CREATE SCHEMA"].contains(&note.tag.as_str());
+                self.begin_table(&relation, from_here.then_some(commit)).await?;
+                if !from_here || note.unpublished.is_some() {
+                    self.hold(new.oid).await?;
+                }
+            }
+            Some(known) if note.unpublished.is_some() && known.publish != relation.publish => {
+                self.hold(new.oid).await?;
+            }
+            // What was changed before its changes came is not here.
+            Some(known)
+                if known.publish != Publish::All
+                    && relation.publish == Publish::All
+                    && (known.publish == Publish::Nothing || self.has_rows(&relation).await?) =>
+            {
+                self.hold(new.oid).await?;
+            }
+            Some(_) => {}
+        }
+        self.resolve_again();
+        Ok(())
+    }
+
+    async fn has_rows(&mut self, relation: &Relation) -> Result<bool, Fault> {
+        let name = qualified(&relation.schema, &relation.name);
+        let row = self
+            .session()
+            .query_one(&format!("select exists (select from only {name})"), &[])
+            .await
+            .doing(format!("looking for rows of {} on the target", relation.label()))?;
+        Ok(row.get(0))
+    }
+
+    async fn begin_table(&mut self, relation: &Relation, point: Option<Lsn>) -> Result<(), Fault> {
+        let lsn = point.map(|point| tokio_postgres::types::PgLsn::from(point.0));
+        self.session()
+            .execute(
+                "insert into whimbrel.relation (source_oid, point, copied, done) values ($1, $2, true, true) \
+                 on conflict (source_oid) do update set point = excluded.point",
+                &[&relation.oid, &lsn],
+            )
+            .await
+            .doing(format!("recording in the ledger that {} is new", relation.label()))?;
+        self.tables.set_point(relation.oid, point);
+        Ok(())
+    }
+}

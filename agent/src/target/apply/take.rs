@@ -1,0 +1,110 @@
+//! One message of the stream: where a transaction begins and ends, what it changes of rows and of the schema.
+use super::applier::{Applier, Transaction, unreadable};
+use crate::{
+    fault::Fault,
+    replication::pgoutput::{self, Message},
+    target::progress::Kind,
+    wire::{Change, DDL_PREFIX, MARKER_PREFIX, Marker, Note},
+};
+use whimbrel_proto::Lsn;
+
+impl Applier<'_> {
+    /// One message of the stream.
+    pub(super) async fn change(&mut self, change: Change) -> Result<(), Fault> {
+        self.clock.observe(change.sent_us);
+        let message = pgoutput::decode(change.data, false)
+            .map_err(|error| unreadable(&format!("a message can't be decoded: {error}")))?;
+        match message {
+            Message::Begin { final_lsn, .. } => {
+                self.transaction = Some(Transaction { commit: final_lsn, marker: None });
+                Ok(())
+            }
+            Message::Commit { end_lsn, commit_time, .. } => self.commit(end_lsn, commit_time).await,
+            Message::Relation(relation) => self.relation(relation).await,
+            Message::Message { prefix, content, .. } => {
+                if prefix == MARKER_PREFIX
+                    && let Some(transaction) = &mut self.transaction
+                {
+                    transaction.marker = Marker::parse(self.slot, &content);
+                }
+                if prefix == DDL_PREFIX && !content.is_empty() {
+                    return self.schema_change(&content).await;
+                }
+                Ok(())
+            }
+            Message::Insert { .. }
+            | Message::Update { .. }
+            | Message::Delete { .. }
+            | Message::Truncate { .. } => self.row_change(message).await,
+            Message::Origin { .. } | Message::Type { .. } => Ok(()),
+            _ => Err(unreadable("a message came that was not asked for (streamed or two-phase)")),
+        }
+    }
+
+    async fn row_change(&mut self, message: Message) -> Result<(), Fault> {
+        let Some(transaction) = &self.transaction else {
+            return Err(unreadable("a row change came outside a transaction"));
+        };
+        let tables = self.changes.concerned(&message, transaction.commit)?;
+        let Some(first) = tables.first() else { return Ok(()) };
+        if self.at_marker() {
+            let label = first.label.to_string();
+            self.state.send_modify(|state| {
+                state.written_later.get_or_insert(label);
+            });
+            return Ok(());
+        }
+        self.open().await?;
+        self.group.changes += 1;
+        let kind = match message {
+            Message::Insert { .. } => Kind::Insert,
+            Message::Update { .. } => Kind::Update,
+            Message::Delete { .. } => Kind::Delete,
+            _ => Kind::Other,
+        };
+        self.progress.incoming(first.oid, kind);
+        self.changes.apply(message, tables).await
+    }
+
+    /// A table's columns. What no event trigger has told of them is asked now.
+    async fn relation(&mut self, relation: pgoutput::Relation) -> Result<(), Fault> {
+        let commit = self.transaction.as_ref().map_or(Lsn(0), |transaction| transaction.commit);
+        let Err(fault) = self.changes.relation(&relation, commit) else { return Ok(()) };
+        if self.at_marker() {
+            let label = format!("{}.{}", relation.namespace, relation.name);
+            self.state.send_modify(|state| {
+                state.written_later.get_or_insert(label);
+            });
+            self.changes.tables.is_gone(relation.id);
+            return Ok(());
+        }
+        self.open().await?;
+        self.changes.find_out(&relation, commit, fault).await?;
+        if self.changes.altered.copy {
+            self.state.send_modify(|state| state.tables_wait = true);
+        }
+        self.changes.relation(&relation, commit)
+    }
+
+    /// The source's event trigger tells what a command has made.
+    async fn schema_change(&mut self, content: &[u8]) -> Result<(), Fault> {
+        let note = Note::parse(self.slot, content).map_err(|error| {
+            unreadable(&format!("a change of the schema can't be read: {error}"))
+        })?;
+        let (Some(note), Some(transaction)) = (note, &self.transaction) else { return Ok(()) };
+        let commit = transaction.commit;
+        if self.at_marker() {
+            let label = format!("the schema ({})", note.tag);
+            self.state.send_modify(|state| {
+                state.written_later.get_or_insert(label);
+            });
+            return Ok(());
+        }
+        self.open().await?;
+        self.changes.carry(&note, commit).await?;
+        if self.changes.altered.copy {
+            self.state.send_modify(|state| state.tables_wait = true);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! What the event trigger on the source puts into the change stream.
+use serde::Deserialize;
+
+use super::Structure;
+
+/// Prefix of the messages that the event trigger on the source emits.
+pub const DDL_PREFIX: &str = "whimbrel_ddl";
+
+/// What one command did, as the event trigger tells it.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Note {
+    /// Names the migration: another one of the same database has a trigger of its own.
+    pub slot: String,
+    /// "ALTER TABLE".
+    pub tag: String,
+    /// SQLSTATE of what kept the trigger from telling.
+    pub failed: Option<String>,
+    /// SQLSTATE of what kept it from publishing a table.
+    pub unpublished: Option<String>,
+    /// What the touched objects are now, and their partitions or heirs.
+    #[serde(default)]
+    pub objects: Vec<Structure>,
+    /// Every touched object by name, whatever its kind.
+    #[serde(default)]
+    pub others: Vec<Touched>,
+    /// What is gone.
+    #[serde(default)]
+    pub dropped: Vec<Dropped>,
+    /// The table that is about to be rewritten.
+    pub rewritten: Option<u32>,
+    /// Why: bits as `pg_event_trigger_table_rewrite_reason`.
+    #[serde(default)]
+    pub reason: u32,
+}
+
+/// A touched object.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Touched {
+    /// "table", "operator class".
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Quoted; none of a GRANT.
+    pub identity: Option<String>,
+    /// Its catalog; none of a GRANT.
+    pub class: Option<u32>,
+    /// On the source; none of a GRANT.
+    pub oid: Option<u32>,
+}
+
+/// A dropped object.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Dropped {
+    /// Its catalog.
+    pub class: u32,
+    /// On the source.
+    pub oid: u32,
+    /// A column's number.
+    pub part: i32,
+    /// "table", "table constraint", "default value".
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Quoted.
+    pub identity: String,
+    /// Parts of its name, not quoted.
+    #[serde(default)]
+    pub names: Option<Vec<String>>,
+    /// Named in the command, or gone by CASCADE; otherwise it goes with what it is a part of.
+    pub told: bool,
+}
+
+impl Note {
+    /// Reads a message's content; `None` when it is of another migration.
+    ///
+    /// # Errors
+    /// It is ours, and can't be read.
+    pub fn parse(slot: &str, content: &[u8]) -> Result<Option<Self>, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Head {
+            slot: String,
+        }
+        let head: Head = serde_json::from_slice(content)?;
+        if head.slot != slot {
+            return Ok(None);
+        }
+        serde_json::from_slice(content).map(Some)
+    }
+}

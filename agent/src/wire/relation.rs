@@ -1,0 +1,179 @@
+//! What is known of a table or a view, and of what hangs on it.
+use serde::{Deserialize, Serialize};
+
+use super::Column;
+
+/// `pg_class.relkind`, of those that are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RelationKind {
+    /// With rows of its own.
+    #[serde(rename = "r")]
+    Table,
+    /// Partitioned.
+    #[serde(rename = "p")]
+    Partitioned,
+    /// View.
+    #[serde(rename = "v")]
+    View,
+    /// Materialized view.
+    #[serde(rename = "m")]
+    MaterializedView,
+    /// A composite type's own.
+    #[serde(rename = "c")]
+    Composite,
+}
+
+impl RelationKind {
+    /// As ALTER and DROP name it.
+    pub fn keyword(self) -> &'static str {
+        match self {
+            Self::Table | Self::Partitioned => "table",
+            Self::View => "view",
+            Self::MaterializedView => "materialized view",
+            Self::Composite => "type",
+        }
+    }
+
+    /// A table, partitioned or not.
+    pub fn is_table(self) -> bool {
+        matches!(self, Self::Table | Self::Partitioned)
+    }
+}
+
+/// As `pg_class` and what hangs on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelationStructure {
+    /// `pg_class`'s OID.
+    pub class: u32,
+    /// On the source.
+    pub oid: u32,
+    /// Not quoted.
+    pub schema: String,
+    /// Not quoted.
+    pub name: String,
+    /// What it is.
+    pub relkind: RelationKind,
+    /// `relpersistence`: p, u.
+    pub persistence: String,
+    /// Role.
+    pub owner: String,
+    /// `pg_relation_filenode`: a rewrite or a TRUNCATE gives it another.
+    pub file: Option<u32>,
+    /// `reloptions`.
+    pub options: Vec<String>,
+    /// A view's query.
+    pub definition: Option<String>,
+    /// CREATE TABLE OF a type.
+    pub typed: bool,
+    /// "RANGE (id)".
+    pub partition_key: Option<String>,
+    /// "FOR VALUES FROM (0) TO (10)".
+    pub bound: Option<String>,
+    /// What it inherits from, or is a partition of.
+    pub parents: Vec<ParentName>,
+    /// OIDs of its partitions or heirs.
+    pub children: Vec<u32>,
+    /// `relreplident`.
+    pub identity: String,
+    /// The index of REPLICA IDENTITY USING INDEX.
+    pub identity_index: Option<String>,
+    /// Its replica identity is a valid key.
+    pub keyed: bool,
+    /// In the order of their numbers; dropped ones left out.
+    pub columns: Vec<ColumnStructure>,
+    /// Those that are copied and streamed.
+    pub stored: Vec<Column>,
+    /// See [`super::Relation::binary`].
+    pub binary: bool,
+    /// Primary key, unique, exclusion, check and foreign key constraints.
+    pub constraints: Vec<ConstraintStructure>,
+    /// Indexes that no constraint made.
+    pub indexes: Vec<IndexStructure>,
+}
+
+/// A name of a parent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentName {
+    /// On the source.
+    pub oid: u32,
+    /// Not quoted.
+    pub schema: String,
+    /// Not quoted.
+    pub name: String,
+}
+
+/// As `pg_attribute`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnStructure {
+    /// `attnum`: stays whatever the column's name becomes.
+    pub num: i16,
+    /// Not quoted.
+    pub name: String,
+    /// As SQL writes it.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// `atttypid`.
+    pub type_oid: u32,
+    /// `atttypmod`.
+    pub typmod: i32,
+    /// Quoted; when it is not its type's.
+    pub collation: Option<String>,
+    /// NOT NULL.
+    pub not_null: bool,
+    /// The expression of its default, or of what generates it.
+    pub default: Option<String>,
+    /// `attmissingval`, as text: what rows have that are older than the column.
+    pub missing: Option<String>,
+    /// `attidentity`: a, d or empty.
+    pub identity: String,
+    /// `attgenerated`: s, v or empty.
+    pub generated: String,
+    /// Options of the identity's sequence, as SQL writes them.
+    pub sequence: Option<String>,
+    /// `attstorage`, when it is not its type's.
+    pub storage: Option<String>,
+    /// `attstattarget`, -1 when it is not set.
+    pub statistics: i32,
+    /// From a parent.
+    pub inherited: bool,
+    /// Its own (too).
+    pub local: bool,
+}
+
+/// As `pg_constraint`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConstraintStructure {
+    /// On the source.
+    pub oid: u32,
+    /// Not quoted.
+    pub name: String,
+    /// `contype`.
+    #[serde(rename = "type")]
+    pub contype: String,
+    /// `pg_get_constraintdef`.
+    pub definition: String,
+    /// From a parent.
+    pub inherited: bool,
+    /// Validated.
+    pub valid: bool,
+    /// The partitioned index that its own index is attached to; quoted.
+    #[serde(default)]
+    pub parent_index: Option<String>,
+}
+
+/// An index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexStructure {
+    /// On the source.
+    pub oid: u32,
+    /// Not quoted.
+    pub name: String,
+    /// Unique.
+    pub unique: bool,
+    /// `indisvalid`.
+    pub valid: bool,
+    /// `pg_get_indexdef` from USING on.
+    pub definition: String,
+    /// The partitioned index that it is attached to; quoted.
+    pub parent: Option<String>,
+}
