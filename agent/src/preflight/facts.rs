@@ -103,7 +103,7 @@ pub(super) struct DatabaseFacts {
     /// What only a superuser can make again.
     pub(super) privileged: Vec<String>,
     pub(super) libraries: Vec<LibraryFacts>,
-    /// That making its relations in one transaction takes.
+    /// That the switch takes: see `sql/locks.sql`.
     pub(super) locks: u64,
     /// What some later major version no longer takes.
     pub(super) breaks: Vec<BreakFacts>,

@@ -42,7 +42,7 @@ struct Described {
 
 #[derive(Deserialize)]
 struct Locks {
-    schema: u64,
+    switch: u64,
 }
 
 /// Opens a session of its own for it.
@@ -134,7 +134,7 @@ pub(super) async fn collations(client: &Client) -> Result<Vec<CollationFacts>, F
 /// The database that the session is in.
 pub(super) async fn of_database(client: &Client) -> Result<DatabaseFacts, Fault> {
     let database = Looking { client };
-    let Locks { schema } =
+    let Locks { switch } =
         ask_one(client, &database.doing("the size"), include_str!("sql/locks.sql"), &[]).await?;
     let facts: DatabaseFacts =
         ask_one(client, &database.doing("the properties"), include_str!("sql/database.sql"), &[])
@@ -146,7 +146,7 @@ pub(super) async fn of_database(client: &Client) -> Result<DatabaseFacts, Fault>
         tablespaces: database.rows("tablespaces", include_str!("sql/tablespaces.sql")).await?,
         privileged: privileged(client).await?,
         libraries: database.rows("the libraries", include_str!("sql/libraries.sql")).await?,
-        locks: schema,
+        locks: switch,
         breaks: database
             .rows("what later versions don't take", include_str!("sql/version_breaks.sql"))
             .await?,

@@ -1,5 +1,5 @@
-//! Can the server hold the locks of one transaction over all of a database? Asked of both sides: of the source for the dump
-//! of the schema, of the target for making it.
+//! Can the server hold the locks of one transaction over many tables? Asked of both sides: of the source for the dump of the
+//! schema, of the target for the switch, which brings everything that acts on writes at once.
 use serde::Deserialize;
 
 use super::{
@@ -45,7 +45,12 @@ async fn look_at_source(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
 
 async fn look_at_target(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
     let locks = target.source_database()?.locks;
-    look(target.client, locks, "the schema is made in one transaction").await
+    look(
+        target.client,
+        locks,
+        "triggers, rules, policies, publications and identities come in one transaction",
+    )
+    .await
 }
 
 async fn look(client: &Client, locks: u64, why: &str) -> Result<Vec<Found>, Fault> {

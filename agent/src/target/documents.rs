@@ -13,7 +13,7 @@ use crate::{
 /// Bytes in one row: far below the 1 GB of a value, and no memory to speak of.
 const PIECE_BYTES: usize = 8 << 20;
 
-/// A dump that is larger has no schema that we could run in one transaction either.
+/// It is held in memory whole; no schema that was ever met has a hundredth of it.
 const DUMP_BYTES_MAX: usize = 1 << 30;
 
 impl Receiver {
