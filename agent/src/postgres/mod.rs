@@ -43,3 +43,7 @@ pub(crate) const SYSTEM_ROLES: &str = "^(pg_|rds_|aws_)|^(rdsadmin|rdstopmgr|rds
     |cloudsqlimportexport|cloudsqllogical|cloudsqlobservabilityadmin|cloudsqlreplica|cloudsqlsuperuser|alloydbadmin\
     |alloydbagent|alloydbimportexport|alloydbmetadata|alloydbsqladmin|alloydbsuperuser|cloud_admin|neon_superuser\
     |supabase_admin|supabase_replication_admin|tsdbadmin|tsdbowner)$";
+
+/// Where we are while the database itself is being made, and when none of the migration's is meant. It is there on every
+/// server.
+pub(crate) const MAINTENANCE_DATABASE: &str = "postgres";

@@ -17,14 +17,11 @@ use super::{
 };
 use crate::{
     fault::{Fault, Policy},
-    postgres::{Client, Endpoint, Programs},
+    postgres::{Client, Endpoint, MAINTENANCE_DATABASE, Programs},
 };
 
 /// Databases that are looked into at once: enough to hide the network's latency, few enough for a busy server.
 const DATABASES_AT_ONCE: usize = 4;
-
-/// Where we are to look at the server. Nearly every server has it; otherwise the first of the migration's databases.
-const MAINTENANCE_DATABASE: &str = "postgres";
 
 /// What a source is checked for.
 #[derive(Debug)]

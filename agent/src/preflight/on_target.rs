@@ -14,7 +14,10 @@ use super::{
     table::CHECKS,
     target::{Existing, existing_databases},
 };
-use crate::{fault::Fault, postgres::Endpoint, target::MAINTENANCE_DATABASE};
+use crate::{
+    fault::Fault,
+    postgres::{Endpoint, MAINTENANCE_DATABASE},
+};
 
 /// What a target is checked for.
 #[derive(Debug)]

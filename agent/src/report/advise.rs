@@ -11,9 +11,8 @@ use super::{
 };
 use crate::{
     fault::{Doing, Fault},
-    postgres::{Client, Endpoint, Programs, connect},
+    postgres::{Client, Endpoint, MAINTENANCE_DATABASE, Programs, connect},
     preflight::{SourceInput, TargetInput, check_source, check_target},
-    target::MAINTENANCE_DATABASE,
 };
 
 /// Checks whose findings are still to be done when the migration is over, with their topic.

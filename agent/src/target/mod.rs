@@ -39,5 +39,4 @@ pub(crate) use large_objects::Carried;
 pub(crate) use load::{
     CopyIn, can_be_replica, copy_in, identity_always, run_entries, run_entries_again,
 };
-pub(crate) use prepare::MAINTENANCE_DATABASE;
 pub(crate) use receive::current;

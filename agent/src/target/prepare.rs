@@ -13,7 +13,7 @@ use whimbrel_points::point;
 use super::{create_database::create_statement, ledger, ledger::Ledger, receive::Receiver};
 use crate::{
     fault::{Doing, Fault, Policy},
-    postgres::{Client, connect, identifier},
+    postgres::{Client, MAINTENANCE_DATABASE, connect, identifier},
     wire::DatabaseProperties,
 };
 
@@ -23,10 +23,6 @@ const RENAME_TRIES: u32 = 50;
 
 /// Between the tries.
 const RENAME_PAUSE: Duration = Duration::from_millis(100);
-
-/// Where we are while the database itself is being made. It is there on every server; as a target its contents are
-/// replaced (`in_place`).
-pub(crate) const MAINTENANCE_DATABASE: &str = "postgres";
 
 impl Receiver {
     /// The database's OID; it is there, under its name, with our ledger in it.

@@ -11,10 +11,10 @@ use whimbrel_proto::{
 use super::{kit::Kit, report::Reporter};
 use crate::{
     fault::Fault,
-    postgres::Endpoint,
+    postgres::{Endpoint, MAINTENANCE_DATABASE},
     preflight::{SourceInput, TargetInput, check_source, check_target},
     source::{SetUp, set_up},
-    target::{Fact, MAINTENANCE_DATABASE},
+    target::Fact,
 };
 
 /// Looks at a server that comes and goes. With the pauses five seconds: longer than a restart, and soon enough for somebody

@@ -14,10 +14,9 @@ use super::kit::Kit;
 use crate::{
     compare::{self, ObjectsWanted, Selected, SumsWanted},
     fault::{Doing, Fault},
-    postgres::{Client, connect},
+    postgres::{Client, MAINTENANCE_DATABASE, connect},
     report::{self, AdviceInput},
     secret::Secrets,
-    target::MAINTENANCE_DATABASE,
 };
 
 pub(super) async fn answer(kit: &Kit, query: Query) -> QueryAnswer {

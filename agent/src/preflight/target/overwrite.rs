@@ -5,14 +5,13 @@ use serde::Deserialize;
 
 use crate::{
     fault::Fault,
-    postgres::{Client, identifier, literal},
+    postgres::{Client, MAINTENANCE_DATABASE, identifier, literal},
     preflight::{
         ask::ask,
         check::{At, Check, Level, Run, Target},
         facts::DatabaseFacts,
         finding::Found,
     },
-    target::MAINTENANCE_DATABASE,
 };
 
 pub(in crate::preflight) const CHECK: Check = Check {

@@ -10,10 +10,10 @@ use std::collections::HashSet;
 use tokio_postgres::Transaction;
 
 use self::statement::{Statement, complete, create, memberships, parameter};
-use super::{fact::Fact, prepare::MAINTENANCE_DATABASE, receive::Receiver};
+use super::{fact::Fact, receive::Receiver};
 use crate::{
     fault::{Doing, Fault, Policy},
-    postgres::{Client, connect, identifier},
+    postgres::{Client, MAINTENANCE_DATABASE, connect, identifier},
     wire::{Answer, Ask, Roles, unexpected_answer},
 };
 
