@@ -39,6 +39,7 @@ pub(super) const CHECKS: &[Check] = &[
     source::subscriptions::CHECK,
     source::removed_features::CHECK,
     source::reg_columns::CHECK,
+    source::recursive_views::CHECK,
     source::event_triggers::CHECK,
     source::foreign_key_triggers::CHECK,
     source::search_path::CHECK,

@@ -4,7 +4,6 @@ use whimbrel_proto::Lsn;
 
 use super::{
     fact::Fact,
-    load::run_entries,
     receive::{Copied, Receiver},
 };
 use crate::{
@@ -67,7 +66,7 @@ impl Receiver {
             return Ok(Some(point));
         }
         self.progress.operation("building foreign keys");
-        run_entries(&mut client, copied.ledger, keys).await?;
+        self.make_foreign_keys_that_hold(&mut client, copied.ledger, keys).await?;
         self.progress.operation("applying changes");
         Ok(None)
     }

@@ -138,6 +138,27 @@ async fn columns_of_oids_and_indexes_that_failed() {
 }
 
 #[tokio::test]
+async fn views_that_read_themselves() {
+    let bench = Bench::shared().await;
+    bench.sql("postgres", "create database recursing").await;
+    bench
+        .sql(
+            "recursing",
+            "create view public.\"Self\" as select 1 as x; create or replace view public.\"Self\" as select x from public.\"Self\";
+             create view public.a as select 1 as x; create view public.b as select x from public.a;
+             create or replace view public.a as select x from public.b;
+             create view public.written as select 1 as x;
+             create rule ins as on insert to public.written do instead select x from public.written",
+        )
+        .await;
+    let looked = bench.source(&bench.superuser(), &["recursing"]).await;
+    looked.assert_told(&["recursing: ViewReadsItself public.\"Self\""]);
+    looked.assert_status(FindingState::FindingFailed);
+    looked.paste(&bench).await;
+    bench.source(&bench.superuser(), &["recursing"]).await.assert_told(&[]);
+}
+
+#[tokio::test]
 async fn orders_that_changed_under_the_indexes() {
     let bench = Bench::shared().await;
     bench

@@ -68,6 +68,7 @@ async fn show_no_finding() {
         "SubscriptionsValidation",
         "RemovedFeaturesValidation",
         "RegColumnsValidation",
+        "RecursiveViewsValidation",
         "EventTriggersValidation",
         "ForeignKeysValidation",
         "SearchPathValidation",

@@ -91,6 +91,31 @@ async fn what_views_read_of_the_catalogs() {
     .await;
 }
 
+#[tokio::test]
+async fn a_server_without_icu() {
+    let source = Bench::shared().await;
+    let Some(programs) = programs_of(18) else {
+        eprintln!("NOT TESTED: this machine has no server of PostgreSQL 18 (tests/servers)");
+        return;
+    };
+    let target = Bench::of(Arc::new(Cluster::start_of(programs, HBA, ""))).await;
+    let make = "create collation public.probe (provider = icu, locale = 'de')";
+    if target.client("postgres").await.batch_execute(make).await.is_ok() {
+        eprintln!("NOT TESTED: this machine's PostgreSQL 18 has ICU");
+        return;
+    }
+    source
+        .sql("postgres", "create database icu_own; create database icu_whole template template0 locale_provider icu icu_locale 'de'")
+        .await;
+    source.sql("icu_own", "create collation public.phone (provider = icu, locale = 'de')").await;
+    let databases = ["icu_own", "icu_whole"];
+    let looked = source.source(&source.superuser(), &databases).await;
+    let seen = target.target(&target.superuser(), &databases, &looked.0.facts).await;
+    let told: Vec<String> =
+        seen.told().into_iter().filter(|line| line.contains("IcuMissing")).collect();
+    assert_eq!(told, ["icu_own: IcuMissing public.phone", "icu_whole: IcuMissing de"]);
+}
+
 /// As a source of an older version tells it.
 #[tokio::test]
 async fn objects_of_an_older_major_version() {

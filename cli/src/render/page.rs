@@ -190,9 +190,8 @@ fn write_validation(
     }
     match details.notes() {
         0 => Ok(()),
-        notes => {
-            writeln!(page, "  and {notes} notes of what differs, to be known (-o json has them)")
-        }
+        1 => writeln!(page, "  and 1 note, only to be known (-o json has it)"),
+        notes => writeln!(page, "  and {notes} notes, only to be known (-o json has them)"),
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use whimbrel_proto::v1::FactDifference;
 
+use super::respelled::respelled;
+
 /// What differs, and what will not once the cutover is done.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Judged {
@@ -37,7 +39,10 @@ pub(super) fn differences(
     for fact in names {
         let ours = source.get(fact).copied().unwrap_or_default();
         let theirs = target.get(fact).copied().unwrap_or_default();
-        if ours == theirs || !same_major && is_alike(kind, fact, ours, theirs) {
+        let is_same = ours == theirs
+            || respelled(ours) == respelled(theirs)
+            || !same_major && is_alike(kind, fact, ours, theirs);
+        if is_same {
             continue;
         }
         let difference = FactDifference {

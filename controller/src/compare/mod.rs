@@ -8,6 +8,7 @@ mod alike;
 mod data;
 mod error;
 mod report;
+mod respelled;
 mod rounds;
 mod schema;
 mod side;

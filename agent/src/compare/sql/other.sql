@@ -54,7 +54,7 @@
     from pg_foreign_data_wrapper w
     union all
     select 'pg_foreign_server'::regclass, s.oid, s.srvowner, s.srvacl::text,
-           concat_ws(' ', s.srvtype, s.srvversion, s.srvoptions::text)
+           concat_ws(' ', s.srvtype, s.srvversion, (select '{' || string_agg(o, ',' order by o collate "C") || '}' from unnest(s.srvoptions) as o))
     from pg_foreign_server s
     union all
     -- Options of user mappings are secrets: only their names.

@@ -24,7 +24,7 @@ select p.name, array[
                     from pg_inherits i where i.inhrelid = c.oid),
     'partition: ' || pg_get_expr(c.relpartbound, c.oid), -- since 10
     'partition key: ' || case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end, -- since 10
-    'foreign server: ' || (select quote_ident(s.srvname) || coalesce(' ' || f.ftoptions::text, '')
+    'foreign server: ' || (select quote_ident(s.srvname) || coalesce(' ' || (select '{' || string_agg(o, ',' order by o collate "C") || '}' from unnest(f.ftoptions) as o), '')
                            from pg_foreign_table f join pg_foreign_server s on s.oid = f.ftserver
                            where f.ftrelid = c.oid),
     'columns: ' || case when not exists (select from pg_inherits i where i.inhrelid = c.oid) then (
@@ -45,8 +45,8 @@ select p.name, array[
         case when a.attstorage <> t.typstorage then 'storage ' || a.attstorage::text end,
         'compression ' || nullif(to_jsonb(a) ->> 'attcompression', ''),
         'statistics ' || nullif(a.attstattarget, -1),
-        'options ' || a.attoptions::text,
-        'foreign options ' || a.attfdwoptions::text,
+        'options ' || (select '{' || string_agg(o, ',' order by o collate "C") || '}' from unnest(a.attoptions) as o),
+        'foreign options ' || (select '{' || string_agg(o, ',' order by o collate "C") || '}' from unnest(a.attfdwoptions) as o),
         'rights ' || (select string_agg(i::text, ' ' order by i::text collate "C") from unnest(a.attacl) as i),
         'comment ' || quote_literal(col_description(a.attrelid, a.attnum)))
     from pg_attribute a

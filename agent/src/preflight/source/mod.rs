@@ -20,6 +20,7 @@ pub(super) mod prepared_transactions;
 pub(super) mod publication_privilege;
 pub(super) mod read_privilege;
 pub(super) mod reads_tables;
+pub(super) mod recursive_views;
 pub(super) mod reg_columns;
 pub(super) mod removed_features;
 pub(super) mod replica_identity;

@@ -4,4 +4,5 @@ select exists (
            where collname = $1::text and collnamespace = 'pg_catalog'::regnamespace
              and collencoding in (-1, pg_char_to_encoding($2::text))
        ) as collation,
-       exists (select from pg_collation where collprovider = 'i') as icu
+       -- From 16 on "unicode" is ICU's and everywhere; this one comes with ICU only.
+       exists (select from pg_collation where collname = 'und-x-icu') as icu

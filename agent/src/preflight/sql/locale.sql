@@ -1,2 +1,3 @@
 select pg_char_to_encoding($1::text) >= 0 as encoding_known,
-       exists (select from pg_collation where collprovider = 'i') as icu
+       -- From 16 on "unicode" is ICU's and everywhere; this one comes with ICU only.
+       exists (select from pg_collation where collname = 'und-x-icu') as icu

@@ -31,7 +31,10 @@ fn held(migration: &Migration, database: &str, hold: &Hold) -> Failure {
     let kind = words::hold_kind(hold.kind()).unwrap_or("Held");
     let remedy = match render::next::next(&shown) {
         Some(next) if hold.remedy.is_empty() => next,
-        Some(next) => format!("{}; then: {next}", hold.remedy),
+        Some(next) => match next.strip_prefix("mend it, then: ") {
+            Some(command) => format!("{}: {command}", hold.remedy),
+            None => format!("{}; then: {next}", hold.remedy),
+        },
         None => hold.remedy.clone(),
     };
     Failure::BadEnd {
