@@ -279,3 +279,41 @@ async fn a_schema_of_many_tables_needs_little_room_and_goes_on_where_it_was_cut(
     }
     moved_alike(&source, &target, "shop").await;
 }
+
+/// Rows that were written while triggers were off: the stream flows, so that what mends them can come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_key_that_the_sources_rows_violate_waits_until_they_are_mended() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(
+        &source,
+        "shop",
+        "create table parent (id int primary key);
+         create table child (id int primary key, parent int references parent, other int references parent);
+         set session_replication_role = replica;
+         insert into child values (1, 7, null)",
+    )
+    .await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    let told = |kind: &Kind| matches!(kind, Kind::Milestone(m) if m.r#type == "ForeignKeyViolated");
+    driver.wait(told).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    let keys =
+        "select count(*) from pg_constraint where contype = 'f' and conrelid = 'child'::regclass";
+    assert_eq!(value(&target, "shop", keys).await, "1");
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    let failure = driver.step(Step::Complete, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "ConstraintViolated");
+    assert!(failure.message.contains("child_parent_fkey"), "{}", failure.message);
+    driver.back(1).await;
+
+    sql(&source, "shop", "insert into parent values (7)").await;
+    let end = driver.step(Step::MarkEnd, 2, &[], 0).await.unwrap().lsn;
+    for step in [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch] {
+        driver.step(step, 2, &[], end).await.unwrap();
+    }
+    moved_alike(&source, &target, "shop").await;
+    assert_eq!(value(&target, "shop", keys).await, "2");
+}
