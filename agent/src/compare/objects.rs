@@ -16,6 +16,10 @@ const PAGE: i64 = 1000;
 /// Bytes of a page, after which it is cut: far below what a message may have.
 const PAGE_BYTES: usize = 8 << 20;
 
+/// Which names need quotes depends on the version's keywords; quoted all, they are the same names in the same order. Whoever
+/// shows them takes off the quotes that are not needed.
+const QUOTED: &str = "set quote_all_identifiers = on";
+
 /// From 17 on an owner may MAINTAIN a table, and GRANT ALL grants it.
 const MAINTAIN_SINCE: u32 = 170_000;
 
@@ -64,6 +68,7 @@ pub async fn list_objects(
     wanted: &ObjectsWanted<'_>,
 ) -> Result<Objects, Fault> {
     let client = open(endpoint, database).await?;
+    client.batch_execute(QUOTED).await.doing("preparing the session of a comparison")?;
     let mut page = Objects { server_version: client.server_version_num(), ..Objects::default() };
     let (found, more) = match wanted.kind {
         "sequence value" => sequence_values(&client, wanted).await?,

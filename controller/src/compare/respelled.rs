@@ -83,9 +83,46 @@ fn without_null_names(text: &str) -> String {
     done + rest
 }
 
+/// Without the quotes around names of small letters, digits and underscores. What stands in a literal stays.
+pub(super) fn unquoted(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\'', '"']) {
+        let (before, from) = rest.split_at(at);
+        plain.push_str(before);
+        let quote = &from[..1];
+        // One that is doubled inside ends it here and begins the next.
+        let end = from[1..].find(quote).map_or(from.len(), |end| end + 2);
+        let (whole, following) = from.split_at(end);
+        let inner = whole.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+        let stands_alone = !following.starts_with('"') && !plain.ends_with('"');
+        plain.push_str(inner.filter(|name| stands_alone && is_simple(name)).unwrap_or(whole));
+        rest = following;
+    }
+    plain + rest
+}
+
+fn is_simple(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_quotes_that_are_needed_are_shown() {
+        for (text, shown) in [
+            (r#""public"."orders" "Odd""#, r#"public.orders "Odd""#),
+            (r#"("a" = 'say "x"'::"text")"#, r#"(a = 'say "x"'::text)"#),
+            (r#""a""b" "x y" ''"#, r#""a""b" "x y" ''"#),
+            (r#"'it''s "x"' "y" "z"#, r#"'it''s "x"' y "z"#),
+            ("", ""),
+        ] {
+            assert_eq!(unquoted(text), shown);
+        }
+    }
 
     #[test]
     fn a_cast_of_an_array_is_one_of_its_elements() {

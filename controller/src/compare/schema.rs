@@ -6,7 +6,7 @@ use whimbrel_proto::{
     v1::{self, Verdict, compare_response::Kind},
 };
 
-use super::{CompareError, Pair, Standing, Teller, alike, side::Side};
+use super::{CompareError, Pair, Standing, Teller, alike, respelled::unquoted, side::Side};
 
 /// In the order in which they are told: what others stand on first.
 const KINDS: [&str; 18] = [
@@ -129,7 +129,8 @@ fn judge(
             (verdict, all)
         }
     };
-    let name = source.or(target).map(|object| object.name.clone()).unwrap_or_default();
+    let name = source.or(target).map(|object| unquoted(&object.name)).unwrap_or_default();
+    let differences = differences.into_iter().map(shown).collect();
     v1::ComparedObject {
         kind: kind.to_owned(),
         name,
@@ -137,6 +138,16 @@ fn judge(
         differences,
         note: String::new(),
     }
+}
+
+/// Without the quotes that names don't need, unless they are what differs.
+fn shown(difference: v1::FactDifference) -> v1::FactDifference {
+    let (source, target) = (unquoted(&difference.source), unquoted(&difference.target));
+    let fact = unquoted(&difference.fact);
+    if source == target {
+        return v1::FactDifference { fact, ..difference };
+    }
+    v1::FactDifference { fact, source, target }
 }
 
 /// One side's documents of one kind, a page in memory.
