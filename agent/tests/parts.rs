@@ -201,3 +201,34 @@ async fn a_copy_goes_on_by_part_whoever_makes_it_while_rows_wander() {
     let table = "select count(*) from whimbrel.relation r where not done or rows <= 0";
     assert_eq!(value(&target, "half", table).await, "0");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_is_renewed_in_the_middle_of_tables_and_its_limits_hold_at_once() {
+    let (source, target) = prepare().await;
+    let (stop, work) = writer(&source, 7);
+    let mut driver = Driver::new(&source, &target, "half").await;
+    let age = prost_types::Duration { seconds: 0, nanos: 700_000_000 };
+    driver.limits = CopyLimits { snapshot_age: Some(age), ..SLOW };
+    driver.begin(1, 0).await;
+    let schema = |kind: &Kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SchemaCreated");
+    driver.wait(schema).await;
+    let renewed = |kind: &Kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SnapshotRenewed");
+    driver.wait(renewed).await;
+    let before = parts(&target).await;
+    driver.wait(renewed).await;
+    // Nobody holds back the source's vacuum for longer than the limit and the parts on their way.
+    let oldest = "select coalesce(max(age(backend_xmin)), 0) from pg_stat_activity where application_name like 'whimbrel/%'";
+    let now = "select pg_current_xact_id()::text";
+    let (oldest, now) = (value(&source, "half", oldest).await, value(&source, "half", now).await);
+    eprintln!("the oldest snapshot is {oldest} transactions old, at {now}; {} parts", before.len());
+    driver.limit(CopyLimits { bytes_per_second: 0, jobs: 4, ..driver.limits }).await;
+    let fast = Instant::now();
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    eprintln!("the rest took {:?} without a limit", fast.elapsed());
+    let heap = value(&source, "half", "'heap'::regclass::oid").await.parse().unwrap();
+    kept(&before, &parts(&target).await, heap);
+    stop.store(true, Ordering::Relaxed);
+    assert!(work.await.unwrap() > 20);
+    drained(&mut driver).await;
+    rows_alike(&source, &target, "half", &[]).await;
+}
