@@ -36,8 +36,13 @@ create table small (id int primary key, n int); insert into small select g, 0 fr
 type Parts = BTreeMap<(u32, i64), i64>;
 
 /// Small parts, one after the other, at a speed at which a test can step in.
-const SLOW: CopyLimits =
-    CopyLimits { jobs: 2, bytes_per_second: 2_500_000, snapshot_age: None, part_pages: 8 };
+const SLOW: CopyLimits = CopyLimits {
+    jobs: 2,
+    bytes_per_second: 2_500_000,
+    snapshot_age: None,
+    part_pages: 8,
+    retained_wal_bytes: 0,
+};
 
 /// How often it is cut off: in each of the larger tables at least once.
 const CUTS: u32 = 5;
@@ -207,14 +212,13 @@ async fn a_snapshot_is_renewed_in_the_middle_of_tables_and_its_limits_hold_at_on
     let (source, target) = prepare().await;
     let (stop, work) = writer(&source, 7);
     let mut driver = Driver::new(&source, &target, "half").await;
-    let age = prost_types::Duration { seconds: 0, nanos: 700_000_000 };
+    let age = prost_types::Duration { seconds: 1, nanos: 0 };
     driver.limits = CopyLimits { snapshot_age: Some(age), ..SLOW };
     driver.begin(1, 0).await;
     let schema = |kind: &Kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SchemaCreated");
     driver.wait(schema).await;
     let renewed = |kind: &Kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SnapshotRenewed");
-    driver.wait(renewed).await;
-    let before = parts(&target).await;
+    let before = wait_for_parts(&target, &driver, 12).await;
     driver.wait(renewed).await;
     // Nobody holds back the source's vacuum for longer than the limit and the parts on their way.
     let oldest = "select coalesce(max(age(backend_xmin)), 0) from pg_stat_activity where application_name like 'whimbrel/%'";
@@ -231,4 +235,43 @@ async fn a_snapshot_is_renewed_in_the_middle_of_tables_and_its_limits_hold_at_on
     assert!(work.await.unwrap() > 20);
     drained(&mut driver).await;
     rows_alike(&source, &target, "half", &[]).await;
+}
+
+/// Of what the source may keep for the slot.
+const BUDGET: u64 = 64 << 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slot_is_let_go_before_the_source_keeps_more_than_it_may() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database half").await;
+    sql(&source, "half", "create table t (id int primary key); insert into t values (1)").await;
+    let mut driver = Driver::new(&source, &target, "half").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    // The stream can't go on, and the slot with it.
+    let blocks = session(&target, "half").await;
+    blocks.batch_execute("begin; lock table t").await.unwrap();
+    let more = "select pg_logical_emit_message(false, 'x', repeat('x', 1 << 20)) from generate_series(1, 40)";
+    sql(&source, "half", "insert into t values (2)").await;
+    sql(&source, "half", more).await;
+    driver.limit(CopyLimits { retained_wal_bytes: BUDGET, ..CopyLimits::default() }).await;
+    let warned =
+        driver.wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "WalRetained"));
+    let Some(Kind::Milestone(warning)) = warned.await.kind else { panic!() };
+    assert!(warning.message.contains("at 64 MB"), "{}", warning.message);
+    sql(&source, "half", more).await;
+    let spent = |told: &[Kind]| {
+        told.iter().any(|kind| match kind {
+            Kind::TaskFailed(failed) => {
+                failed.failure.as_ref().is_some_and(|failure| failure.code == "WalBudgetSpent")
+            }
+            _ => false,
+        })
+    };
+    let end = Instant::now() + Duration::from_secs(30);
+    while !spent(&driver.told()) {
+        assert!(Instant::now() < end, "{:?}", driver.told());
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(value(&source, "half", "select count(*) from pg_replication_slots").await, "0");
 }

@@ -18,6 +18,7 @@ mod large_objects;
 mod marker;
 mod position;
 mod publication;
+mod retention;
 mod roles;
 mod sender;
 mod serve;

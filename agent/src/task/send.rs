@@ -2,11 +2,11 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use whimbrel_proto::agent::v1::Send;
+use whimbrel_proto::agent::v1::{Milestone, Send, report::Kind};
 
-use super::{kit::Kit, report::Reporter};
+use super::{kit::Kit, report::Reporter, supervisor::Inbox};
 use crate::{
-    cutover::{self, Order},
+    cutover,
     fault::Fault,
     source::{Sender, SenderSpec},
     wire::PipeKey,
@@ -20,7 +20,7 @@ pub(super) async fn run(
     kit: Arc<Kit>,
     reporter: &Reporter,
     spec: Send,
-    orders: mpsc::Receiver<Order>,
+    inbox: Inbox,
 ) -> Result<(), Fault> {
     let database = reporter.id().database.clone();
     let endpoint = kit.secrets.endpoint(&spec.source.unwrap_or_default(), &database)?;
@@ -42,9 +42,18 @@ pub(super) async fn run(
         Arc::clone(&sender).serve(listener).await;
         Ok(())
     };
+    let Inbox { orders, limits } = inbox;
+    let (warnings_in, mut warnings) = mpsc::channel(RESULTS);
     tokio::select! {
+        fault = sender.watch_retention(limits, &warnings_in) => Err(fault),
+        () = async { while let Some(warning) = warnings.recv().await { warn(reporter, warning).await } } => Ok(()),
         ended = serve => ended,
         () = cutover::source::run(&sender, orders, &results_in) => Ok(()),
         () = async { while let Some(result) = results.recv().await { reporter.step(result).await } } => Ok(()),
     }
+}
+
+async fn warn(reporter: &Reporter, message: String) {
+    tracing::warn!(database = reporter.id().database, "{message}");
+    reporter.tell(Kind::Milestone(Milestone { r#type: "WalRetained".to_owned(), message })).await;
 }

@@ -93,10 +93,12 @@ impl Supervisor {
                 .await
             }
             Kind::Send(spec) => {
+                let limits = spec.copy_limits.unwrap_or_default();
                 self.start(id(TaskKind::Send), epoch, |reporter, inbox| async move {
-                    send::run(kit, &reporter, spec, inbox.orders).await
+                    send::run(kit, &reporter, spec, inbox).await
                 })
-                .await
+                .await?;
+                self.limit(&[id(TaskKind::Send)], epoch, limits)
             }
             Kind::Receive(spec) => {
                 let receive = id(TaskKind::Receive);
@@ -105,7 +107,7 @@ impl Supervisor {
                     Box::pin(receive::run(kit, &reporter, spec, inbox)).await
                 })
                 .await?;
-                self.limit(&receive, epoch, limits)
+                self.limit(&[receive], epoch, limits)
             }
             Kind::CleanSource(spec) => {
                 self.start(id(TaskKind::CleanSource), epoch, |reporter, _| async move {
@@ -122,7 +124,9 @@ impl Supervisor {
             Kind::CutoverBack(back) => {
                 self.order(&id(TaskKind::Receive), epoch, Order::Back { attempt: back.attempt })
             }
-            Kind::CopyLimits(limits) => self.limit(&id(TaskKind::Receive), epoch, limits),
+            Kind::CopyLimits(limits) => {
+                self.limit(&[id(TaskKind::Send), id(TaskKind::Receive)], epoch, limits)
+            }
             Kind::Stop(_) => {
                 self.stop(&migration, &database, epoch).await;
                 Ok(())
@@ -177,11 +181,15 @@ impl Supervisor {
     }
 
     /// The newest limits count, also for a task that is there already.
-    fn limit(&self, id: &TaskId, epoch: u64, limits: CopyLimits) -> Result<(), Refusal> {
+    fn limit(&self, ids: &[TaskId], epoch: u64, limits: CopyLimits) -> Result<(), Refusal> {
         let tasks = self.lock();
-        let task = tasks.get(id).filter(|task| task.epoch == epoch).ok_or(Refusal::NotRunning)?;
-        task.limits.send_if_modified(|now| std::mem::replace(now, limits) != limits);
-        Ok(())
+        let mut told = false;
+        for id in ids {
+            let Some(task) = tasks.get(id).filter(|task| task.epoch == epoch) else { continue };
+            task.limits.send_if_modified(|now| std::mem::replace(now, limits) != limits);
+            told = true;
+        }
+        if told { Ok(()) } else { Err(Refusal::NotRunning) }
     }
 
     /// Stops tasks up to `epoch`, and waits until they have ended: what follows may count on it.

@@ -141,6 +141,7 @@ impl Driver {
             mode,
             objects: Some(self.objects()),
             follow_schema_changes: self.follow,
+            copy_limits: Some(self.limits),
         }))
         .await;
         self.command(command::Kind::Receive(Receive {

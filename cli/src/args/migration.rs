@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use whimbrel_proto::v1;
 
-use super::{Moment, SecretArg, compare::CompareMigration, server::SslModeArg};
+use super::{Moment, SecretArg, Size, compare::CompareMigration, server::SslModeArg};
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
@@ -189,6 +189,25 @@ pub(crate) struct Update {
     /// The copy begins before this time or not at all; `none` takes it away
     #[arg(long, value_name = "TIME|none")]
     pub(crate) window_end: Option<Moment>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// What a migration may take of its servers; what is running obeys at once.
+#[derive(Debug, Args)]
+pub(crate) struct LimitArgs {
+    /// Tables and parts of tables that are copied at once in each database, at most 16; 0: as many as the agent finds good
+    #[arg(long, value_name = "N")]
+    pub(crate) copy_jobs: Option<u32>,
+    /// Bytes per second of each database's copy, like 50MB; 0: no limit
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) copy_rate_limit: Option<Size>,
+    /// How long one snapshot of the source is held before it is renewed, like 30m; 0s: an hour
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) snapshot_age: Option<humantime::Duration>,
+    /// WAL that the source may keep for our slot, like 20GB; at more the slot is let go, and tables are copied again. 0: any
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_retained_wal: Option<Size>,
 }
 
 /// Options of `migration list`.

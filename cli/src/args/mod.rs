@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use value::{Moment, SecretArg, SourceArg};
+pub(crate) use value::{Moment, SecretArg, Size, SourceArg};
 
 const EXAMPLES: &str = "\
 Examples:

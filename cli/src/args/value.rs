@@ -49,6 +49,35 @@ impl FromStr for Moment {
     }
 }
 
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) u64);
+
+/// Not one.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("expected a number of bytes, like 50MB, with PostgreSQL's units: B, kB, MB, GB, TB")]
+pub(crate) struct SizeError;
+
+impl FromStr for Size {
+    type Err = SizeError;
+
+    fn from_str(text: &str) -> Result<Self, SizeError> {
+        let text = text.trim();
+        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, unit) = text.split_at(digits);
+        let power = match unit.trim().to_ascii_lowercase().as_str() {
+            "" | "b" => 0,
+            "kb" => 1,
+            "mb" => 2,
+            "gb" => 3,
+            "tb" => 4,
+            _ => return Err(SizeError),
+        };
+        let number: u64 = number.parse().map_err(|_| SizeError)?;
+        number.checked_mul(1024_u64.pow(power)).map(Self).ok_or(SizeError)
+    }
+}
+
 /// `HOST:PORT@USER`, as the field writes a source server. Port and user may be missing: `0` and `None` then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SourceArg {
@@ -164,6 +193,16 @@ mod tests {
         }
         for text in ["db:0@me", "db:65536@me", "db:x@me", "db:@me"] {
             assert_eq!(refused(text), SourceError::Port, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_the_units_of_postgresql() {
+        for (text, bytes) in [("0", 0), ("7", 7), ("50MB", 50 << 20), ("2 gb", 2 << 30)] {
+            assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
+        }
+        for text in ["", "MB", "-1", "1.5GB", "5 apples", "99999999999TB"] {
+            assert_eq!(text.parse::<Size>(), Err(SizeError), "{text}");
         }
     }
 

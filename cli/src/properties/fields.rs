@@ -1,6 +1,8 @@
 //! Which keys there are, and where they may stand. The one table of them: [`KNOWN`] and the `match` beside it.
 use std::collections::HashSet;
 
+use whimbrel_proto::v1::Limits;
+
 use super::{Problem, Properties, node::Node, value};
 
 /// Every key, in the field's own spelling, for "did you mean".
@@ -26,6 +28,10 @@ const KNOWN: &[&str] = &[
     "migrationWindowEndTimeInUtc",
     "setupLogicalReplicationOnSourceDbIfNeeded",
     "followSchemaChanges",
+    "copyJobs",
+    "copyRateLimit",
+    "snapshotMaxAge",
+    "maxRetainedWal",
     "migrationRuntimeResourceId",
     "migrationInstanceResourceId",
 ];
@@ -122,8 +128,22 @@ impl Walk {
             "migrationruntimeresourceid" | "migrationinstanceresourceid" => {
                 to.agent = value::agent(path, node)?;
             }
-            _ => return Ok(false),
+            _ => return self.limit(path, name, node),
         }
+        Ok(true)
+    }
+
+    /// What the migration may take of its servers.
+    fn limit(&mut self, path: &str, name: &str, node: &Node) -> Result<bool, Problem> {
+        let limits = self.found.limits.unwrap_or_default();
+        let found = match name {
+            "copyjobs" => Limits { copy_jobs: value::count(path, node)?, ..limits },
+            "copyratelimit" => Limits { copy_bytes_per_second: value::size(path, node)?, ..limits },
+            "snapshotmaxage" => Limits { snapshot_age: value::duration(path, node)?, ..limits },
+            "maxretainedwal" => Limits { retained_wal_bytes: value::size(path, node)?, ..limits },
+            _ => return Ok(false),
+        };
+        self.found.limits = Some(found);
         Ok(true)
     }
 

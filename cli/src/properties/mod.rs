@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use whimbrel_proto::v1::{MigrationMode, MigrationOption, SslMode};
+use whimbrel_proto::v1::{Limits, MigrationMode, MigrationOption, SslMode};
 use zeroize::Zeroizing;
 
 use crate::secret::Password;
@@ -58,6 +58,8 @@ pub(crate) struct Properties {
     pub(crate) setup_logical_replication: Option<bool>,
     /// `followSchemaChanges`.
     pub(crate) follow_schema_changes: Option<bool>,
+    /// `copyJobs`, `copyRateLimit`, `snapshotMaxAge`, `maxRetainedWal`.
+    pub(crate) limits: Option<Limits>,
     /// `migrationRuntimeResourceId`: the agent's name.
     pub(crate) agent: Option<String>,
 }

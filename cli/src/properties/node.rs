@@ -11,8 +11,8 @@ pub(super) enum Node {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number; which one does not matter, no key takes one.
-    Number,
+    /// A number; `None`: not a whole one, or one below zero.
+    Number(Option<u64>),
     /// Text.
     Text(String),
     /// A list.
@@ -27,7 +27,7 @@ impl Node {
         match self {
             Self::Null => "nothing",
             Self::Bool(_) => "a boolean",
-            Self::Number => "a number (quote it, if it is meant as text)",
+            Self::Number(_) => "a number (quote it, if it is meant as text)",
             Self::Text(text) if text.is_empty() => "an empty text",
             Self::Text(_) => "a text",
             Self::List(_) => "a list",
@@ -100,16 +100,16 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Bool(value))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
-        Ok(Node::Number)
+    fn visit_i64<E>(self, number: i64) -> Result<Node, E> {
+        Ok(Node::Number(u64::try_from(number).ok()))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
-        Ok(Node::Number)
+    fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
+        Ok(Node::Number(Some(number)))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
-        Ok(Node::Number)
+        Ok(Node::Number(None))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Node, E> {

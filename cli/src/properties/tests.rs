@@ -148,3 +148,19 @@ fn a_file_that_is_not_there_or_no_text_is_refused() {
     fs::write(file.path(), [0xff, 0xfe, b'{', 0]).unwrap();
     assert_eq!(read(file.path()).map(|_| ()).unwrap_err().problem, Problem::Encoding);
 }
+
+#[test]
+fn limits_are_numbers_or_texts_with_units() {
+    let read = parse(
+        r#"{"copyJobs": 3, "copyRateLimit": "50MB", "snapshotMaxAge": "30m", "maxRetainedWal": 1024}"#,
+    );
+    let limits = read.unwrap().limits.unwrap();
+    assert_eq!((limits.copy_jobs, limits.copy_bytes_per_second), (3, 50 << 20));
+    assert_eq!(limits.snapshot_age.map(|age| age.seconds), Some(1800));
+    assert_eq!(limits.retained_wal_bytes, 1024);
+    assert!(parse(r#"{"dbsToMigrate": ["a"]}"#).unwrap().limits.is_none());
+    for wrong in [r#"{"copyJobs": -1}"#, r#"{"copyRateLimit": "fast"}"#, r#"{"snapshotMaxAge": 5}"#]
+    {
+        assert!(matches!(problem(wrong).0, Problem::Value { .. }), "{wrong}");
+    }
+}

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use whimbrel_proto::v1::{MigrationMode, MigrationOption, SslMode};
 
 use super::{Problem, node::Node};
-use crate::{secret::Password, words};
+use crate::{args::Size, secret::Password, words};
 
 pub(super) fn refuse(key: &str, expected: &'static str, node: &Node) -> Problem {
     Problem::Value { key: key.to_owned(), expected, found: node.kind() }
@@ -72,6 +72,37 @@ pub(super) fn time(key: &str, node: &Node) -> Result<Option<Timestamp>, Problem>
 pub(super) fn agent(key: &str, node: &Node) -> Result<Option<String>, Problem> {
     let parse = |text: &str| (!text.contains('/')).then(|| text.to_owned());
     word(key, node, "the name of an agent (whimbrel agent list)", parse)
+}
+
+/// Nothing is 0.
+pub(super) fn count(key: &str, node: &Node) -> Result<u32, Problem> {
+    let expected = "a whole number";
+    match node {
+        Node::Null => Ok(0),
+        Node::Number(Some(number)) => {
+            u32::try_from(*number).map_err(|_| refuse(key, expected, node))
+        }
+        _ => word(key, node, expected, |text| text.parse().ok()).map(Option::unwrap_or_default),
+    }
+}
+
+/// Bytes; nothing is 0.
+pub(super) fn size(key: &str, node: &Node) -> Result<u64, Problem> {
+    match node {
+        Node::Number(Some(number)) => Ok(*number),
+        _ => word(key, node, "a number of bytes, like 50MB", |text| text.parse::<Size>().ok())
+            .map(|size| size.map_or(0, |Size(bytes)| bytes)),
+    }
+}
+
+/// "30m".
+pub(super) fn duration(key: &str, node: &Node) -> Result<Option<prost_types::Duration>, Problem> {
+    let parse = |text: &str| {
+        let age: humantime::Duration = text.parse().ok()?;
+        let seconds = i64::try_from(age.as_secs()).ok()?;
+        Some(prost_types::Duration { seconds, nanos: 0 })
+    };
+    word(key, node, "a duration, like 30m", parse)
 }
 
 fn word<T>(

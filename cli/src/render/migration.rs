@@ -51,6 +51,17 @@ pub(crate) struct Properties {
     migration_window_start_time_in_utc: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     migration_window_end_time_in_utc: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copy_jobs: Option<u32>,
+    /// Bytes per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copy_rate_limit: Option<u64>,
+    /// Seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot_max_age: Option<i64>,
+    /// Bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_retained_wal: Option<u64>,
     pub(crate) current_status: Status,
 }
 
@@ -104,6 +115,7 @@ impl Properties {
         let none = v1::MigrationSpec::default();
         let spec = migration.spec.as_ref().unwrap_or(&none);
         let source = spec.source.as_ref();
+        let limits = spec.limits.unwrap_or_default();
         let server = |source: &v1::Endpoint| address(source, port(source));
         Self {
             migration_mode: words::mode(spec.mode()),
@@ -119,6 +131,10 @@ impl Properties {
             source_agent: filled(short(&spec.source_agent)),
             migration_window_start_time_in_utc: time(spec.window_start_time.as_ref()),
             migration_window_end_time_in_utc: time(spec.window_end_time.as_ref()),
+            copy_jobs: Some(limits.copy_jobs).filter(|jobs| *jobs > 0),
+            copy_rate_limit: Some(limits.copy_bytes_per_second).filter(|bytes| *bytes > 0),
+            snapshot_max_age: limits.snapshot_age.map(|age| age.seconds),
+            max_retained_wal: Some(limits.retained_wal_bytes).filter(|bytes| *bytes > 0),
             current_status: Status::of(migration.status.as_ref()),
         }
     }

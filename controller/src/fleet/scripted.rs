@@ -182,6 +182,7 @@ fn spec(agent: &str) -> Spec {
         target_agent: agent.to_owned(),
         setup_logical_replication: false,
         follow_schema_changes: true,
+        limits: Default::default(),
         window_start: None,
         window_end: None,
     }

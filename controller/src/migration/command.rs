@@ -51,6 +51,8 @@ pub enum CommandKind {
     },
     /// Take our things off the source.
     CleanSource,
+    /// The limits of what runs are now those of the migration.
+    Limits,
     /// End the tasks of this database.
     Stop,
 }
@@ -97,6 +99,7 @@ impl Command {
                 matches!(old.kind, CommandKind::CutoverStep(_) | CommandKind::CutoverBack { .. })
                     && (same_agent || matches!(old.kind, CommandKind::CutoverStep(_)))
             }
+            CommandKind::Limits => same_agent && matches!(old.kind, CommandKind::Limits),
             CommandKind::CutoverStep(_) => false,
         }
     }
@@ -110,7 +113,7 @@ impl Command {
             }
             CommandKind::CheckTarget { .. } | CommandKind::Receive => Some(Side::Target),
             CommandKind::CutoverStep(order) => Some(order.step.side()),
-            CommandKind::CutoverBack { .. } | CommandKind::Stop => None,
+            CommandKind::CutoverBack { .. } | CommandKind::Limits | CommandKind::Stop => None,
         }
     }
 }

@@ -53,6 +53,8 @@ pub enum Event {
         /// Not after.
         end: Option<Option<Timestamp>>,
     },
+    /// The operator: other limits, for what runs too.
+    UpdateLimits(LimitsChange),
     /// The operator: other agents.
     HandOver(HandOver),
     /// The operator changed the target itself: its endpoint, for migrations that did not override it.
@@ -111,6 +113,19 @@ pub struct Cutover {
     pub fence: bool,
     /// What is written after marker 2 may stay behind.
     pub allow_source_writes: bool,
+}
+
+/// What changes of a migration's limits; 0 takes one away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitsChange {
+    /// As [`Limits::copy_jobs`](super::spec::Limits).
+    pub copy_jobs: Option<u32>,
+    /// Of each database's base copy.
+    pub copy_bytes_per_second: Option<u64>,
+    /// Seconds.
+    pub snapshot_seconds: Option<u32>,
+    /// WAL that the source may keep for a slot.
+    pub retained_wal_bytes: Option<u64>,
 }
 
 /// Other agents do the work from now on; and with them new passwords, for those that were sealed open for one agent only.

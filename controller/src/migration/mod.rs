@@ -25,8 +25,8 @@ mod view;
 pub use command::{Command, CommandKind, StepOrder};
 pub use cutover::{Cutover, CutoverReport, OpenTransaction, Step, StepRecord, TIMEOUT_DEFAULT};
 pub use event::{
-    Cutover as CutoverRequest, Event, ExistingDatabase, Failure, HandOver, Policy, Report,
-    ReportKind, StepDone, StepFailed, Task,
+    Cutover as CutoverRequest, Event, ExistingDatabase, Failure, HandOver, LimitsChange, Policy,
+    Report, ReportKind, StepDone, StepFailed, Task,
 };
 pub use hold::{Hold, HoldKind};
 pub use phase::{DatabasePhase, Ending, IllegalEdge, Phase};
@@ -34,7 +34,7 @@ pub use record::{
     Check, CopyAgain, Database, HeldTable, Migration, NewMigration, Seen, Side, SourceObjects,
 };
 pub use refusal::{Refusal, RefusalKind};
-pub use spec::{Endpoint, Goal, Mode, SealedCopy, Secret, Spec, SslMode};
+pub use spec::{Endpoint, Goal, Limits, Mode, SealedCopy, Secret, Spec, SslMode};
 pub use step::{
     AWAY_MAX, Actor, Note, Outcome, RETRY_FIRST, RETRY_MAX, TRIES_MAX, create, step, window_problem,
 };

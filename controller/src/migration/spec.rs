@@ -118,10 +118,27 @@ pub struct Spec {
     /// Event triggers on the source tell changes of its schema.
     #[serde(default = "follow_by_default")]
     pub follow_schema_changes: bool,
+    /// What it may take of its servers.
+    #[serde(default)]
+    pub limits: Limits,
     /// The copy begins not before.
     pub window_start: Option<Timestamp>,
     /// The copy begins before, or not at all; what was begun goes on.
     pub window_end: Option<Timestamp>,
+}
+
+/// What a migration may take of its servers; 0: no limit, or the agent's own choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Copies and index builds at once, in each database.
+    pub copy_jobs: u32,
+    /// Of each database's base copy.
+    pub copy_bytes_per_second: u64,
+    /// Seconds that one snapshot of the source is held.
+    pub snapshot_seconds: u32,
+    /// WAL that the source may keep for a slot.
+    pub retained_wal_bytes: u64,
 }
 
 /// Orders that are older than the question.

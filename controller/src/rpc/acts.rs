@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     driver::Act,
-    migration::{CutoverRequest, Event, HandOver, Secret},
-    translate::{InvalidField, secret_in, time_in},
+    migration::{CutoverRequest, Event, HandOver, LimitsChange, Secret},
+    translate::{InvalidField, limits_in, secret_in, time_in},
 };
 
 type Answer = Result<Response<v1::Migration>, Status>;
@@ -136,6 +136,9 @@ fn update_in(
     let paths = request.update_mask.as_ref().map(|mask| mask.paths.as_slice());
     let paths = paths.unwrap_or_default();
     let spec = migration.spec.as_ref();
+    if paths.iter().any(|path| path.starts_with(LIMITS)) {
+        return limits_change(paths, spec).map(Event::UpdateLimits);
+    }
     let (mut source, mut target) = (None, None);
     let (mut start, mut end) = (None, None);
     let (mut source_agent, mut target_agent) = (None, None);
@@ -177,6 +180,37 @@ fn update_in(
         (true, true) => "names the window, and agents or passwords: change one, then the other",
     };
     Err(InvalidField::new("update_mask", problem))
+}
+
+const LIMITS: &str = "spec.limits.";
+
+fn limits_change(
+    paths: &[String],
+    spec: Option<&v1::MigrationSpec>,
+) -> Result<LimitsChange, InvalidField> {
+    let told = limits_in(spec.and_then(|spec| spec.limits.as_ref()))?;
+    let mut change = LimitsChange::default();
+    for path in paths {
+        match path.strip_prefix(LIMITS) {
+            Some("copy_jobs") => change.copy_jobs = Some(told.copy_jobs),
+            Some("copy_bytes_per_second") => {
+                change.copy_bytes_per_second = Some(told.copy_bytes_per_second);
+            }
+            Some("snapshot_age") => change.snapshot_seconds = Some(told.snapshot_seconds),
+            Some("retained_wal_bytes") => {
+                change.retained_wal_bytes = Some(told.retained_wal_bytes);
+            }
+            Some(_) => {
+                let problem = format!("{path:?} is not a limit");
+                return Err(InvalidField::new("update_mask", problem));
+            }
+            None => {
+                let problem = "names limits, and more: change one, then the other";
+                return Err(InvalidField::new("update_mask", problem));
+            }
+        }
+    }
+    Ok(change)
 }
 
 /// None takes it away.

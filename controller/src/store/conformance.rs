@@ -80,6 +80,7 @@ fn order(name: &str, term: u64, seconds: u64) -> Change {
         target_agent: "a".to_owned(),
         setup_logical_replication: false,
         follow_schema_changes: true,
+        limits: Default::default(),
         window_start: None,
         window_end: None,
     };

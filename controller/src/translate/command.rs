@@ -2,9 +2,11 @@
 use whimbrel_proto::agent::v1 as link;
 use whimbrel_proto::v1;
 
-use super::{duration_out, endpoint_raw};
+use super::{duration_out, endpoint_raw, limits::age_out};
 use crate::{
-    migration::{Command, CommandKind, CopyAgain, Goal, Level, Migration, Mode, Step, StepOrder},
+    migration::{
+        Command, CommandKind, CopyAgain, Goal, Level, Limits, Migration, Mode, Step, StepOrder,
+    },
     store::OutboxEntry,
 };
 
@@ -62,6 +64,7 @@ fn kind(command: &Command, migration: &Migration) -> Option<link::command::Kind>
             mode: mode_out(spec.mode),
             objects: Some(objects()?),
             follow_schema_changes: spec.follow_schema_changes,
+            copy_limits: Some(copy_limits(spec.limits)),
         }),
         CommandKind::Receive => Kind::Receive(receive(command, migration, objects()?)?),
         CommandKind::CutoverStep(order) => Kind::CutoverStep(step_out(order)),
@@ -72,6 +75,7 @@ fn kind(command: &Command, migration: &Migration) -> Option<link::command::Kind>
             source: Some(endpoint_raw(&spec.source)),
             objects: Some(objects()?),
         }),
+        CommandKind::Limits => Kind::CopyLimits(copy_limits(spec.limits)),
         CommandKind::Stop => Kind::Stop(link::Stop {}),
     })
 }
@@ -93,8 +97,19 @@ fn receive(
         migrate_roles: spec.migrate_roles,
         switched: database.has_switched(),
         copy_again: database.copy_again.iter().map(again_out).collect(),
-        copy_limits: None,
+        copy_limits: Some(copy_limits(spec.limits)),
     })
+}
+
+fn copy_limits(limits: Limits) -> link::CopyLimits {
+    let Limits { copy_jobs, copy_bytes_per_second, snapshot_seconds, retained_wal_bytes } = limits;
+    link::CopyLimits {
+        jobs: copy_jobs,
+        bytes_per_second: copy_bytes_per_second,
+        snapshot_age: age_out(snapshot_seconds),
+        part_pages: 0,
+        retained_wal_bytes,
+    }
 }
 
 fn again_out(request: &CopyAgain) -> link::CopyAgain {

@@ -1,6 +1,7 @@
 //! Between the wire's words and ours. No decision, no state: a wrong value is refused with its field's name.
 mod command;
 mod endpoint;
+mod limits;
 mod report;
 mod source_type;
 mod spec;
@@ -12,6 +13,7 @@ use prost_types::{Duration as WireDuration, Timestamp as WireTime};
 
 pub use command::link_command;
 pub use endpoint::{endpoint_in, endpoint_out, endpoint_raw, port_in, secret_in, ssl_mode_in};
+pub use limits::limits_in;
 pub use report::{UnknownReport, link_report};
 pub use spec::{Defaults, spec_in};
 pub use status::{Observed, agent_out, etag, event_out, migration_out, target_out};

@@ -4,7 +4,9 @@ use whimbrel_proto::{name, v1};
 use super::{
     InvalidField,
     endpoint::{port_in, ssl_mode_in},
-    endpoint_in, secret_in,
+    endpoint_in,
+    limits::limits_in,
+    secret_in,
     source_type::source_type_in,
     time_in,
 };
@@ -56,6 +58,7 @@ pub fn spec_in(spec: &v1::MigrationSpec, defaults: &Defaults<'_>) -> Result<Spec
         target_agent: agent,
         setup_logical_replication: spec.setup_logical_replication,
         follow_schema_changes: spec.follow_schema_changes.unwrap_or(true),
+        limits: limits_in(spec.limits.as_ref())?,
         window_start: time("window_start_time", &spec.window_start_time)?,
         window_end: time("window_end_time", &spec.window_end_time)?,
     };

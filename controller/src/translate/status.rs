@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use whimbrel_proto::{name, v1};
 
-use super::{endpoint_out, time_out, validation_out};
+use super::{endpoint_out, limits::limits_out, time_out, validation_out};
 use crate::{
     fleet::AgentState,
     migration::{
@@ -67,6 +67,7 @@ fn spec_out(spec: &Spec) -> v1::MigrationSpec {
         source_agent: name::agent(&spec.source_agent),
         setup_logical_replication: spec.setup_logical_replication,
         follow_schema_changes: Some(spec.follow_schema_changes),
+        limits: limits_out(spec.limits),
         window_start_time: spec.window_start.map(time_out),
         window_end_time: spec.window_end.map(time_out),
     }

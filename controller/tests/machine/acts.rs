@@ -2,8 +2,8 @@
 use std::collections::BTreeMap;
 
 use whimbrel_controller::migration::{
-    CommandKind, CutoverRequest, Event, FindingState, Goal, HoldKind, Mode, Policy, ReportKind,
-    Secret, State, Step, Task, error, state,
+    Command, CommandKind, CutoverRequest, Event, FindingState, Goal, HoldKind, LimitsChange, Mode,
+    Policy, ReportKind, Secret, State, Step, Task, error, state,
 };
 
 use crate::world::{World, failure, spec};
@@ -140,6 +140,31 @@ fn a_hold_needs_a_retry_or_other_secrets() {
     refused(&mut world, &resume(named(&["a"])), "NotPaused");
     world.happen(&all(retry));
     assert_eq!((world.db(0).epoch, world.db(0).hold.is_none()), (3, true));
+}
+
+#[test]
+fn limits_are_told_to_what_runs_and_kept_for_what_starts_later() {
+    let mut world = World::copying(Mode::Online, &["a", "b"]);
+    world.task(1, Task::Receive, ReportKind::TaskFailed(failure(Policy::Hold)));
+    let limits = |jobs| {
+        Event::UpdateLimits(LimitsChange { copy_jobs: Some(jobs), ..LimitsChange::default() })
+    };
+    world.happen(&limits(3));
+    assert_eq!(world.kinds(), [&CommandKind::Limits, &CommandKind::Limits], "both ends of a");
+    assert!(world.commands.iter().all(|command| command.database == "a"));
+    assert!(world.noted("LimitsUpdated"));
+    let bytes = LimitsChange { copy_bytes_per_second: Some(5), ..LimitsChange::default() };
+    world.happen(&Event::UpdateLimits(bytes));
+    let kept = world.migration.spec.limits;
+    assert_eq!((kept.copy_jobs, kept.copy_bytes_per_second), (3, 5));
+    world.happen(&limits(3));
+    assert!(world.commands.is_empty(), "nothing has changed");
+    let (older, newer) = (world.db(0).epoch, world.db(0).epoch + 1);
+    let command = |epoch, kind| Command { agent: "x".into(), database: "a".into(), epoch, kind };
+    let told = command(older, CommandKind::Limits);
+    assert!(command(older, CommandKind::Limits).supersedes(&told));
+    assert!(command(newer, CommandKind::Receive).supersedes(&told));
+    assert!(!told.supersedes(&command(older, CommandKind::Receive)));
 }
 
 #[test]

@@ -7,9 +7,10 @@ use std::{
 use jiff::Timestamp;
 use whimbrel_controller::migration::{
     Command, CommandKind, CutoverRequest, Database, DatabasePhase, Endpoint, Event,
-    ExistingDatabase, Failure, Finding, FindingState, Goal, Migration, Mode, NewMigration, Note,
-    Policy, Refusal, RefusalKind, Report, ReportKind, Secret, Side, Spec, SslMode, Step, StepDone,
-    StepFailed, Task, Validation, ValidationDetails, allowed, create, operation, state, step,
+    ExistingDatabase, Failure, Finding, FindingState, Goal, Limits, Migration, Mode, NewMigration,
+    Note, Policy, Refusal, RefusalKind, Report, ReportKind, Secret, Side, Spec, SslMode, Step,
+    StepDone, StepFailed, Task, Validation, ValidationDetails, allowed, create, operation, state,
+    step,
 };
 
 pub(crate) const SOURCE: &str = "near";
@@ -49,6 +50,7 @@ pub(crate) fn spec(mode: Mode, goal: Goal, databases: &[&str]) -> Spec {
         target_agent: TARGET.to_owned(),
         setup_logical_replication: false,
         follow_schema_changes: true,
+        limits: Limits::default(),
         window_start: None,
         window_end: None,
     }

@@ -56,6 +56,7 @@ pub(super) fn draft(args: Create, file: Properties) -> Result<Draft, Failure> {
         source_agent: args.source_agent.map(|name| agent_name(&name)).unwrap_or_default(),
         setup_logical_replication: file.setup_logical_replication.unwrap_or_default(),
         follow_schema_changes: file.follow_schema_changes,
+        limits: file.limits,
         window_start_time: file.window_start.map(timestamp),
         window_end_time: file.window_end.map(timestamp),
     };

@@ -1,7 +1,7 @@
 //! `migration update`: other agents, new passwords, sealed to the agents that are to act; or another window.
 use prost_types::FieldMask;
 use whimbrel_proto::v1::{
-    GetMigrationRequest, Migration, MigrationSpec, Secret, UpdateMigrationRequest,
+    GetMigrationRequest, Limits, Migration, MigrationSpec, Secret, UpdateMigrationRequest,
 };
 
 use super::{
@@ -11,7 +11,10 @@ use super::{
     print_acted,
 };
 use crate::{
-    args::{Moment, SecretArg, migration::Update},
+    args::{
+        Moment, SecretArg, Size,
+        migration::{LimitArgs, Update},
+    },
     client::{call, request_id},
     failure::Failure,
     secret::Reader,
@@ -52,10 +55,11 @@ pub(super) async fn run(session: &Session, args: Update) -> Result<(), Failure> 
         spec.window_end_time = time.map(timestamp);
         paths.push("spec.window_end_time".to_owned());
     }
+    put_limits(&args.limits, &mut spec, &mut paths);
     if paths.is_empty() {
         return Err(Failure::Usage(
-            "nothing to change: give --agent A, --source-password SECRET, --target-password SECRET, --window-start TIME \
-             or --window-end TIME"
+            "nothing to change: give --agent A, --source-password SECRET, --target-password SECRET, --window-start TIME, \
+             --window-end TIME, --copy-jobs N, --copy-rate-limit SIZE, --snapshot-age DURATION or --max-retained-wal SIZE"
                 .into(),
         ));
     }
@@ -66,6 +70,29 @@ pub(super) async fn run(session: &Session, args: Update) -> Result<(), Failure> 
     };
     let answer = session.client.migrations().update_migration(call(request)).await?;
     print_acted(session, &answer.into_inner(), "updated")
+}
+
+fn put_limits(args: &LimitArgs, spec: &mut MigrationSpec, paths: &mut Vec<String>) {
+    let mut limits = Limits::default();
+    let mut changes = |field: &str| paths.push(format!("spec.limits.{field}"));
+    if let Some(jobs) = args.copy_jobs {
+        limits.copy_jobs = jobs;
+        changes("copy_jobs");
+    }
+    if let Some(Size(bytes)) = args.copy_rate_limit {
+        limits.copy_bytes_per_second = bytes;
+        changes("copy_bytes_per_second");
+    }
+    if let Some(age) = args.snapshot_age {
+        let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+        limits.snapshot_age = Some(prost_types::Duration { seconds, nanos: 0 });
+        changes("snapshot_age");
+    }
+    if let Some(Size(bytes)) = args.max_retained_wal {
+        limits.retained_wal_bytes = bytes;
+        changes("retained_wal_bytes");
+    }
+    spec.limits = Some(limits);
 }
 
 async fn new_secret(

@@ -4,6 +4,7 @@ mod check;
 mod clean;
 mod cutover;
 mod hand_over;
+mod limits;
 mod operator;
 mod report;
 mod tasks;
@@ -104,6 +105,7 @@ pub fn step(migration: &Migration, event: &Event, now: Timestamp) -> Result<Outc
             work.update_secrets(source.as_ref(), target.as_ref())?;
         }
         Event::UpdateWindow { start, end } => work.update_window(*start, *end)?,
+        Event::UpdateLimits(change) => work.update_limits(*change)?,
         Event::HandOver(hand_over) => work.hand_over(hand_over)?,
         Event::TargetChanged { target } => work.target_changed(target),
         Event::Report(report) => work.report(report)?,
@@ -130,6 +132,7 @@ fn actor(event: &Event) -> Actor {
         | Event::Retry { .. }
         | Event::UpdateSecrets { .. }
         | Event::UpdateWindow { .. }
+        | Event::UpdateLimits(_)
         | Event::HandOver(_)
         | Event::TargetChanged { .. } => Actor::Operator,
         Event::Report(report) => Actor::Agent(report.agent.clone()),
