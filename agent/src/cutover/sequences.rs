@@ -10,6 +10,7 @@ use crate::{
 
 pub(super) async fn carry_over(steps: &Steps<'_>) -> Result<StepDone, Fault> {
     let values = of_source(steps).await?;
+    point!("sequences.read");
     let doing = "setting the target's sequences";
     let mut session = steps.receiver.session("sequences").await?;
     let names: Vec<String> = values.iter().map(|v| qualified(&v.name.0, &v.name.1)).collect();

@@ -76,6 +76,10 @@ impl Reporter {
     }
 
     pub(super) async fn step(&self, result: StepResult) {
+        if let Err(StepFailed { step, fault, .. }) = &result {
+            let (database, epoch, step) = (&self.id.database, self.epoch, step.as_str_name());
+            tracing::warn!(database, epoch, step, "{fault}");
+        }
         self.tell(match result {
             Ok(done) => Kind::StepDone(step_done(done)),
             Err(StepFailed { step, attempt, fault }) => Kind::StepFailed(agent::StepFailed {
