@@ -28,6 +28,8 @@ pub struct Fault {
     pub remedy: String,
     /// The table ("public.orders") that alone is at fault: the others can go on without it. Stays within the agent.
     pub table: Option<String>,
+    /// The epoch that the target's ledger has, where that is what is in the way; 0 otherwise.
+    pub ledger_epoch: u64,
 }
 
 impl Fault {
@@ -39,6 +41,7 @@ impl Fault {
             message: message.into(),
             remedy: String::new(),
             table: None,
+            ledger_epoch: 0,
         }
     }
 
@@ -93,7 +96,8 @@ impl Fault {
             }
             _ => "mend the cause on the server, then `whimbrel migration retry`",
         };
-        Self { policy, code: code.into(), message, remedy: remedy.into(), table: None }
+        let (code, remedy) = (code.into(), remedy.into());
+        Self { policy, code, message, remedy, table: None, ledger_epoch: 0 }
     }
 }
 
@@ -173,6 +177,7 @@ impl From<Fault> for Failure {
             code: fault.code.into_owned(),
             message: fault.message,
             remedy: fault.remedy,
+            ledger_epoch: fault.ledger_epoch,
         }
     }
 }

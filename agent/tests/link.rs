@@ -47,7 +47,8 @@ struct Recorder {
 impl Tasks for Recorder {
     async fn command(&self, command: Command) -> CommandAck {
         self.commands.send(command.clone()).await.unwrap();
-        CommandAck { command_id: command.command_id, accepted: true, refusal: String::new() }
+        let command_id = command.command_id;
+        CommandAck { command_id, accepted: true, ..CommandAck::default() }
     }
 
     fn running(&self) -> Vec<RunningTask> {

@@ -37,6 +37,10 @@ pub struct Options {
     /// Where state is kept: `sqlite`, a file in the data directory.
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
+    /// The store was restored from a backup: begin above every term that agents can have seen since. Once only.
+    #[arg(long)]
+    #[serde(skip)]
+    pub restored: bool,
     /// How logs look; they go to standard error. RUST_LOG filters them.
     #[arg(long, value_enum)]
     pub log_format: Option<LogFormat>,
@@ -51,6 +55,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// (host, port) that agents and clients dial, if it is not the listening address.
     pub public_address: Option<(String, u16)>,
+    /// The store was restored from a backup.
+    pub restored: bool,
 }
 
 /// An option that can't be used.
@@ -94,6 +100,7 @@ impl Options {
             listen: self.listen.or(file.listen),
             public_address: self.public_address.or(file.public_address),
             store: self.store.or(file.store),
+            restored: self.restored,
             log_format: self.log_format.or(file.log_format),
         })
     }
@@ -117,6 +124,7 @@ impl Options {
             data_dir: self.data_dir.clone().ok_or(ConfigError::NoDataDir)?,
             listen: self.listen.map_or_else(default, Ok)?,
             public_address: self.public_address.as_deref().map(host_and_port).transpose()?,
+            restored: self.restored,
         })
     }
 }

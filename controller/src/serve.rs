@@ -33,6 +33,9 @@ const SESSIONS_PATIENCE: Duration = Duration::from_secs(2);
 /// How long open calls have to end after that.
 const CALLS_PATIENCE: Duration = Duration::from_secs(3);
 
+/// Each start is a term: more than there can have been since any backup.
+const TERMS_FORGOTTEN_MAX: u64 = 1_000_000;
+
 /// Why the controller did not start, or ended.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "each passes on what a room says")]
@@ -60,6 +63,7 @@ pub struct Controller {
     address: String,
     hosts: BTreeSet<String>,
     authority: Arc<Authority>,
+    restored: bool,
 }
 
 impl Controller {
@@ -85,7 +89,8 @@ impl Controller {
             true => format!("[{host}]:{port}"),
             false => format!("{host}:{port}"),
         };
-        Ok(Self { dir, listener, address, hosts, authority })
+        let restored = settings.restored;
+        Ok(Self { dir, listener, address, hosts, authority, restored })
     }
 
     /// "host:port", as agents and clients dial it.
@@ -105,6 +110,9 @@ impl Controller {
     ) -> Result<(), ServeError> {
         let token = first_start::admin_token(&self.dir)?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&self.dir.path("store.db"))?);
+        if self.restored {
+            store.skip_terms(TERMS_FORGOTTEN_MAX).await?;
+        }
         let term = store.begin_term().await?;
         let fleet = Arc::new(Fleet::new(FleetParts {
             store: Arc::clone(&store),

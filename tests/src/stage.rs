@@ -167,7 +167,15 @@ impl Stage {
     /// # Errors
     /// When it does not become ready.
     pub fn start_controller(&mut self) -> Outcome {
-        self.launch_controller()?;
+        self.start_controller_with(&[])
+    }
+
+    /// As [`Stage::start_controller`], with more words.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn start_controller_with(&mut self, words: &[&str]) -> Outcome {
+        self.launch_controller_with(words)?;
         self.controller.as_mut().map_or(Ok(()), |program| program.ready().map(drop))
     }
 
@@ -176,9 +184,13 @@ impl Stage {
     /// # Errors
     /// When it can't be started.
     pub fn launch_controller(&mut self) -> Outcome {
+        self.launch_controller_with(&[])
+    }
+
+    fn launch_controller_with(&mut self, words: &[&str]) -> Outcome {
         let mut command = Command::new(built("whimbrel-controller")?);
         command.args(["serve", "--listen", &self.address(), "--data-dir"]);
-        command.arg(self.folder().join("controller"));
+        command.arg(self.folder().join("controller")).args(words);
         if let Some(lines) = &self.lines {
             command.args(["--public-address", &format!("127.0.0.1:{}", lines.controller.port())]);
         }

@@ -69,7 +69,7 @@ impl Link {
     /// Keeps a session until `stop`; then stops the tasks. `ready` is called once, when the first session is up.
     ///
     /// # Errors
-    /// [`LinkError`] when going on makes no sense: superseded, revoked, a folder that can't be written. The tasks are
+    /// [`LinkError`] when going on makes no sense: superseded, revoked. The tasks are
     /// stopped then too.
     pub async fn run(
         mut self,

@@ -66,7 +66,7 @@ impl Receiver {
         }
         tx.batch_execute(&public).await.doing(DOING)?;
         set_properties(&tx, &self.spec.database, properties).await?;
-        Ledger::create_in(&tx, self.spec.migration, self.spec.epoch).await?;
+        Ledger::create_in(&tx, self.spec.claim()).await?;
         tx.commit().await.doing(DOING)
     }
 }

@@ -8,7 +8,7 @@ use whimbrel_points::{is_broken, point};
 use whimbrel_proto::Lsn;
 
 use crate::{
-    fault::{Doing, Fault},
+    fault::{Doing, Fault, Policy},
     postgres::Client,
 };
 
@@ -25,6 +25,17 @@ const NEW_EPOCH: &str = "new-epoch";
 
 /// How often an epoch's installation is tried when an older epoch's transaction holds the row; each try ends those.
 const TAKEOVER_TRIES: u32 = 5;
+
+/// Who takes a ledger over.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    /// The migration's uid.
+    pub migration: Uuid,
+    /// Whose transactions count from then on.
+    pub epoch: u64,
+    /// The life of this process.
+    pub holder: Uuid,
+}
 
 /// Proves one epoch.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +59,8 @@ pub enum Phase {
 pub struct State {
     /// Who may write.
     pub epoch: i64,
+    /// The life of the process that has that epoch.
+    pub holder: Uuid,
     /// Where the database is.
     pub phase: Phase,
     /// Which server the positions are of.
@@ -66,23 +79,25 @@ pub struct State {
 
 impl Ledger {
     /// Makes the ledger in a database that was just created.
-    pub async fn create(client: &mut Client, migration: Uuid, epoch: u64) -> Result<(), Fault> {
+    pub async fn create(client: &mut Client, claim: Claim) -> Result<(), Fault> {
         let tx = client.transaction().await.doing(CREATING)?;
-        Self::create_in(&tx, migration, epoch).await?;
+        Self::create_in(&tx, claim).await?;
         tx.commit().await.doing(CREATING)
     }
 
     /// As [`Ledger::create`], within a transaction that does more.
-    pub(super) async fn create_in(
-        tx: &Transaction<'_>,
-        migration: Uuid,
-        epoch: u64,
-    ) -> Result<(), Fault> {
+    pub(super) async fn create_in(tx: &Transaction<'_>, claim: Claim) -> Result<(), Fault> {
         let doing = CREATING;
         tx.batch_execute(include_str!("sql/ledger.sql")).await.doing(doing)?;
         tx.execute(
-            "insert into whimbrel.ledger (format, migration, epoch, phase) values ($1, $2::text::uuid, $3, 'copy')",
-            &[&FORMAT, &migration.to_string(), &signed(epoch)?],
+            "insert into whimbrel.ledger (format, migration, epoch, holder, phase) \
+             values ($1, $2::text::uuid, $3, $4::text::uuid, 'copy')",
+            &[
+                &FORMAT,
+                &claim.migration.to_string(),
+                &signed(claim.epoch)?,
+                &claim.holder.to_string(),
+            ],
         )
         .await
         .doing(doing)?;
@@ -110,23 +125,20 @@ impl Ledger {
     /// are ended.
     ///
     /// # Errors
-    /// `Fenced` when a newer epoch is installed; `LedgerMissing`, `LedgerOfAnother`.
-    pub async fn take_over(
-        client: &mut Client,
-        migration: Uuid,
-        epoch: u64,
-    ) -> Result<(Self, State), Fault> {
+    /// `EpochOvertaken` when a newer epoch is installed, or this one by another process; `LedgerMissing`,
+    /// `LedgerOfAnother`.
+    pub async fn take_over(client: &mut Client, claim: Claim) -> Result<(Self, State), Fault> {
         match Self::owner(client).await? {
-            Some(owner) if owner == migration => {}
+            Some(owner) if owner == claim.migration => {}
             Some(owner) => return Err(of_another(owner)),
             None => return Err(missing()),
         }
-        let mut ledger = Self { epoch: signed(epoch)? };
+        let mut ledger = Self { epoch: signed(claim.epoch)? };
         if is_broken(NEW_EPOCH) {
             ledger.epoch = state(&**client).await?.epoch;
         }
         for _ in 1..TAKEOVER_TRIES {
-            match ledger.install(client).await {
+            match ledger.install(client, claim.holder).await {
                 Ok(state) => {
                     // One that is frozen holds its locks on, and the new epoch would wait for it without end.
                     end_older_sessions(client).await?;
@@ -136,17 +148,19 @@ impl Ledger {
                 Err(Installing::Failed(fault)) => return Err(fault),
             }
         }
-        ledger.install(client).await.map(|state| (ledger, state)).map_err(|error| match error {
+        ledger.install(client, claim.holder).await.map(|state| (ledger, state)).map_err(|error| {
+            match error {
             Installing::Locked => Fault::retry(
                 "LedgerLocked",
                 "installing the epoch in the target's ledger: another session keeps its row locked",
             )
             .remedy("end the sessions that hold whimbrel.ledger (pg_locks), then retry"),
             Installing::Failed(fault) => fault,
+        }
         })
     }
 
-    async fn install(self, client: &mut Client) -> Result<State, Installing> {
+    async fn install(self, client: &mut Client, holder: Uuid) -> Result<State, Installing> {
         let failed = |error: &tokio_postgres::Error| match error.code() {
             Some(&SqlState::LOCK_NOT_AVAILABLE) => Installing::Locked,
             _ => {
@@ -157,16 +171,18 @@ impl Ledger {
         tx.batch_execute("set local lock_timeout = '2s'").await.map_err(|e| failed(&e))?;
         let moved = tx
             .execute(
-                "update whimbrel.ledger set epoch = $1 where epoch < $1 and phase <> 'live' and format = $2",
-                &[&self.epoch, &FORMAT],
+                "update whimbrel.ledger set epoch = $1, holder = $3::text::uuid \
+                 where epoch < $1 and phase <> 'live' and format = $2",
+                &[&self.epoch, &FORMAT, &holder.to_string()],
             )
             .await
             .map_err(|e| failed(&e))?;
         let state = state(&tx).await.map_err(Installing::Failed)?;
         // The switch itself counts the epoch up by one, and closes the ledger.
-        let ours = moved == 1 || state.epoch == self.epoch || state.phase == Phase::Live;
-        if !ours {
-            return Err(Installing::Failed(Fault::fenced("taking over the target's ledger")));
+        let held_by_us =
+            state.epoch == self.epoch && (state.holder == holder || is_broken(NEW_EPOCH));
+        if moved == 0 && !held_by_us && state.phase != Phase::Live {
+            return Err(Installing::Failed(overtaken(self.epoch, state.epoch)));
         }
         point!("epoch.installing");
         tx.commit().await.map_err(|e| failed(&e))?;
@@ -209,7 +225,7 @@ impl Ledger {
 pub async fn state(client: &impl GenericClient) -> Result<State, Fault> {
     let row = client
         .query_one(
-            "select epoch, phase, source_system::text, slot_point, applied, marker, timeline, copied_again \
+            "select epoch, phase, source_system::text, slot_point, applied, marker, timeline, copied_again, holder::text \
              from whimbrel.ledger",
             &[],
         )
@@ -229,6 +245,7 @@ pub async fn state(client: &impl GenericClient) -> Result<State, Fault> {
         marker: row.get::<_, Option<i32>>(5).and_then(|attempt| attempt.try_into().ok()),
         timeline: row.get::<_, Option<i32>>(6).and_then(|timeline| timeline.try_into().ok()),
         copied_again: u32::try_from(row.get::<_, i32>(7)).unwrap_or_default(),
+        holder: row.get::<_, &str>(8).parse().unwrap_or_default(),
     })
 }
 
@@ -255,6 +272,23 @@ async fn end_older_sessions(client: &Client) -> Result<(), Fault> {
 fn signed(epoch: u64) -> Result<i64, Fault> {
     i64::try_from(epoch)
         .map_err(|_| Fault::hold("EpochOutOfRange", format!("epoch {epoch} is not a bigint")))
+}
+
+/// Ours is no newer than what is there. The controller gives the next one out after a person has looked.
+fn overtaken(ours: i64, theirs: i64) -> Fault {
+    let mut fault = Fault::new(
+        Policy::Fenced,
+        "EpochOvertaken",
+        format!(
+            "taking over the target's ledger: it is at epoch {theirs} of another agent process, ours is {ours}"
+        ),
+    )
+    .remedy(
+        "if the controller's store was restored from a backup, or another controller had this migration: stop whoever \
+         else works on it, look at what the target has, then `whimbrel migration retry`",
+    );
+    fault.ledger_epoch = u64::try_from(theirs).unwrap_or_default();
+    fault
 }
 
 /// A ledger that is missing is never taken for a fresh start.

@@ -117,7 +117,7 @@ impl Receiver {
             point!("prepare.created");
             set_properties(&**admin, provisional, &properties).await?;
             let mut client = connect(&self.spec.endpoint, provisional, "prepare").await?;
-            Ledger::create(&mut client, self.spec.migration, self.spec.epoch).await?;
+            Ledger::create(&mut client, self.spec.claim()).await?;
         }
         oid_of(admin, provisional).await?.ok_or_else(|| {
             Fault::retry(

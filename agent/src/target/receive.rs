@@ -12,7 +12,7 @@ use whimbrel_proto::{
 use super::{
     Progress, documents,
     fact::Fact,
-    ledger::{self, Ledger, Phase},
+    ledger::{self, Claim, Ledger, Phase},
     limits::Limits,
     schema::Plan,
 };
@@ -34,6 +34,8 @@ pub struct ReceiverSpec {
     pub database: String,
     /// Whose transactions count.
     pub epoch: u64,
+    /// The life of this process.
+    pub life: Uuid,
     /// With a change stream.
     pub online: bool,
     /// Our names on the source; the slot's also names what is provisional here.
@@ -50,6 +52,13 @@ pub struct ReceiverSpec {
     pub copy_again: Vec<CopyAgain>,
     /// pg_restore, of every version that is here.
     pub programs: Arc<Programs>,
+}
+
+impl ReceiverSpec {
+    /// As whom it takes the ledger over.
+    pub(super) fn claim(&self) -> Claim {
+        Claim { migration: self.migration, epoch: self.epoch, holder: self.life }
+    }
 }
 
 /// Where a receiver stands once its database is there.
@@ -107,8 +116,7 @@ impl Receiver {
         let oid = self.prepare().await?;
         self.tell(Fact::Prepared { oid }).await;
         let mut client = self.session("ledger").await?;
-        let (ledger, state) =
-            Ledger::take_over(&mut client, self.spec.migration, self.spec.epoch).await?;
+        let (ledger, state) = Ledger::take_over(&mut client, self.spec.claim()).await?;
         if state.phase == Phase::Live {
             return Ok(Begun::Live);
         }

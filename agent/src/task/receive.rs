@@ -118,6 +118,7 @@ fn receiver_spec(kit: &Kit, reporter: &Reporter, spec: Receive) -> Result<Receiv
         migration,
         database,
         epoch: reporter.epoch(),
+        life: kit.life,
         online,
         objects: spec.objects.unwrap_or_default(),
         overwrite_oid: spec.overwrite_oid,

@@ -63,7 +63,8 @@ pub(super) struct Inbox {
 /// Why a command is not taken up.
 #[derive(Debug, Clone, Copy)]
 enum Refusal {
-    StaleEpoch,
+    /// A later one was given before.
+    StaleEpoch(u64),
     NotRunning,
     Unknown,
 }
@@ -71,7 +72,12 @@ enum Refusal {
 impl Supervisor {
     /// Runs nothing yet.
     pub fn new(outlet: Outlet, secrets: Secrets, programs: Arc<Programs>) -> Arc<Self> {
-        let kit = Arc::new(Kit { secrets, programs, exchange: Exchange::default() });
+        let kit = Arc::new(Kit {
+            life: uuid::Uuid::new_v4(),
+            secrets,
+            programs,
+            exchange: Exchange::default(),
+        });
         Arc::new(Self { kit, outlet, tasks: Mutex::new(HashMap::new()) })
     }
 
@@ -143,7 +149,7 @@ impl Supervisor {
         let older = {
             let mut tasks = self.lock();
             match tasks.get(&id) {
-                Some(task) if task.epoch > epoch => return Err(Refusal::StaleEpoch),
+                Some(task) if task.epoch > epoch => return Err(Refusal::StaleEpoch(task.epoch)),
                 Some(task) if task.epoch == epoch => return Ok(()),
                 Some(_) | None => tasks.remove(&id),
             }
@@ -172,7 +178,7 @@ impl Supervisor {
         let tasks = self.lock();
         let task = tasks.get(id).ok_or(Refusal::NotRunning)?;
         if task.epoch > epoch {
-            return Err(Refusal::StaleEpoch);
+            return Err(Refusal::StaleEpoch(task.epoch));
         }
         if task.epoch < epoch || task.handle.is_finished() {
             return Err(Refusal::NotRunning);
@@ -220,11 +226,14 @@ impl Supervisor {
 impl Tasks for Supervisor {
     async fn command(&self, command: Command) -> CommandAck {
         let command_id = command.command_id.clone();
-        let refusal = match self.take_up(command).await {
-            Ok(()) => String::new(),
-            Err(refusal) => format!("{refusal:?}"),
+        let (refusal, epoch) = match self.take_up(command).await {
+            Ok(()) => ("", 0),
+            Err(Refusal::StaleEpoch(epoch)) => ("StaleEpoch", epoch),
+            Err(Refusal::NotRunning) => ("NotRunning", 0),
+            Err(Refusal::Unknown) => ("Unknown", 0),
         };
-        CommandAck { command_id, accepted: refusal.is_empty(), refusal }
+        let accepted = refusal.is_empty();
+        CommandAck { command_id, accepted, refusal: refusal.to_owned(), epoch }
     }
 
     fn running(&self) -> Vec<RunningTask> {

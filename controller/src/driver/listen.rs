@@ -54,11 +54,16 @@ impl Listener for Driver {
         self.observe(agent, progress);
     }
 
-    async fn refused(&self, entry: OutboxEntry, refusal: String) -> Result<(), StoreError> {
-        // An epoch or a term that is over: what replaces it is on its way already. A task that is not there to hear of an
-        // attempt's end learns it when it is started.
+    async fn refused(
+        &self,
+        entry: OutboxEntry,
+        refusal: String,
+        newest: u64,
+    ) -> Result<(), StoreError> {
+        // A term that is over: what replaces it is on its way already. A task that is not there to hear of an attempt's
+        // end learns it when it is started.
         let back = matches!(entry.command.kind, CommandKind::CutoverBack { .. });
-        if refusal.starts_with("Stale") || back {
+        if refusal == "StaleTerm" || back {
             return Ok(());
         }
         let Some(live) = self.live(&entry.migration_uid) else { return Ok(()) };
@@ -67,6 +72,7 @@ impl Listener for Driver {
             database: entry.command.database,
             epoch: entry.command.epoch,
             refusal,
+            newest,
         };
         self.happen(&live, &event).await
     }

@@ -40,7 +40,7 @@ impl Driver {
         let now = Self::now();
         for live in self.all_live() {
             let record = live.record();
-            if record.migration.next_due().is_none_or(|due| due > now) {
+            if record.migration.next_due(now).is_none_or(|due| due > now) {
                 continue;
             }
             if let Err(error) = self.happen(&live, &Event::Tick).await {

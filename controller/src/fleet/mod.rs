@@ -53,8 +53,13 @@ pub trait Listener: Send + Sync + 'static {
     ) -> Result<(), StoreError>;
     /// May be lost.
     fn progress(&self, agent: &str, progress: link::TaskProgress);
-    /// The agent will not do it.
-    async fn refused(&self, command: OutboxEntry, refusal: String) -> Result<(), StoreError>;
+    /// The agent will not do it. `newest`: the epoch that it was given before, where that is why; 0 otherwise.
+    async fn refused(
+        &self,
+        command: OutboxEntry,
+        refusal: String,
+        newest: u64,
+    ) -> Result<(), StoreError>;
 }
 
 /// The agents of this controller.

@@ -59,7 +59,7 @@ impl Listener for Ears {
 
     fn progress(&self, _: &str, _: link::TaskProgress) {}
 
-    async fn refused(&self, _: OutboxEntry, refusal: String) -> Result<(), StoreError> {
+    async fn refused(&self, _: OutboxEntry, refusal: String, _: u64) -> Result<(), StoreError> {
         if self.deaf.load(Ordering::SeqCst) {
             return Err(StoreError::Full { cause: "a test".to_owned() });
         }
@@ -267,7 +267,12 @@ async fn a_refusal_that_could_not_be_noted_is_not_lost() {
     scene.command().await;
     let ack = || {
         let (command_id, refusal) = ("c".to_owned(), "Unknown".to_owned());
-        agent_message::Kind::Ack(link::CommandAck { command_id, accepted: false, refusal })
+        agent_message::Kind::Ack(link::CommandAck {
+            command_id,
+            accepted: false,
+            refusal,
+            epoch: 0,
+        })
     };
     let mut session = scene.hello("one").await;
     assert!(matches!(session.hear().await, Some(Told::Welcome(_))));

@@ -199,7 +199,7 @@ impl Fleet {
             refusal = ack.refusal,
             "the agent refuses a command"
         );
-        listener.refused(entry, ack.refusal).await
+        listener.refused(entry, ack.refusal, ack.epoch).await
     }
 
     async fn renew(&self, session: &Session, renew: &link::RenewCertificate) -> Result<(), Status> {

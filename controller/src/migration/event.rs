@@ -81,6 +81,8 @@ pub enum Event {
         epoch: u64,
         /// Stable code.
         refusal: String,
+        /// The epoch that the agent was given before, where that is why; 0 otherwise.
+        newest: u64,
     },
     /// Observed: the stream of this database is close behind.
     LagSmall {
@@ -308,12 +310,15 @@ pub struct Failure {
     pub message: String,
     /// What to do.
     pub remedy: String,
+    /// The epoch that the target's ledger has, where it is not below ours; 0 otherwise.
+    #[serde(default)]
+    pub ledger_epoch: u64,
 }
 
 impl From<Finding> for Failure {
     fn from(finding: Finding) -> Self {
         let Finding { code, message, remedy, .. } = finding;
-        Self { policy: Policy::Fail, code, message, remedy }
+        Self { policy: Policy::Fail, code, message, remedy, ledger_epoch: 0 }
     }
 }
 

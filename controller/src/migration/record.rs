@@ -10,6 +10,7 @@ use super::{
     hold::Hold,
     phase::{DATABASE_EDGES, DatabasePhase, EDGES, IllegalEdge, Phase, checked},
     spec::{Mode, Spec, base64_bytes},
+    step::RETRY_MAX,
     validation::ValidationDetails,
 };
 
@@ -121,6 +122,9 @@ pub struct Database {
     phase: DatabasePhase,
     /// Of its tasks. 0: none was started. Never falls.
     pub epoch: u64,
+    /// The epoch that the target's ledger, or an agent, was found with when it was not below ours; 0 otherwise.
+    #[serde(default)]
+    pub ledger_epoch: u64,
     /// Why it stands still.
     pub hold: Option<Hold>,
     /// OID of the database of that name that was on the target before; 0: none.
@@ -276,7 +280,8 @@ impl Migration {
 
     /// When time alone will next change something.
     #[must_use]
-    pub fn next_due(&self) -> Option<Timestamp> {
+    pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let retry = |at: Timestamp| if is_due(at, now) { now } else { at };
         let check = self.phase.check().filter(|_| self.hold.is_none()).and_then(|c| c.retry_at);
         let Spec { window_start, window_end, .. } = self.spec;
         let window = match self.phase {
@@ -289,9 +294,16 @@ impl Migration {
             .filter(|d| d.hold.is_none())
             .filter_map(|d| d.retry_at)
             .chain(check)
+            .map(retry)
             .chain(window)
             .min()
     }
+}
+
+/// Whether a retry is due: also one that is farther away than any pause is, since the clock was set back then.
+pub(super) fn is_due(at: Timestamp, now: Timestamp) -> bool {
+    let farthest = now.checked_add(RETRY_MAX).unwrap_or(Timestamp::MAX);
+    at <= now || at > farthest
 }
 
 impl Database {
@@ -300,6 +312,7 @@ impl Database {
             name: name.to_owned(),
             phase: DatabasePhase::Waiting,
             epoch: 0,
+            ledger_epoch: 0,
             hold: None,
             existing_oid: 0,
             target_oid: 0,

@@ -124,6 +124,7 @@ fn failure_in(failure: Option<link::Failure>) -> Failure {
             code: "Unexplained".to_owned(),
             message: "the agent reported a failure without saying which".to_owned(),
             remedy: "Read the agent's log, then `whimbrel migration retry`.".to_owned(),
+            ledger_epoch: 0,
         };
     };
     let policy = match Wire::try_from(failure.policy) {
@@ -136,6 +137,6 @@ fn failure_in(failure: Option<link::Failure>) -> Failure {
         // What we don't know, a person must look at.
         Ok(Wire::Hold | Wire::Unspecified) | Err(_) => Policy::Hold,
     };
-    let link::Failure { code, message, remedy, .. } = failure;
-    Failure { policy, code, message, remedy }
+    let link::Failure { code, message, remedy, ledger_epoch, .. } = failure;
+    Failure { policy, code, message, remedy, ledger_epoch }
 }

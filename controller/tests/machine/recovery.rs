@@ -1,7 +1,7 @@
 //! Agents that come again, tasks that fail, reports that come late or twice.
 use whimbrel_controller::migration::{
-    Command, CommandKind, CutoverRequest, Event, Mode, Policy, ReportKind, Step, StepOrder,
-    TRIES_MAX, Task,
+    Command, CommandKind, CutoverRequest, Event, Failure, Mode, Policy, ReportKind, Step,
+    StepOrder, TRIES_MAX, Task,
 };
 
 use crate::world::{SOURCE, TARGET, World, failure};
@@ -165,6 +165,7 @@ fn a_step_whose_task_has_ended_is_done_after_a_restart() {
         database: "a".to_owned(),
         epoch: 1,
         refusal: refusal.to_owned(),
+        newest: if refusal == "StaleEpoch" { 7 } else { 0 },
     };
     let mut world = World::ready(&["a"]);
     world.cut_over();
@@ -178,6 +179,14 @@ fn a_step_whose_task_has_ended_is_done_after_a_restart() {
     let mut old = World::ready(&["a"]);
     old.happen(&refused("Unknown"));
     assert_eq!(old.db(0).hold.as_ref().unwrap().code, "CommandRefused");
+
+    // An agent that knows a later epoch than we do: our memory was set back.
+    let mut forgetful = World::ready(&["a"]);
+    forgetful.cut_over();
+    forgetful.happen(&refused("StaleEpoch"));
+    assert_eq!(forgetful.db(0).hold.as_ref().unwrap().code, "EpochOvertaken");
+    forgetful.happen(&Event::Retry { databases: vec![], tables: vec![] });
+    assert_eq!(forgetful.db(0).epoch, 8);
 }
 
 #[test]
@@ -222,4 +231,29 @@ fn what_is_pointless_leaves_the_outbox() {
     assert!(!send.supersedes(&command(TARGET, 1, CommandKind::Receive)));
     assert!(!stop.supersedes(&send), "an older word ends nothing newer");
     assert!(!send.supersedes(&Command { database: "b".to_owned(), ..step }));
+}
+
+#[test]
+fn an_epoch_that_was_overtaken_is_held_and_a_retry_goes_above_it() {
+    let mut world = World::ready(&["a"]);
+    let overtaken = Failure { ledger_epoch: 9, ..failure(Policy::Fenced) };
+    world.task(0, Task::Receive, ReportKind::TaskFailed(overtaken));
+    assert!(world.db(0).hold.is_some());
+    assert_eq!(world.db(0).epoch, 1);
+    world.wait(1000);
+    assert!(world.commands.is_empty(), "nothing but a person ends it");
+    world.happen(&Event::Retry { databases: vec![], tables: vec![] });
+    assert_eq!(world.db(0).epoch, 10);
+    world.happen(&reborn(TARGET, "2"));
+    assert_eq!(world.db(0).epoch, 11);
+}
+
+#[test]
+fn a_clock_that_is_set_back_delays_no_retry() {
+    let mut world = World::copying(Mode::Online, &["a"]);
+    world.task(0, Task::Receive, ReportKind::TaskFailed(failure(Policy::Retry)));
+    world.now = world.now.checked_sub(std::time::Duration::from_secs(3600)).unwrap();
+    assert!(world.migration.next_due(world.now).is_some_and(|due| due <= world.now));
+    world.happen(&Event::Tick);
+    assert_eq!(world.kinds(), [&CommandKind::Send, &CommandKind::Receive]);
 }

@@ -31,7 +31,7 @@ fn held_for_its_window(world: &World) {
     assert_eq!((world.phase(0), world.db(0).epoch), ("Waiting", 0));
     assert_eq!(state(&world.migration).0, State::InProgress);
     assert_eq!(allowed(&world.migration), ["update", "cancel"]);
-    assert_eq!(world.migration.next_due(), None);
+    assert_eq!(world.migration.next_due(world.now), None);
 }
 
 #[test]
@@ -39,14 +39,14 @@ fn the_copy_begins_in_it() {
     let mut world = windowed(Some(60), Some(120));
     world.checks(FindingState::Succeeded, &[]);
     assert_eq!(world.phase(0), "Waiting");
-    assert_eq!(world.migration.next_due(), Some(at(60)));
+    assert_eq!(world.migration.next_due(world.now), Some(at(60)));
     world.wait(61);
     assert_eq!(world.phase(0), "Copying");
     // Its end is told, once, and cuts nothing off.
-    assert_eq!(world.migration.next_due(), Some(at(120)));
+    assert_eq!(world.migration.next_due(world.now), Some(at(120)));
     world.wait(61);
     assert!(world.noted("WindowEnded") && world.commands.is_empty());
-    assert_eq!((world.phase(0), world.migration.next_due()), ("Copying", None));
+    assert_eq!((world.phase(0), world.migration.next_due(world.now)), ("Copying", None));
     let refusal = world.attempt(&update(200, 300)).unwrap_err();
     assert_eq!(refusal.code, "WindowUsed");
 }
@@ -76,7 +76,7 @@ fn nothing_begins_after_its_end() {
         assert_eq!(passed.code, "WindowInvalid");
         world.happen(&update(180, 240));
         assert!(world.migration.hold.is_none());
-        assert_eq!(world.migration.next_due(), Some(at(180)));
+        assert_eq!(world.migration.next_due(world.now), Some(at(180)));
         world.now = at(180);
         world.happen(&Event::Tick);
         assert_eq!(world.phase(0), "Copying");

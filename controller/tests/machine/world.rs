@@ -62,6 +62,7 @@ pub(crate) fn failure(policy: Policy) -> Failure {
         code: "SomethingBroke".to_owned(),
         message: "doing it".to_owned(),
         remedy: "mend it".to_owned(),
+        ledger_epoch: 0,
     }
 }
 

@@ -136,7 +136,7 @@ impl Agent {
         let ack = link::CommandAck {
             command_id: command.command_id.clone(),
             accepted: true,
-            refusal: String::new(),
+            ..link::CommandAck::default()
         };
         send(out, agent_message::Kind::Ack(ack)).await;
         let mut memory = self.memory.lock().await;

@@ -134,3 +134,48 @@ fn a_controller_that_is_asked_to_stop_drains() -> Outcome {
         Ok(())
     })
 }
+
+#[test]
+fn a_controller_whose_store_is_an_older_one_acts_on_nothing() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        create_bank(&stage.source, "app")?;
+        crate::migrate_until_cutover(stage, "tough", "app")?;
+        stage.kill_controller()?;
+        let (data, backup) = (stage.folder().join("controller"), stage.folder().join("backup"));
+        copy_folder(&data, &backup)?;
+        stage.start_controller()?;
+        for verb in ["pause", "resume"] {
+            stage.migration(verb, "tough", &[])?;
+        }
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        // Once more, so that the agent has seen a later term than the backup's next one.
+        stage.kill_controller()?;
+        stage.start_controller()?;
+        assert_stream_flows(stage, "before the restore")?;
+        stage.kill_controller()?;
+        std::fs::remove_dir_all(&data)?;
+        copy_folder(&backup, &data)?;
+
+        stage.start_controller()?;
+        stage.logged("agent", "--restored")?;
+        stage.kill_controller()?;
+        stage.start_controller_with(&["--restored"])?;
+        // It knows an epoch that was over long ago: what it orders is refused, and it says so.
+        stage.cli.run(&["migration", "cutover", "tough", "--target", stage::TARGET])?;
+        stage.cli.shown_until("tough", "the hold of an epoch that was overtaken", |shown| {
+            let hold = &cli::database(shown, "app")["hold"];
+            hold["code"] == "EpochOvertaken"
+        })?;
+        assert_stream_flows(stage, "all the while")?;
+        stage.migration("retry", "tough", &[])?;
+        stage.wait_for("tough", "Succeeded")?;
+        stage.assert_same("app")?;
+        stage.assert_source_clean("app")
+    })
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) -> Outcome {
+    let copied = std::process::Command::new("cp").arg("-r").args([from, to]).status()?;
+    ensure!(copied.success(), "cp: {copied}");
+    Ok(())
+}

@@ -82,9 +82,13 @@ pub(super) fn check(link: &mut Link, welcome: &Welcome) -> Result<(), End> {
         Ok(true) => Ok(()),
         Ok(false) => {
             let (told, seen) = (welcome.term, link.term.highest());
-            Err(End::Lost(format!("the controller's term is {told}, and {seen} was seen already")))
+            Err(End::Lost(format!(
+                "the controller's term is {told}, and {seen} was seen already: if its store was restored from a \
+                 backup, start it once with --restored"
+            )))
         }
-        Err(error) => Err(End::Fatal(error.into())),
+        // The disk may be full: what runs goes on, and no command is taken until the term can be kept.
+        Err(error) => Err(End::Lost(error.to_string())),
     }
 }
 

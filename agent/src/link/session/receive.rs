@@ -40,12 +40,13 @@ impl Session<'_> {
 
     fn command(&mut self, command: Command) -> Result<(), End> {
         let accepted = self.link.term.accept(&self.link.dir, command.term);
-        if !accepted.map_err(|error| End::Fatal(error.into()))? {
+        if !accepted.map_err(|error| End::Lost(error.to_string()))? {
             tracing::warn!(term = command.term, "a command of an old term was refused");
             self.ready.push_back(Kind::Ack(CommandAck {
                 command_id: command.command_id,
                 accepted: false,
                 refusal: "StaleTerm".to_owned(),
+                epoch: 0,
             }));
             return Ok(());
         }

@@ -8,6 +8,9 @@ create table whimbrel.ledger (
     migration uuid not null,
     direction text not null default 'forward',
     epoch bigint not null,
+    -- The life of the agent process that installed it. One epoch is one life's: a controller whose memory was set back
+    -- gives a number out twice.
+    holder uuid not null,
     -- copy: rows are being copied. stream: changes are applied. live: switched, the application's.
     phase text not null check (phase in ('copy', 'stream', 'live')),
     -- Which server the positions are of (IDENTIFY_SYSTEM); null before the first snapshot.

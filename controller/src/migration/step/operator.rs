@@ -198,6 +198,8 @@ impl Work {
         let database = self.database(index);
         database.hold = None;
         database.tries = 0;
+        // A person has looked: the next epoch is above whatever the ledger was found with.
+        database.epoch = database.epoch.max(std::mem::take(&mut database.ledger_epoch));
         self.again(index);
     }
 

@@ -51,7 +51,10 @@ impl Work {
         let name = self.name(index);
         match failure.policy {
             // Ours is the newest epoch that we know of, so nobody else will go on: a person must look.
-            Policy::Fenced => self.hold(index, failure),
+            Policy::Fenced => {
+                self.database(index).ledger_epoch = failure.ledger_epoch;
+                self.hold(index, failure);
+            }
             Policy::Fail if !self.migration.databases[index].may_have_switched() => {
                 self.note_failure(&name, "TaskFailed", failure);
                 self.database(index).message = Some(failure.clone());
@@ -138,7 +141,7 @@ impl Work {
         agent: &str,
         database: &str,
         epoch: u64,
-        refusal: &str,
+        (refusal, newest): (&str, u64),
     ) {
         let ended = refusal == NOT_RUNNING;
         let failure = refused(agent, refusal, ended);
@@ -161,6 +164,7 @@ impl Work {
         if found.epoch != epoch || !found.phase().has_tasks() || found.hold.is_some() {
             self.ignore("a refusal that is no longer of interest");
         } else if !ended {
+            self.database(index).ledger_epoch = newest;
             self.hold(index, &failure);
         } else if found.retry_at.is_none() {
             self.note_failure(database, "TaskRetried", &failure);
@@ -188,9 +192,17 @@ impl Work {
 /// What an agent says of a step whose task has ended. Why it ended is reported too, sooner or later.
 const NOT_RUNNING: &str = "NotRunning";
 
+/// What an agent says that was given a later epoch before.
+const STALE_EPOCH: &str = "StaleEpoch";
+
 fn refused(agent: &str, refusal: &str, ended: bool) -> Failure {
     let (policy, code, remedy) = if ended {
         (Policy::Retry, "TaskNotRunning", "")
+    } else if refusal == STALE_EPOCH {
+        // Ours is the newest that we know of, and the agent knows a newer one.
+        let remedy = "The controller's store was restored from a backup, it seems: look at what the target has, then \
+                      `whimbrel migration retry`.";
+        (Policy::Hold, "EpochOvertaken", remedy)
     } else {
         let remedy =
             "Bring the agent to the controller's version, then `whimbrel migration retry`.";
@@ -201,5 +213,6 @@ fn refused(agent: &str, refusal: &str, ended: bool) -> Failure {
         code: code.to_owned(),
         message: format!("agents/{agent} refused a command: {refusal}"),
         remedy: remedy.to_owned(),
+        ledger_epoch: 0,
     }
 }

@@ -1,13 +1,13 @@
 //! What time alone brings: retries that are due, and the window.
 use super::{
-    super::{phase::DatabasePhase, refusal::Refusal},
+    super::{phase::DatabasePhase, record::is_due, refusal::Refusal},
     Work,
 };
 
 impl Work {
     pub(super) fn tick(&mut self) -> Result<(), Refusal> {
         let now = self.now;
-        let due = |at: Option<jiff::Timestamp>| at.is_some_and(|at| at <= now);
+        let due = |at: Option<jiff::Timestamp>| at.is_some_and(|at| is_due(at, now));
         let check_due = self.migration.phase().check().is_some_and(|c| due(c.retry_at));
         if check_due && self.migration.hold.is_none() {
             self.reissue_check();

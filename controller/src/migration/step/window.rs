@@ -40,6 +40,7 @@ impl Work {
             remedy: "name another window (`migration update --window-start TIME --window-end TIME`; `none` takes it \
                      away), or cancel"
                 .to_owned(),
+            ledger_epoch: 0,
         };
         self.migration.hold = Some(Hold::of_failure(&failure, self.now));
         self.note_failure("", "Held", &failure);

@@ -127,6 +127,15 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn skip_terms(&self, terms: u64) -> Result<()> {
+        let sql = "update meta set value = value + ?1 where key = 'term'";
+        self.write("leaving terms out", move |tx| {
+            let done = tx.execute(sql, [terms.cast_signed()]);
+            done.map(drop).map_err(|e| failure("leaving terms out", &e))
+        })
+        .await
+    }
+
     async fn create_migration(&self, change: Change, memo: Option<Memo>) -> Result<()> {
         self.write("recording a migration", move |tx| {
             requests::remember(tx, memo.as_ref())?;
