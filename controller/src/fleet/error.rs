@@ -19,6 +19,14 @@ pub enum FleetError {
         /// Its id.
         agent: String,
     },
+    /// Two processes have the same identity.
+    #[error(
+        "AgentRunsTwice: another process of agents/{agent} is running, and answers: stop one of them; a copy of its data folder (or of its machine) is no second agent: empty it, and join it under another name with a new token"
+    )]
+    RunsTwice {
+        /// Its id.
+        agent: String,
+    },
     /// It has no session.
     #[error("agents/{agent} is not connected: start it, and see that it can reach this controller")]
     NotConnected {

@@ -132,7 +132,8 @@ impl Fleet {
                 return Ok(Greeted::Refused(SUPERSEDED.to_owned()));
             }
             if tries == 0 && self.runs_already(session).await {
-                return Ok(Greeted::Refused(runs_twice(&agent.id)));
+                let error = FleetError::RunsTwice { agent: agent.id };
+                return Ok(Greeted::Refused(error.to_string()));
             }
             note_hello(&mut agent, hello);
             tries += 1;
@@ -195,13 +196,6 @@ impl Fleet {
             supersede(&session, reason);
         }
     }
-}
-
-fn runs_twice(agent: &str) -> String {
-    format!(
-        "AgentRunsTwice: another process of agents/{agent} is running, and answers: stop one of them; a copy of its data \
-         folder (or of its machine) is no second agent: empty it, and join it under another name with a new token"
-    )
 }
 
 fn supersede(session: &Session, reason: &str) {

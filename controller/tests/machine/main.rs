@@ -8,5 +8,6 @@ mod edges;
 mod hand_over;
 mod random;
 mod recovery;
+mod simulation;
 mod window;
 mod world;

@@ -1,6 +1,6 @@
 //! The work goes to other agents: those that had it are lost, revoked, or to be relieved. What was done is in the target's
 //! ledger, so whoever comes next goes on from there; the next epoch fences off who was there before.
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     super::{
@@ -13,6 +13,9 @@ use super::{
     },
     Work,
 };
+
+/// An agent's lease is 15 s, and some more for clocks that don't run alike.
+const LEASE_MAX: Duration = Duration::from_secs(20);
 
 impl Work {
     pub(super) fn hand_over(&mut self, order: &HandOver) -> Result<(), Refusal> {
@@ -72,15 +75,18 @@ impl Work {
         }
     }
 
-    /// As after a mended hold: what held may have been the agent. A pause stays.
+    /// As after a mended hold: what held may have been the agent. A pause stays. Where the source is being cleaned no newer
+    /// epoch fences whoever was there before: it may make its slot anew for as long as its lease, so that is waited for.
     fn begin_anew(&mut self) {
+        let lease_is_over = self.now.checked_add(LEASE_MAX).unwrap_or(self.now);
         if self.migration.phase().check().is_some() {
             self.retry_check();
         }
         for index in 0..self.migration.databases.len() {
             let phase = self.migration.databases[index].phase();
-            let begun = phase.has_tasks() || matches!(phase, DatabasePhase::Cleaning(_));
-            if begun && !self.is_held(index, HoldKind::Paused) {
+            if matches!(phase, DatabasePhase::Cleaning(_)) {
+                self.database(index).retry_at = Some(lease_is_over);
+            } else if phase.has_tasks() && !self.is_held(index, HoldKind::Paused) {
                 self.restart(index);
             }
         }
