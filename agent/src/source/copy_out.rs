@@ -59,7 +59,12 @@ async fn send_rows(
             let full = std::mem::replace(&mut frame, BytesMut::with_capacity(FRAME_BYTES));
             reply.send(Frame::Bytes(full.freeze())).await?;
         }
-        frame.extend_from_slice(&row);
+        // A large row goes on as it came: it may have hundreds of megabytes.
+        if row.len() > FRAME_BYTES {
+            reply.send(Frame::Bytes(row)).await?;
+        } else {
+            frame.extend_from_slice(&row);
+        }
     }
     if !frame.is_empty() {
         reply.send(Frame::Bytes(frame.freeze())).await?;
