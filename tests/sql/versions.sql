@@ -9,6 +9,9 @@ create domain zoo.even as integer check (value % 2 = 0);
 create type zoo.pair as (n integer, label text);
 create type zoo.span as range (subtype = numeric);
 
+-- To servers before 16 the parameter's name is no keyword, and they don't quote it.
+create function zoo.json_identity("json" json) returns json language sql immutable as 'select $1';
+
 -- Values whose text or binary form could change from one version to another.
 create table zoo.valued (
     id integer primary key, a_real real, a_double double precision, a_numeric numeric, some_doubles double precision[],

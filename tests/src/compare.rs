@@ -233,7 +233,8 @@ pub fn compare_schemas(source: Command, target: Command) -> Outcome<Vec<String>>
 /// # Errors
 /// When the dump fails, or psql can't be run.
 pub fn copy_schema(mut pg_dump: Command, mut psql: Command) -> Outcome {
-    let text = stdout(pg_dump.arg("--schema-only"))?;
+    // As pg_dump's manual has it for another version: keywords differ.
+    let text = stdout(pg_dump.args(["--schema-only", "--quote-all-identifiers"]))?;
     let mut file = tempfile::NamedTempFile::new()?;
     file.write_all(text.as_bytes())?;
     stdout(psql.args(["-Xq", "-f"]).arg(file.path())).map(drop)

@@ -35,6 +35,7 @@ impl Sender {
         command
             .args(["--format=custom", "--section=pre-data", "--section=post-data"])
             .args(["--no-subscriptions", "--exclude-schema=whimbrel", "--no-blobs"])
+            .args(quoting(source_major, target_major))
             .arg(format!("--snapshot={}", held.name()))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -45,6 +46,11 @@ impl Sender {
         })?;
         send_output(child, reply).await
     }
+}
+
+/// The source's server writes definitions, and quotes what is a keyword to it: a parameter named json is none before 16.
+fn quoting(source_major: u32, target_major: u32) -> Option<&'static str> {
+    (source_major != target_major).then_some("--quote-all-identifiers")
 }
 
 async fn send_output(mut child: Child, reply: &FrameSender) -> Result<(), Fault> {

@@ -3,9 +3,10 @@
     from given g
     cross join schemas n
     join pg_proc f on f.pronamespace = n.oid
-    -- A procedure's arguments begin with IN from 14 on.
+    -- A procedure's arguments begin with IN from 14 on; json is a type of SQL's own, without quotes, from 16 on.
     cross join lateral (
-        select regexp_replace(pg_get_function_identity_arguments(f.oid), '(^|, )IN ', '\1', 'g') as arguments
+        select replace(regexp_replace(pg_get_function_identity_arguments(f.oid), '(^|, )IN ', '\1', 'g'), '"json"', 'json')
+            as arguments
     ) i
     where not exists (select from members m where m.classid = 'pg_proc'::regclass and m.objid = f.oid)
       -- A range type's constructors come with it.

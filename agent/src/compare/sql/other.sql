@@ -67,12 +67,12 @@
     from pg_transform t
 ),
 page as (
-    select f.*, (i.type || ' ' || i.identity) collate "C" as name
+    select f.*, replace(i.type || ' ' || i.identity, '"json"', 'json') collate "C" as name
     from given g
     cross join found f
     cross join lateral pg_identify_object(f.classid, f.oid, 0) as i
     where not exists (select from members m where m.classid = f.classid and m.objid = f.oid)
-      and (i.type || ' ' || i.identity) collate "C" > g.after
+      and replace(i.type || ' ' || i.identity, '"json"', 'json') collate "C" > g.after
     order by name
     limit (select page from given)
 )

@@ -50,6 +50,9 @@ pub struct TableEntries {
     pub indexes: Vec<Entry>,
 }
 
+/// How an event trigger of ours ends; between versions every name is quoted.
+const OUR_FUNCTIONS: [&str; 2] = [" EXECUTE FUNCTION whimbrel.", " EXECUTE FUNCTION \"whimbrel\"."];
+
 impl Plan {
     /// Sorts the entries of both sections.
     pub fn new(before: Vec<Entry>, after: Vec<Entry>, catalog: &Catalog, ours: &[&str]) -> Self {
@@ -65,7 +68,9 @@ impl Plan {
                 continue;
             }
             // So are our event triggers, of this migration or of another.
-            if entry.kind == "EVENT TRIGGER" && entry.sql.contains(" EXECUTE FUNCTION whimbrel.") {
+            if entry.kind == "EVENT TRIGGER"
+                && OUR_FUNCTIONS.iter().any(|one| entry.sql.contains(one))
+            {
                 continue;
             }
             let table = owners.get(&entry.oid).copied().filter(|table| loaded.contains(table));
