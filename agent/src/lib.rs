@@ -12,6 +12,7 @@ pub mod preflight;
 pub mod replication;
 pub mod report;
 pub mod secret;
+pub mod selection;
 pub mod source;
 pub mod target;
 pub mod task;

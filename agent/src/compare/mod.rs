@@ -4,23 +4,31 @@
 //! an answer has no row and no value of one, and each question is bounded in work (a page, a range of pages of a heap) and
 //! in time, so that a comparison that nobody waits for any more ends with the question that is being answered.
 mod objects;
-mod selection;
 mod sums;
 mod tables;
 
 pub use objects::{ObjectsWanted, list_objects};
-pub use selection::Selected;
 pub use sums::{SumsWanted, sum_rows};
 pub use tables::list_tables;
 
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, Endpoint, connect},
+    selection::Selected,
 };
 
 /// A session that only looks. A question is a page of a catalog or some 256 MB of rows: one that takes ten minutes waits
 /// for a lock or for a server that is in trouble.
 const SETTINGS: &str = "set default_transaction_read_only = on; set statement_timeout = '600s'; set lock_timeout = '30s'";
+
+/// Which objects.
+#[derive(Debug, Default)]
+pub struct Scope {
+    /// Of those, these: what was asked for.
+    pub selected: Selected,
+    /// All that are moved.
+    pub migrated: Selected,
+}
 
 async fn open(endpoint: &Endpoint, database: &str) -> Result<Client, Fault> {
     let client = connect(endpoint, database, "compare").await?;

@@ -3,7 +3,7 @@
 use tokio_postgres::types::ToSql;
 use whimbrel_proto::agent::v1::{DescribedObject, Objects};
 
-use super::{Selected, open};
+use super::{Scope, open};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, Endpoint},
@@ -54,8 +54,8 @@ pub struct ObjectsWanted<'a> {
     pub after: &'a str,
     /// The lower version of both sides.
     pub common_version: u32,
-    /// Which tables.
-    pub selected: &'a Selected,
+    /// Which objects.
+    pub scope: &'a Scope,
 }
 
 /// One page.
@@ -101,7 +101,8 @@ async fn described(
     wanted: &ObjectsWanted<'_>,
 ) -> Result<(Vec<DescribedObject>, bool), Fault> {
     let statement = format!("{}{sql}", include_str!("sql/prelude.sql"));
-    let (selected, common) = (wanted.selected, i64::from(wanted.common_version));
+    let statement = wanted.scope.migrated.sql(&statement);
+    let (selected, common) = (&wanted.scope.selected, i64::from(wanted.common_version));
     let given: [&(dyn ToSql + Sync); 7] = [
         &wanted.after,
         &PAGE,
@@ -129,7 +130,7 @@ async fn sequence_values(
     wanted: &ObjectsWanted<'_>,
 ) -> Result<(Vec<DescribedObject>, bool), Fault> {
     let after = wanted.after;
-    let values = verify::sequence_values(client).await?;
+    let values = verify::sequence_values(client, &wanted.scope.migrated).await?;
     let mut found: Vec<DescribedObject> = values
         .into_iter()
         .map(|value| DescribedObject {

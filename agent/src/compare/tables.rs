@@ -2,7 +2,7 @@
 use tokio_postgres::types::ToSql;
 use whimbrel_proto::agent::v1::{TableSketch, TableSketches};
 
-use super::{Selected, open};
+use super::{Scope, open};
 use crate::{
     fault::{Doing, Fault},
     postgres::Endpoint,
@@ -19,10 +19,12 @@ pub async fn list_tables(
     endpoint: &Endpoint,
     database: &str,
     after: &str,
-    selected: &Selected,
+    Scope { selected, migrated }: &Scope,
 ) -> Result<TableSketches, Fault> {
     let client = open(endpoint, database).await?;
-    let statement = concat!(include_str!("sql/prelude.sql"), include_str!("sql/tables.sql"));
+    let text = concat!(include_str!("sql/prelude.sql"), include_str!("sql/tables.sql"));
+    let statement = migrated.sql(text);
+    let statement = client.sql(&statement);
     let given: [&(dyn ToSql + Sync); 7] = [
         &after,
         &PAGE,
@@ -33,7 +35,7 @@ pub async fn list_tables(
         &selected.exclude_tables,
     ];
     let doing = format!("listing the tables of database {database:?}");
-    let rows = client.query(statement, &given).await.doing(&doing)?;
+    let rows = client.query(&*statement, &given).await.doing(&doing)?;
     let encoding = client
         .query_one("select current_setting('server_encoding')", &[])
         .await

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     fault::{Doing, Fault},
-    postgres::Client,
+    postgres::{Client, qualified},
     target::{Carried, CopyIn, can_be_replica, copy_in, run_entries, run_entries_again},
     verify::table_checksum,
     wire::{Answer, Ask, Catalog, Publish, Relation, SnapshotKind, unexpected_answer},
@@ -24,6 +24,7 @@ pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
         // Again at each attempt: an older attempt's may have changed since.
         tables_are_there(steps).await?;
         notes.extend(take_over(steps, &mut session).await?);
+        check_chosen(steps, &session).await?;
         let differing = compare_unpublished(steps, &session).await?;
         if !differing.is_empty() {
             let names: Vec<String> = differing.iter().map(|relation| relation.label()).collect();
@@ -40,6 +41,35 @@ pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
     // Again at each attempt: they are as old as the last one.
     run_entries_again(&mut session, copied.ledger, &plan.quiet).await?;
     Ok(StepDone { note: notes.join("; "), ..StepDone::default() })
+}
+
+/// A table whose name was changed so that it is no longer chosen: its rows came all the time, and what comes with a dump of
+/// now (triggers, comments, …) would not.
+async fn check_chosen(steps: &Steps<'_>, session: &Client) -> Result<(), Fault> {
+    let receiver = steps.receiver;
+    if receiver.spec.selected.is_everything() {
+        return Ok(());
+    }
+    let catalog = receiver.catalog(session).await?;
+    let names = catalog.relations.iter().map(|table| qualified(&table.schema, &table.name));
+    let names: Vec<String> = names.collect();
+    let sql = receiver.spec.selected.sql(
+        "select name from unnest($1::text[]) name \
+         where to_regclass(name) is not null and not {relation to_regclass(name)} order by 1 limit 5",
+    );
+    let rows = session
+        .query(&*session.sql(&sql), &[&names])
+        .await
+        .doing("looking for tables that are no longer chosen")?;
+    let gone: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::hold(
+        "TableLeftSelection",
+        format!("these tables were chosen, and by their present names they are not: {}", gone.join(", ")),
+    )
+    .remedy("rename them back on the source, and order the cutover again; or cancel, and start a new migration with other patterns"))
 }
 
 /// Large objects are in no stream: those that have changed since they were copied are carried now.

@@ -11,7 +11,7 @@ use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     target::RESTORE_SETTINGS,
-    verify::{RIGHTS, schema_changed, schema_not_carried, shape_difference, shape_of},
+    verify::{rights_of, schema_changed, schema_not_carried, shape_difference, shape_of},
     wire::{Answer, Ask, ShapeItem, SnapshotKind, unexpected_answer},
 };
 
@@ -41,7 +41,9 @@ pub(super) async fn take_over(
     receiver.take_snapshot(SnapshotKind::Offline).await?;
     let dumped = receiver.dump_again(session, steps.copied.ledger).await?;
     receiver.caller.ask(Ask::Release).await?;
-    compare(session, &then, &now, receiver.source_major(session).await?).await?;
+    let here = shape_of(session, &receiver.spec.selected).await?;
+    let same_version = session.server_major() == receiver.source_major(session).await?;
+    compare(&here, &then, &now, same_version)?;
     let left = grant_rights(steps, session).await?;
     steps.keep_plan(receiver.keep_dump(session, steps.copied.ledger, &dumped, &now).await?);
     // What changed while it was dumped would be in neither.
@@ -53,13 +55,12 @@ pub(super) async fn take_over(
 }
 
 /// Texts of another version's server can differ where nothing else does: then only what has changed is compared.
-async fn compare(
-    session: &Client,
+fn compare(
+    here: &[ShapeItem],
     then: &[ShapeItem],
     now: &[ShapeItem],
-    source_major: u32,
+    same_version: bool,
 ) -> Result<(), Fault> {
-    let here = shape_of(session).await?;
     let carried = |items: &[ShapeItem]| -> BTreeMap<String, String> {
         items
             .iter()
@@ -67,8 +68,7 @@ async fn compare(
             .map(|item| (item.object.clone(), item.digest.clone()))
             .collect()
     };
-    let (then, now, here) = (carried(then), carried(now), carried(&here));
-    let same_version = session.server_major() == source_major;
+    let (then, now, here) = (carried(then), carried(now), carried(here));
     let names: BTreeSet<&String> = now.keys().chain(here.keys()).collect();
     let wrong: Vec<&str> = names
         .into_iter()
@@ -94,8 +94,8 @@ async fn grant_rights(steps: &Steps<'_>, session: &mut Client) -> Result<Option<
     let Answer::Statements(there) = steps.receiver.caller.ask(Ask::Rights).await? else {
         return Err(unexpected_answer());
     };
-    let rows = session.query(&*session.sql(RIGHTS), &[]).await.doing(doing)?;
-    let here: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+    let here: BTreeSet<String> =
+        rights_of(session, &steps.receiver.spec.selected).await?.into_iter().collect();
     let there: BTreeSet<String> = there.into_iter().collect();
     let tx = session.transaction().await.doing(doing)?;
     tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;

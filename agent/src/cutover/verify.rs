@@ -35,8 +35,11 @@ pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
             .remedy("order the cutover again when they are"));
     }
     if !order.allow_source_writes {
+        let selected = &steps.receiver.spec.selected;
         let source = of_source(steps).await?;
-        if let Some(difference) = sequence_difference(&source, &sequence_values(&session).await?) {
+        if let Some(difference) =
+            sequence_difference(&source, &sequence_values(&session, selected).await?)
+        {
             return Err(still_written(&format!("sequence {difference}")));
         }
     }

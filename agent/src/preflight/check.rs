@@ -60,6 +60,13 @@ pub(super) struct Source<'a> {
     pub(super) database: &'a str,
 }
 
+impl Source<'_> {
+    /// A query of what is chosen.
+    pub(super) fn chosen(&self, sql: &str) -> String {
+        self.input.selected.sql(sql)
+    }
+}
+
 /// What a check of the target is given.
 pub(super) struct Target<'a> {
     pub(super) input: &'a TargetInput<'a>,

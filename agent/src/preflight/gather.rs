@@ -10,6 +10,7 @@ use super::{
 use crate::{
     fault::Fault,
     postgres::{Client, Endpoint, SYSTEM_ROLES, connect_as_anybody},
+    selection::Selected,
 };
 
 /// Users of a collation that are told: enough to find them, and a table of thousands of columns does not fill a report.
@@ -132,13 +133,14 @@ pub(super) async fn collations(client: &Client) -> Result<Vec<CollationFacts>, F
 }
 
 /// The database that the session is in.
-pub(super) async fn of_database(client: &Client) -> Result<DatabaseFacts, Fault> {
-    let database = Looking { client };
-    let Locks { switch } =
-        ask_one(client, &database.doing("the size"), include_str!("sql/locks.sql"), &[]).await?;
+pub(super) async fn of_database(
+    client: &Client,
+    selected: &Selected,
+) -> Result<DatabaseFacts, Fault> {
+    let database = Looking { client, selected };
+    let Locks { switch } = database.row("the size", include_str!("sql/locks.sql")).await?;
     let facts: DatabaseFacts =
-        ask_one(client, &database.doing("the properties"), include_str!("sql/database.sql"), &[])
-            .await?;
+        database.row("the properties", include_str!("sql/database.sql")).await?;
     Ok(DatabaseFacts {
         roles: database.rows("the roles", include_str!("sql/roles.sql")).await?,
         extensions: database.rows("the extensions", include_str!("sql/extensions.sql")).await?,
@@ -168,6 +170,7 @@ pub(super) async fn of_database(client: &Client) -> Result<DatabaseFacts, Fault>
 /// A session in a database, with what is said of it when a question fails.
 struct Looking<'a> {
     client: &'a Client,
+    selected: &'a Selected,
 }
 
 impl Looking<'_> {
@@ -176,7 +179,11 @@ impl Looking<'_> {
     }
 
     async fn rows<T: DeserializeOwned>(&self, what: &str, sql: &str) -> Result<Vec<T>, Fault> {
-        ask(self.client, &self.doing(what), sql, &[]).await
+        ask(self.client, &self.doing(what), &self.selected.sql(sql), &[]).await
+    }
+
+    async fn row<T: DeserializeOwned>(&self, what: &str, sql: &str) -> Result<T, Fault> {
+        ask_one(self.client, &self.doing(what), &self.selected.sql(sql), &[]).await
     }
 }
 

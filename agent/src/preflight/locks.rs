@@ -39,7 +39,8 @@ struct Room {
 
 async fn look_at_source(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("counting the tables of database {}", source.database);
-    let wanted: Wanted = ask_one(source.client, &doing, include_str!("sql/locks.sql"), &[]).await?;
+    let wanted: Wanted =
+        ask_one(source.client, &doing, &source.chosen(include_str!("sql/locks.sql")), &[]).await?;
     look(source.client, wanted.dump, "pg_dump locks every table").await
 }
 

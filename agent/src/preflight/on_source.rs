@@ -3,7 +3,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use prost_types::Timestamp;
 use whimbrel_proto::{
-    agent::v1::{CheckLevel, Checked},
+    agent::v1::{CheckLevel, Checked, Selection},
     v1::{DatabaseValidation, FindingState, Validation},
 };
 
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     fault::{Fault, Policy},
     postgres::{Client, Endpoint, MAINTENANCE_DATABASE, Programs},
+    selection::Selected,
 };
 
 /// Databases that are looked into at once: enough to hide the network's latency, few enough for a busy server.
@@ -30,6 +31,10 @@ pub struct SourceInput<'a> {
     pub endpoint: &'a Endpoint,
     /// Those that are to be migrated.
     pub databases: &'a [String],
+    /// Which objects of them, as it was ordered.
+    pub selection: &'a Selection,
+    /// The same, for queries.
+    pub selected: &'a Selected,
     /// How much is checked.
     pub level: CheckLevel,
     /// The migration has a change stream.
@@ -111,7 +116,7 @@ async fn look_at(
                 validations.push(validation(CONNECTING, Vec::new()));
                 let inside = Source { input, client: &client, role, database };
                 validations.extend(make(&inside, Level::InDatabase).await);
-                let gathered = gather::of_database(&client).await;
+                let gathered = gather::of_database(&client, input.selected).await;
                 validations.extend(untold(&gathered));
                 facts = note(database, gathered);
             }

@@ -21,6 +21,7 @@ pub(super) const CHECKS: &[Check] = &[
     source::database_exists::CHECK,
     source::logical_slots::CHECK,
     source::replication_connection::CHECK,
+    source::selection::CHECK,
     source::read_privilege::CHECK,
     source::row_security::CHECK,
     source::large_objects::CHECK,

@@ -1,7 +1,7 @@
 //! Puts the report together: the looks, and what the preflight's checks say of the two servers as they are now.
 use serde::{Deserialize, Serialize};
 use whimbrel_proto::{
-    agent::v1::{CheckLevel, Checked},
+    agent::v1::{CheckLevel, Checked, LookAround},
     v1::{FindingState, ReportItem, Validation},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     fault::{Doing, Fault},
     postgres::{Client, Endpoint, MAINTENANCE_DATABASE, Programs, connect},
     preflight::{SourceInput, TargetInput, check_source, check_target},
+    selection::Selected,
 };
 
 /// Checks whose findings are still to be done when the migration is over, with their topic.
@@ -59,19 +60,21 @@ pub struct AdviceInput<'a> {
 /// The source can't be reached.
 pub async fn look_around(
     endpoint: &Endpoint,
-    databases: &[String],
-    migrate_roles: bool,
+    wanted: &LookAround,
     programs: &Programs,
 ) -> Result<Vec<u8>, Fault> {
     let mut seen = Seen::default();
     let is_wanted = |told| told != Told::OfTarget;
+    let databases = &wanted.databases;
     (seen.rows, seen.items) = look(endpoint, databases, "source", is_wanted).await?;
     let checked = check_source(&SourceInput {
         endpoint,
         databases,
+        selection: &wanted.selection.clone().unwrap_or_default(),
+        selected: &Selected::new(wanted.selection.as_ref())?,
         level: CheckLevel::Preflight,
         online: false,
-        migrate_roles,
+        migrate_roles: wanted.migrate_roles,
         programs,
     })
     .await;

@@ -1,6 +1,10 @@
 //! Reads what is in the database.
+use tokio_postgres::types::FromSql;
+
 use crate::{
     fault::{Doing, Fault},
+    postgres::Client,
+    selection::{EXTENSION_SCHEMAS, NOT_MADE},
     verify,
     wire::{Catalog, DatabaseProperties, ShapeItem},
 };
@@ -31,34 +35,50 @@ impl Sender {
     pub(super) async fn read_catalog(&self) -> Result<Catalog, Fault> {
         let client = self.session_in_snapshot("catalog").await?;
         if self.held().await?.is_of_slot() {
-            check_published(&client, &self.spec.objects).await?;
+            check_published(&client, &self.spec).await?;
         }
         let doing = format!("reading the catalog of database {:?}", self.spec.database);
-        let relations_sql = verify::with_columns(include_str!("sql/relations.sql"), None);
-        let relations = client.sql(&relations_sql);
-        let relations = client.query(&*relations, &[]).await.doing(&doing)?;
+        let relations = self.relations_sql();
+        let relations = client.query(&*client.sql(&relations), &[]).await.doing(&doing)?;
         let owners = client.query(include_str!("sql/owners.sql"), &[]).await.doing(&doing)?;
         Ok(Catalog {
             server_version: client.server_version_num(),
             relations: relations.iter().map(|row| parse(row.get(0))).collect::<Result<_, _>>()?,
             owners: owners.iter().map(|row| (row.get(0), row.get(1))).collect(),
+            not_made: self.pairs(&client, NOT_MADE).await?,
+            extension_schemas: self.pairs(&client, EXTENSION_SCHEMAS).await?,
         })
     }
 
+    /// The chosen tables.
+    pub(super) fn relations_sql(&self) -> String {
+        let text = verify::with_columns(include_str!("sql/relations.sql"), None);
+        self.spec.selected.sql(&text)
+    }
+
+    /// What is told of a selection; nothing of one that leaves nothing out.
+    async fn pairs<A, B>(&self, client: &Client, text: &str) -> Result<Vec<(A, B)>, Fault>
+    where
+        A: for<'a> FromSql<'a>,
+        B: for<'a> FromSql<'a>,
+    {
+        if self.spec.selected.is_everything() {
+            return Ok(Vec::new());
+        }
+        let sql = self.spec.selected.sql(text);
+        let rows = client.query(&*client.sql(&sql), &[]).await.doing("asking what is left out")?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
     pub(super) async fn read_rights(&self) -> Result<Vec<String>, Fault> {
-        let client = self.control().await?;
-        let rows = client
-            .query(&*client.sql(verify::RIGHTS), &[])
-            .await
-            .doing("reading the rights on the source")?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        verify::rights_of(&*self.control().await?, &self.spec.selected).await
     }
 
     pub(super) async fn read_shape(&self, under_snapshot: bool) -> Result<Vec<ShapeItem>, Fault> {
         if under_snapshot {
-            verify::shape_of(&self.session_in_snapshot("shape").await?).await
+            verify::shape_of(&self.session_in_snapshot("shape").await?, &self.spec.selected).await
         } else {
-            verify::shape_of(&*self.control().await?).await
+            verify::shape_of(&*self.control().await?, &self.spec.selected).await
         }
     }
 }

@@ -11,6 +11,7 @@ use super::sender::Sender;
 use crate::{
     fault::Fault,
     postgres::ChildEnvironment,
+    selection::{LeftOut, dump_options},
     wire::{Frame, FrameSender},
 };
 
@@ -30,12 +31,16 @@ impl Sender {
                 .map_err(|error| {
                     Fault::retry("PgDumpFailed", format!("writing its password file: {error}"))
                 })?;
+        let client = self.session_in_snapshot("selection").await?;
+        let left_out = LeftOut::read(&client, &self.spec.selected).await?;
+        drop(client);
         let mut command = Command::new(&program.path);
         environment.apply(&mut command);
         command
             .args(["--format=custom", "--section=pre-data", "--section=post-data"])
             .args(["--no-subscriptions", "--exclude-schema=whimbrel", "--no-blobs"])
             .args(quoting(source_major, target_major))
+            .args(dump_options(&left_out)?)
             .arg(format!("--snapshot={}", held.name()))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -8,7 +8,7 @@ use crate::{
 
 impl Sender {
     pub(super) async fn read_sequences(&self) -> Result<Vec<SequenceValue>, Fault> {
-        verify::sequence_values(&*self.control().await?).await
+        verify::sequence_values(&*self.control().await?, &self.spec.selected).await
     }
 
     pub(super) async fn checksum(
@@ -50,7 +50,7 @@ impl Sender {
 
     pub(super) async fn quiet(&self, probe: &str) -> Result<Quiet, Fault> {
         // Nothing makes the publications again at this point: a person must know.
-        check_published(&*self.control().await?, &self.spec.objects)
+        check_published(&*self.control().await?, &self.spec)
             .await
             .map_err(|fault| Fault { policy: Policy::Hold, ..fault })?;
         // Who is open first: one that commits after this look commits before the probe, and is seen in the stream.

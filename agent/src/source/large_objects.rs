@@ -19,6 +19,9 @@ impl Sender {
         digests: bool,
         under_snapshot: bool,
     ) -> Result<Vec<LargeObject>, Fault> {
+        if !self.spec.selected.has_large_objects() {
+            return Ok(Vec::new());
+        }
         let purpose = "large objects";
         let client = match under_snapshot {
             true => self.session_in_snapshot(purpose).await?,

@@ -1,12 +1,12 @@
 //! The publications: leaf tables by name, never FOR ALL TABLES (law 5: a publication of updates makes the application's
 //! UPDATE of a table without a replica identity fail).
-use whimbrel_proto::agent::v1::SourceObjects;
-
-use super::{catalog::parse, sender::Sender};
+use super::{
+    catalog::parse,
+    sender::{Sender, SenderSpec},
+};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified},
-    verify,
     wire::{Publish, Relation},
 };
 
@@ -19,9 +19,8 @@ impl Sender {
     /// them from its start.
     pub(super) async fn make_publications(&self) -> Result<(), Fault> {
         let mut client = self.session("publication").await?;
-        let relations_sql = verify::with_columns(include_str!("sql/relations.sql"), None);
         let rows = client
-            .query(&*client.sql(&relations_sql), &[])
+            .query(&*client.sql(&self.relations_sql()), &[])
             .await
             .doing("reading which tables to publish")?;
         let relations: Vec<Relation> =
@@ -59,12 +58,11 @@ impl Sender {
 
 /// Refuses when a table's changes would not come: it was made between the publications and the snapshot, or somebody
 /// altered a publication. Its rows would be copied, and silently stay as they were then.
-pub(super) async fn check_published(client: &Client, objects: &SourceObjects) -> Result<(), Fault> {
+pub(super) async fn check_published(client: &Client, spec: &SenderSpec) -> Result<(), Fault> {
+    let objects = &spec.objects;
+    let sql = spec.selected.sql(include_str!("sql/unpublished.sql"));
     let rows = client
-        .query(
-            &*client.sql(include_str!("sql/unpublished.sql")),
-            &[&objects.publication, &objects.keyless_publication],
-        )
+        .query(&*client.sql(&sql), &[&objects.publication, &objects.keyless_publication])
         .await
         .doing("looking for tables that are not published")?;
     let names: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();

@@ -8,6 +8,7 @@ use super::{marker::Unstreamed, snapshot::Held};
 use crate::{
     fault::Fault,
     postgres::{Client, Endpoint, Programs, connect},
+    selection::Selected,
 };
 
 /// What the sender is to send.
@@ -21,6 +22,8 @@ pub struct SenderSpec {
     pub epoch: u64,
     /// What is made there, by name.
     pub objects: SourceObjects,
+    /// Which of the database's objects.
+    pub selected: Selected,
     /// Follow the source's schema by event triggers, where our role may make them.
     pub follow_schema_changes: bool,
     /// pg_dump, of every version that is here.

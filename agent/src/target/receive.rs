@@ -20,6 +20,7 @@ use crate::{
     fault::{Doing, Fault},
     link::Lease,
     postgres::{Client, Endpoint, Programs, connect},
+    selection::Selected,
     wire::{Caller, Catalog},
 };
 
@@ -36,6 +37,8 @@ pub struct ReceiverSpec {
     pub epoch: u64,
     /// The life of this process.
     pub life: Uuid,
+    /// Which of the database's objects.
+    pub selected: Selected,
     /// With a change stream.
     pub online: bool,
     /// Our names on the source; the slot's also names what is provisional here.

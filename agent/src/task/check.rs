@@ -13,6 +13,7 @@ use crate::{
     fault::Fault,
     postgres::{Endpoint, MAINTENANCE_DATABASE},
     preflight::{SourceInput, TargetInput, check_source, check_target},
+    selection::Selected,
     source::{SetUp, set_up},
     target::Fact,
 };
@@ -38,6 +39,8 @@ pub(super) async fn source(kit: &Kit, reporter: &Reporter, spec: CheckSource) ->
     let input = SourceInput {
         endpoint: &endpoint,
         databases: &spec.databases,
+        selection: &spec.selection.clone().unwrap_or_default(),
+        selected: &Selected::new(spec.selection.as_ref())?,
         level: spec.level(),
         online,
         migrate_roles: spec.migrate_roles,

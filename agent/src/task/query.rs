@@ -4,19 +4,20 @@ use std::time::Instant;
 use whimbrel_proto::{
     Lsn,
     agent::v1::{
-        Advise, ListObjects, ListTables, LookAround, Objects, Query, QueryAnswer, RowSums, SumRows,
-        Surroundings, TableSketches, query, query_answer::Kind,
+        Advise, ListObjects, ListTables, LookAround, Objects, Query, QueryAnswer, RowSums,
+        Selection, SumRows, Surroundings, TableSketches, query, query_answer::Kind,
     },
     v1::{self, ListSourceDatabasesResponse, MigrationReport, ServerTest, SourceDatabase},
 };
 
 use super::kit::Kit;
 use crate::{
-    compare::{self, ObjectsWanted, Selected, SumsWanted},
+    compare::{self, ObjectsWanted, Scope, SumsWanted},
     fault::{Doing, Fault},
     postgres::{Client, MAINTENANCE_DATABASE, connect},
     report::{self, AdviceInput},
     secret::Secrets,
+    selection::Selected,
 };
 
 pub(super) async fn answer(kit: &Kit, query: Query) -> QueryAnswer {
@@ -106,7 +107,7 @@ async fn objects(secrets: &Secrets, wanted: &ListObjects) -> Result<Objects, Fau
         kind: &wanted.kind,
         after: &wanted.after,
         common_version: wanted.common_version,
-        selected: &Selected::new(wanted.tables.as_ref())?,
+        scope: &scope(wanted.tables.as_ref(), wanted.migrated.as_ref())?,
     };
     compare::list_objects(&endpoint, &wanted.database, &wish).await
 }
@@ -114,8 +115,12 @@ async fn objects(secrets: &Secrets, wanted: &ListObjects) -> Result<Objects, Fau
 async fn tables(secrets: &Secrets, wanted: &ListTables) -> Result<TableSketches, Fault> {
     let server = wanted.server.clone().unwrap_or_default();
     let endpoint = secrets.endpoint(&server, &wanted.database)?;
-    let selected = Selected::new(wanted.tables.as_ref())?;
-    compare::list_tables(&endpoint, &wanted.database, &wanted.after, &selected).await
+    let scope = scope(wanted.tables.as_ref(), wanted.migrated.as_ref())?;
+    compare::list_tables(&endpoint, &wanted.database, &wanted.after, &scope).await
+}
+
+fn scope(selected: Option<&Selection>, migrated: Option<&Selection>) -> Result<Scope, Fault> {
+    Ok(Scope { selected: Selected::new(selected)?, migrated: Selected::new(migrated)? })
 }
 
 async fn sums(secrets: &Secrets, wanted: &SumRows) -> Result<RowSums, Fault> {
@@ -133,8 +138,7 @@ async fn sums(secrets: &Secrets, wanted: &SumRows) -> Result<RowSums, Fault> {
 async fn surroundings(kit: &Kit, wanted: &LookAround) -> Result<Surroundings, Fault> {
     let server = wanted.server.clone().unwrap_or_default();
     let endpoint = kit.secrets.endpoint(&server, MAINTENANCE_DATABASE)?;
-    let (databases, roles) = (&wanted.databases, wanted.migrate_roles);
-    let seen = report::look_around(&endpoint, databases, roles, &kit.programs).await?;
+    let seen = report::look_around(&endpoint, wanted, &kit.programs).await?;
     Ok(Surroundings { seen })
 }
 

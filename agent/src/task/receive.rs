@@ -9,6 +9,7 @@ use super::{kit::Kit, progress, report::Reporter, supervisor::Inbox};
 use crate::{
     cutover::{Order, StepResult, Steps, target::after_switch},
     fault::Fault,
+    selection::Selected,
     target::{Begun, Copied, Fact, Progress, Receiver, ReceiverSpec, StreamState, follow},
     wire::PipeKey,
 };
@@ -119,6 +120,7 @@ fn receiver_spec(kit: &Kit, reporter: &Reporter, spec: Receive) -> Result<Receiv
         database,
         epoch: reporter.epoch(),
         life: kit.life,
+        selected: Selected::new(spec.selection.as_ref())?,
         online,
         objects: spec.objects.unwrap_or_default(),
         overwrite_oid: spec.overwrite_oid,

@@ -8,6 +8,7 @@ use super::{kit::Kit, report::Reporter, supervisor::Inbox};
 use crate::{
     cutover,
     fault::Fault,
+    selection::Selected,
     source::{Sender, SenderSpec},
     wire::PipeKey,
 };
@@ -29,6 +30,7 @@ pub(super) async fn run(
         database: database.clone(),
         epoch: reporter.epoch(),
         objects: spec.objects.unwrap_or_default(),
+        selected: Selected::new(spec.selection.as_ref())?,
         follow_schema_changes: spec.follow_schema_changes,
         programs: Arc::clone(&kit.programs),
     });

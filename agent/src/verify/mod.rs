@@ -1,4 +1,6 @@
 //! Facts for comparing the two sides: each side asks its own server, and nothing but facts crosses between.
+use crate::selection::Selected;
+
 /// Columns as they are copied and streamed, for two texts that need them alike.
 const COLUMNS: &str = include_str!("columns.sql");
 
@@ -12,21 +14,22 @@ pub fn with_columns(sql: &str, of: Option<&str>) -> String {
     sql.replace("{columns}", &columns)
 }
 
-/// The CTEs that make one JSON document of what each touched object is made of ([`crate::wire::Structure`]); a CTE `touched`
-/// stands before them, and `documents` is their result.
-pub fn structure_sql() -> String {
-    with_columns(include_str!("structure.sql"), Some("select oid from units"))
+/// The CTEs that make one JSON document of what each touched object is made of ([`crate::wire::Structure`]), if it is chosen;
+/// a CTE `touched` stands before them, and `documents` is their result. `followed`: a condition on a relation `c`, under
+/// which it is told all the same.
+pub fn structure_sql(selected: &Selected, followed: &str) -> String {
+    let text = with_columns(include_str!("structure.sql"), Some("select oid from units"));
+    selected.sql(&text.replace("{followed}", followed))
 }
-
-/// Rights on the objects of a database, as statements that grant them.
-pub const RIGHTS: &str = include_str!("rights.sql");
 
 mod checksum;
 mod large_objects;
+mod rights;
 mod sequences;
 mod shape;
 
 pub use checksum::table_checksum;
 pub use large_objects::{LARGE_OBJECTS, PIECE_BYTES, large_objects};
+pub use rights::rights_of;
 pub use sequences::{sequence_difference, sequence_values};
 pub use shape::{schema_changed, schema_not_carried, shape_difference, shape_of};

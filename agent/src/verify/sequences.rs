@@ -4,19 +4,24 @@ use std::fmt::Write as _;
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, literal, qualified},
+    selection::Selected,
     wire::SequenceValue,
 };
 
 /// Sequences read by one statement: each is a table to PostgreSQL, and a statement's locks are held together.
 const SEQUENCES: usize = 500;
 
-/// Every sequence's value now, ordered by name.
+/// Every chosen sequence's value now, ordered by name.
 ///
 /// # Errors
 /// The server's.
-pub async fn sequence_values(client: &Client) -> Result<Vec<SequenceValue>, Fault> {
+pub async fn sequence_values(
+    client: &Client,
+    selected: &Selected,
+) -> Result<Vec<SequenceValue>, Fault> {
     let doing = "reading the sequences";
-    let names = client.query(include_str!("sequences.sql"), &[]).await.doing(doing)?;
+    let sql = selected.sql(include_str!("sequences.sql"));
+    let names = client.query(&*client.sql(&sql), &[]).await.doing(doing)?;
     let names: Vec<(String, String)> = names.iter().map(|row| (row.get(0), row.get(1))).collect();
     let mut values = Vec::with_capacity(names.len());
     for some in names.chunks(SEQUENCES) {

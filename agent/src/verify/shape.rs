@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
+    selection::Selected,
     wire::ShapeItem,
 };
 
-/// Every object, ordered.
+/// Every chosen object, ordered.
 ///
 /// # Errors
 /// The server's.
-pub async fn shape_of(client: &Client) -> Result<Vec<ShapeItem>, Fault> {
+pub async fn shape_of(client: &Client, selected: &Selected) -> Result<Vec<ShapeItem>, Fault> {
+    let sql = selected.sql(include_str!("shape.sql"));
     let rows = client
-        .query(&*client.sql(include_str!("shape.sql")), &[])
+        .query(&*client.sql(&sql), &[])
         .await
         .doing("reading the definitions of the database's objects")?;
     Ok(rows.iter().map(|row| ShapeItem { object: row.get(0), digest: row.get(1) }).collect())

@@ -1,8 +1,17 @@
 -- Every object whose definition the target must share, with a digest of it: what differs later was changed since.
-with ours as (
+with every as (
     select n.oid, n.nspname
     from pg_namespace n
     where n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+),
+ours as (
+    select n.oid, n.nspname from every n where {schema n.nspname}
+),
+relations as (
+    select c.* -- since 12
+    select c.oid, c.* -- before 12
+    from pg_class c join every n on n.oid = c.relnamespace
+    where c.relpersistence <> 't' and {relation c.oid}
 )
 select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as object,
        md5(concat_ws('|', c.relkind, c.relpersistence, c.relreplident, pg_get_userbyid(c.relowner), c.reloptions::text,
@@ -16,32 +25,32 @@ select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as ob
             from pg_attribute a
             left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))) as digest
-from pg_class c join ours n on n.oid = c.relnamespace
+from relations c join every n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'f') and c.relpersistence <> 't'
 union all
 select 'view ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), md5(pg_get_viewdef(c.oid))
-from pg_class c join ours n on n.oid = c.relnamespace
+from relations c join every n on n.oid = c.relnamespace
 where c.relkind in ('v', 'm') and c.relpersistence <> 't'
 union all
 select 'sequence ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(concat_ws('|', s.seqtypid, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle)) -- since 10
        md5(pg_sequence_parameters(c.oid)::text) -- before 10
-from pg_class c join ours n on n.oid = c.relnamespace
+from relations c join every n on n.oid = c.relnamespace
 join pg_sequence s on s.seqrelid = c.oid -- since 10
 where c.relkind = 'S' and c.relpersistence <> 't'
 union all
 select 'index ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), md5(pg_get_indexdef(c.oid))
-from pg_class c join ours n on n.oid = c.relnamespace
+from relations c join every n on n.oid = c.relnamespace
 where c.relkind in ('i', 'I') and c.relpersistence <> 't'
 union all
 select 'constraint ' || quote_ident(k.conname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(pg_get_constraintdef(k.oid) || k.convalidated::text)
-from pg_constraint k join pg_class c on c.oid = k.conrelid join ours n on n.oid = c.relnamespace
-where c.relpersistence <> 't'
+from pg_constraint k join relations c on c.oid = k.conrelid join every n on n.oid = c.relnamespace
+where k.contype <> 'f' or {relation k.confrelid}
 union all
 select 'trigger ' || quote_ident(t.tgname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(pg_get_triggerdef(t.oid) || t.tgenabled::text)
-from pg_trigger t join pg_class c on c.oid = t.tgrelid join ours n on n.oid = c.relnamespace
+from pg_trigger t join relations c on c.oid = t.tgrelid join every n on n.oid = c.relnamespace
 where not t.tgisinternal
 union all
 select 'function ' || quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '('
@@ -72,11 +81,11 @@ select 'policy ' || quote_ident(p.polname) || ' of ' || quote_ident(n.nspname) |
            p.polpermissive, -- since 10
            p.polroles::regrole[]::text, pg_get_expr(p.polqual, p.polrelid),
            pg_get_expr(p.polwithcheck, p.polrelid)))
-from pg_policy p join pg_class c on c.oid = p.polrelid join ours n on n.oid = c.relnamespace
+from pg_policy p join relations c on c.oid = p.polrelid join every n on n.oid = c.relnamespace
 union all
 select 'rule ' || quote_ident(r.rulename) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(pg_get_ruledef(r.oid) || r.ev_enabled::text)
-from pg_rewrite r join pg_class c on c.oid = r.ev_class join ours n on n.oid = c.relnamespace
+from pg_rewrite r join relations c on c.oid = r.ev_class join every n on n.oid = c.relnamespace
 where r.rulename <> '_RETURN'
 union all
 -- What comes with the switch, or is looked at in the cutover.
@@ -85,7 +94,7 @@ select 'settings of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
            (select string_agg(concat_ws(' ', a.attname, to_jsonb(a) ->> 'attidentity', a.attacl::text), ',' order by a.attnum)
             from pg_attribute a
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)))
-from pg_class c join ours n on n.oid = c.relnamespace
+from relations c join every n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and c.relpersistence <> 't'
 union all
 select 'rights on schema ' || quote_ident(n.nspname), md5(concat_ws('|', s.nspacl::text, pg_get_userbyid(s.nspowner)))
@@ -113,13 +122,20 @@ where p.pronamespace <> all (select oid from pg_namespace where nspname = 'whimb
 union all
 select 'operators, casts, aggregates, text search, statistics and the like',
        md5(concat_ws('|',
-           (select string_agg(o.oid::text || o.oprname, ',' order by o.oid) from pg_operator o where o.oid >= 16384),
-           (select string_agg(o.oid::text || o.opcname, ',' order by o.oid) from pg_opclass o where o.oid >= 16384),
+           (select string_agg(o.oid::text || o.oprname, ',' order by o.oid) from pg_operator o
+            where o.oid >= 16384 and o.oprnamespace in (select oid from ours)),
+           (select string_agg(o.oid::text || o.opcname, ',' order by o.oid) from pg_opclass o
+            where o.oid >= 16384 and o.opcnamespace in (select oid from ours)),
            (select string_agg(o.oid::text, ',' order by o.oid) from pg_cast o where o.oid >= 16384),
-           (select string_agg(o.oid::text || o.collname, ',' order by o.oid) from pg_collation o where o.oid >= 16384),
-           (select string_agg(o.oid::text || o.cfgname, ',' order by o.oid) from pg_ts_config o where o.oid >= 16384),
-           (select string_agg(o.oid::text || o.dictname, ',' order by o.oid) from pg_ts_dict o where o.oid >= 16384),
-           (select string_agg(o.oid::text || o.stxname || pg_get_statisticsobjdef(o.oid), ',' order by o.oid) from pg_statistic_ext o), -- since 10
+           (select string_agg(o.oid::text || o.collname, ',' order by o.oid) from pg_collation o
+            where o.oid >= 16384 and o.collnamespace in (select oid from ours)),
+           (select string_agg(o.oid::text || o.cfgname, ',' order by o.oid) from pg_ts_config o
+            where o.oid >= 16384 and o.cfgnamespace in (select oid from ours)),
+           (select string_agg(o.oid::text || o.dictname, ',' order by o.oid) from pg_ts_dict o
+            where o.oid >= 16384 and o.dictnamespace in (select oid from ours)),
+           (select string_agg(o.oid::text || o.stxname || pg_get_statisticsobjdef(o.oid), ',' order by o.oid) -- since 10
+            from pg_statistic_ext o where o.stxrelid in (select oid from relations)), -- since 10
            (select string_agg(o.oid::text || o.srvname || o.srvoptions::text, ',' order by o.oid) from pg_foreign_server o),
-           (select string_agg(o.oid::text || o.defaclacl::text, ',' order by o.oid) from pg_default_acl o)))
+           (select string_agg(o.oid::text || o.defaclacl::text, ',' order by o.oid) from pg_default_acl o
+            where o.defaclnamespace = 0 or o.defaclnamespace in (select oid from ours))))
 order by 1;

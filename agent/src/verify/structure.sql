@@ -1,5 +1,6 @@
 -- What is known of objects, each as one JSON document (wire::Structure), parents before what hangs on them. `touched`
--- (place, class, oid) stands in front of it: objects, or parts of them (an index is told with its table).
+-- (place, class, oid) stands in front of it: objects, or parts of them (an index is told with its table). Of relations those
+-- that are chosen, and those whose changes flow already: a table that is renamed out of what is chosen is told once more.
 named as (
     select t.place,
            case when i.indrelid is not null or k.conrelid <> 0 or d.adrelid is not null or r.oid is not null
@@ -36,7 +37,11 @@ relations as (
     join pg_class c on c.oid = u.oid and c.relpersistence <> 't'
     join ours n on n.oid = c.relnamespace
     where u.class = 'pg_class'::regclass
+      and ({relation c.oid} or {followed})
       and not exists (select from pg_depend d where d.classid = u.class and d.objid = u.oid and d.deptype = 'e')
+),
+schemas as (
+    select n.oid, n.nspname, n.nspowner from ours n where {schema n.nspname}
 ),
 documents as (
     select c.place, c.depth, jsonb_build_object(
@@ -97,7 +102,8 @@ documents as (
                 'parent_index', (select format('%I.%I', pn.nspname, p.relname)
                                  from pg_inherits h join pg_class p on p.oid = h.inhparent join pg_namespace pn on pn.oid = p.relnamespace
                                  where h.inhrelid = k.conindid and k.contype in ('p', 'u', 'x'))) order by k.contype <> 'p', k.oid)
-            from pg_constraint k where k.conrelid = c.oid and k.contype in ('p', 'u', 'x', 'c', 'f')), '[]'),
+            from pg_constraint k
+            where k.conrelid = c.oid and (k.contype in ('p', 'u', 'x', 'c') or k.contype = 'f' and {relation k.confrelid})), '[]'),
         'indexes', coalesce((
             select jsonb_agg(jsonb_build_object(
                 'oid', x.oid::int8, 'name', x.relname, 'unique', i.indisunique, 'valid', i.indisvalid,
@@ -144,7 +150,7 @@ documents as (
                                  from pg_constraint k where k.contypid = t.oid and k.contype = 'c'), '[]'))
     from units u
     join pg_type t on t.oid = u.oid and t.typtype in ('e', 'd', 'r')
-    join ours n on n.oid = t.typnamespace
+    join schemas n on n.oid = t.typnamespace
     left join pg_type b on b.oid = t.typbasetype
     left join pg_collation l on l.oid = t.typcollation
     left join pg_namespace ln on ln.oid = l.collnamespace
@@ -159,13 +165,13 @@ documents as (
     join pg_proc p on p.oid = u.oid
                   and p.prokind <> 'a' -- since 11
                   and not p.proisagg -- before 11
-    join ours n on n.oid = p.pronamespace
+    join schemas n on n.oid = p.pronamespace
     where u.class = 'pg_proc'::regclass
       and not exists (select from pg_depend d where d.classid = u.class and d.objid = u.oid and d.deptype = 'e')
     union all
     select u.place, u.depth, jsonb_build_object(
         'kind', 'schema', 'class', u.class::int8, 'oid', n.oid::int8, 'name', n.nspname, 'owner', pg_get_userbyid(n.nspowner))
-    from units u join ours n on n.oid = u.oid
+    from units u join schemas n on n.oid = u.oid
     where u.class = 'pg_namespace'::regclass
       and not exists (select from pg_depend d where d.classid = u.class and d.objid = u.oid and d.deptype = 'e')
     union all

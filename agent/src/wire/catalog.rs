@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use whimbrel_proto::Lsn;
 
 /// The catalog of one database under one snapshot. Kept in the ledger, so that any agent can go on.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Catalog {
     /// `server_version_num`.
     pub server_version: u32,
@@ -11,6 +11,12 @@ pub struct Catalog {
     pub relations: Vec<Relation>,
     /// OID of an index or a constraint to the OID of its table.
     pub owners: Vec<(u32, u32)>,
+    /// What the dump has and is not made, as class and OID: it stands on what is left out.
+    #[serde(default)]
+    pub not_made: Vec<(u32, u32)>,
+    /// Schemas that are left out and made all the same, with their owners: extensions are in them.
+    #[serde(default)]
+    pub extension_schemas: Vec<(String, String)>,
 }
 
 /// `pg_database`, as far as CREATE DATABASE takes it.

@@ -13,7 +13,7 @@ use whimbrel_agent::{
 use whimbrel_proto::{
     agent::v1::{
         Command, CopyLimits, CutoverBack, CutoverStep, Failure, OpenTransaction, Receive, Report,
-        Send, SourceObjects, Step, StepDone, command, report::Kind,
+        Selection, Send, SourceObjects, Step, StepDone, command, report::Kind,
     },
     v1::{Endpoint, MigrationMode, Secret, secret},
 };
@@ -42,6 +42,8 @@ pub(crate) struct Driver {
     /// Event triggers on the source.
     pub(crate) follow: bool,
     pub(crate) limits: CopyLimits,
+    /// Which objects.
+    pub(crate) selection: Selection,
     _password: tempfile::NamedTempFile,
 }
 
@@ -83,6 +85,7 @@ impl Driver {
             overwrite_oid: 0,
             follow: true,
             limits: CopyLimits::default(),
+            selection: Selection::default(),
             _password: password,
         }
     }
@@ -142,6 +145,7 @@ impl Driver {
             objects: Some(self.objects()),
             follow_schema_changes: self.follow,
             copy_limits: Some(self.limits),
+            selection: Some(self.selection.clone()),
         }))
         .await;
         self.command(command::Kind::Receive(Receive {
@@ -153,6 +157,7 @@ impl Driver {
             migrate_roles: self.migrate_roles,
             overwrite_oid: self.overwrite_oid,
             copy_limits: Some(self.limits),
+            selection: Some(self.selection.clone()),
             ..Receive::default()
         }))
         .await;

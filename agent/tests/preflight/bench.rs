@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, Weak};
 use whimbrel_agent::{
     postgres::{Client, Endpoint, Password, Programs, SslMode, connect},
     preflight::{SourceInput, TargetInput, check_source, check_target},
+    selection::Selected,
 };
 use whimbrel_proto::{
-    agent::v1::{CheckLevel, Checked},
+    agent::v1::{CheckLevel, Checked, Selection},
     v1::{Finding, FindingState, Validation},
 };
 
@@ -94,10 +95,23 @@ impl Bench {
         databases: &[&str],
         change: impl FnOnce(&mut SourceInput<'_>),
     ) -> Looked {
+        self.source_of(endpoint, databases, Selection::default(), change).await
+    }
+
+    /// A part of the databases.
+    pub(crate) async fn source_of(
+        &self,
+        endpoint: &Endpoint,
+        databases: &[&str],
+        selection: Selection,
+        change: impl FnOnce(&mut SourceInput<'_>),
+    ) -> Looked {
         let databases: Vec<String> = databases.iter().map(|&name| name.to_owned()).collect();
         let mut input = SourceInput {
             endpoint,
             databases: &databases,
+            selection: &selection,
+            selected: &Selected::new(Some(&selection)).unwrap(),
             level: CheckLevel::Preflight,
             online: true,
             migrate_roles: false,
@@ -211,6 +225,12 @@ impl Looked {
     #[track_caller]
     pub(crate) fn assert_status(&self, status: FindingState) {
         assert_eq!(self.0.findings.as_ref().unwrap().status(), status, "{:#?}", self.0);
+    }
+
+    /// What findings with this code speak of.
+    pub(crate) fn objects(&self, code: &str) -> Vec<String> {
+        let found = self.findings().filter(|(_, finding)| finding.code == code);
+        found.map(|(_, finding)| finding.object.clone()).collect()
     }
 
     /// The finding with this code, of this object.

@@ -13,7 +13,11 @@ Examples:
   whimbrel migration create move1 --target prod --properties body.json --mode online
 
 SECRET names a password without telling it: env:VAR, file:PATH and pgpass are looked up by
-the agent, on its machine; prompt and stdin are read here, and sealed to that agent.";
+the agent, on its machine; prompt and stdin are read here, and sealed to that agent.
+
+PATTERN is SCHEMA, TABLE or SCHEMA.TABLE as in pg_dump, with * and ?; a name in double quotes is
+taken as it is. Without any, whole databases are moved. Functions, types and the like go with
+their schema, partitions with their table, sequences with the table that owns them.";
 
 /// Verbs for migrations.
 #[derive(Debug, Subcommand)]
@@ -102,6 +106,8 @@ pub(crate) struct Create {
     /// A database to move; may be repeated
     #[arg(long = "database", value_name = "D")]
     pub(crate) databases: Vec<String>,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
     /// Whether the application may keep writing meanwhile
     #[arg(long, ignore_case = true)]
     pub(crate) mode: Option<ModeArg>,
@@ -123,6 +129,23 @@ pub(crate) struct Create {
     /// Wait until it is over, or waits for its cutover
     #[arg(long)]
     pub(crate) wait: bool,
+}
+
+/// Which objects of the databases.
+#[derive(Debug, Default, Args)]
+pub(crate) struct SelectionArgs {
+    /// Move this schema (and others that are included); may be repeated
+    #[arg(long = "include-schema", value_name = "PATTERN")]
+    pub(crate) include_schemas: Vec<String>,
+    /// Leave this schema; may be repeated
+    #[arg(long = "exclude-schema", value_name = "PATTERN")]
+    pub(crate) exclude_schemas: Vec<String>,
+    /// Move this table, view or sequence (and others that are included); may be repeated
+    #[arg(long = "include-table", value_name = "PATTERN")]
+    pub(crate) include_tables: Vec<String>,
+    /// Leave this table, view or sequence; may be repeated
+    #[arg(long = "exclude-table", value_name = "PATTERN")]
+    pub(crate) exclude_tables: Vec<String>,
 }
 
 /// `--mode`.

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use whimbrel_proto::v1::{Limits, MigrationMode, MigrationOption, SslMode};
+use whimbrel_proto::v1::{Limits, MigrationMode, MigrationOption, Selection, SslMode};
 use zeroize::Zeroizing;
 
 use crate::secret::Password;
@@ -38,6 +38,8 @@ pub(crate) struct Properties {
     pub(crate) target_password: Option<Password>,
     /// `dbsToMigrate`.
     pub(crate) databases: Option<Vec<String>>,
+    /// `includeSchemas`, `excludeSchemas`, `includeTables`, `excludeTables`.
+    pub(crate) selection: Selection,
     /// `overwriteDbsInTarget`.
     pub(crate) overwrite: Option<bool>,
     /// `migrationMode`.

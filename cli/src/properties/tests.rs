@@ -47,6 +47,20 @@ migrationRuntimeResourceId: a1
 }
 
 #[test]
+fn patterns_are_lists_of_texts() {
+    let text =
+        r#"{"includeSchemas": ["app"], "excludetables": ["app.log*"], "excludeSchemas": null}"#;
+    let selection = parse(text).unwrap().selection;
+    assert_eq!(selection.include_schemas, ["app"]);
+    assert_eq!(selection.exclude_tables, ["app.log*"]);
+    assert!(selection.exclude_schemas.is_empty());
+    assert_eq!(
+        problem(r#"{"includeTables": "app.t"}"#).0.to_string(),
+        "includeTables: expected a list of patterns, found a text"
+    );
+}
+
+#[test]
 fn a_user_name_is_taken_at_either_level_but_once() {
     let both =
         r#"{"targetServerUsername": "a", "secretParameters": {"targetServerUsername": "b"}}"#;

@@ -37,7 +37,14 @@ pub(super) fn boolean(key: &str, node: &Node) -> Result<Option<bool>, Problem> {
 }
 
 pub(super) fn names(key: &str, node: &Node) -> Result<Option<Vec<String>>, Problem> {
-    let expected = "a list of database names";
+    texts(key, "a list of database names", node)
+}
+
+pub(super) fn patterns(key: &str, node: &Node) -> Result<Vec<String>, Problem> {
+    texts(key, "a list of patterns", node).map(Option::unwrap_or_default)
+}
+
+fn texts(key: &str, expected: &'static str, node: &Node) -> Result<Option<Vec<String>>, Problem> {
     match node {
         Node::Null => Ok(None),
         Node::List(nodes) => {

@@ -8,6 +8,7 @@ pub(crate) mod migration;
 pub(crate) mod next;
 pub(crate) mod page;
 pub(crate) mod report;
+pub(crate) mod selection;
 pub(crate) mod server;
 pub(crate) mod table;
 pub(crate) mod validation;

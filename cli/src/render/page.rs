@@ -59,6 +59,9 @@ fn write_properties(page: &mut String, migration: &Migration) -> fmt::Result {
         properties.ssl_mode.unwrap_or("-"),
     )?;
     writeln!(page, "Databases  {}", properties.dbs_to_migrate.join(", "))?;
+    if let Some(selection) = properties.selection.sentence() {
+        writeln!(page, "Of them    {selection}")?;
+    }
     let agent = or_dash(&properties.agent);
     match &properties.source_agent {
         Some(source) if *source != agent => writeln!(page, "Agents     {source} to {agent}")?,

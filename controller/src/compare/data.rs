@@ -306,7 +306,7 @@ impl<'a> Tables<'a> {
                 return Ok(Some(table));
             }
             let Some(after) = self.next.take() else { return Ok(None) };
-            let page = self.side.tables(&after, &self.pair.selection).await?;
+            let page = self.side.tables(&after, &self.pair.scope).await?;
             self.next = (!page.next.is_empty()).then_some(page.next);
             self.waiting = page.tables.into_iter();
         }

@@ -60,8 +60,10 @@ pub struct Comparison {
     pub databases: Vec<(String, Standing)>,
     /// Objects, or rows, or both.
     pub part: v1::compare_scope::Part,
-    /// Of all objects and tables, those of the migration.
+    /// Of the migration's objects and tables, these.
     pub selection: link::Selection,
+    /// Those of the migration.
+    pub migrated: link::Selection,
     /// Only tables, and what is on them: patterns were given.
     pub tables_only: bool,
 }
@@ -71,7 +73,7 @@ struct Pair {
     source: Side,
     target: Side,
     standing: Standing,
-    selection: link::Selection,
+    scope: side::Scope,
     tables_only: bool,
     source_version: u32,
     target_version: u32,
@@ -125,7 +127,10 @@ async fn compare_database(
         source: side(&comparison.source, "source"),
         target: side(&comparison.target, "target"),
         standing,
-        selection: comparison.selection.clone(),
+        scope: side::Scope {
+            selection: comparison.selection.clone(),
+            migrated: comparison.migrated.clone(),
+        },
         tables_only: comparison.tables_only,
         source_version: 0,
         target_version: 0,

@@ -6,7 +6,7 @@ use whimbrel_proto::{agent::v1 as link, v1};
 use super::{CompareError, Server, side::Side};
 use crate::fleet::Fleet;
 
-/// Asks both agents, one after the other.
+/// Asks both agents, one after the other. `wanted.server` is set here.
 ///
 /// # Errors
 /// [`CompareError`].
@@ -14,19 +14,14 @@ pub async fn report(
     fleet: &Arc<Fleet>,
     source: Server,
     target: Server,
-    databases: &[String],
-    migrate_roles: bool,
+    wanted: link::LookAround,
 ) -> Result<v1::MigrationReport, CompareError> {
     let side =
         |server, name| Side { fleet: Arc::clone(fleet), server, database: String::new(), name };
     let (source, target) = (side(source, "source"), side(target, "target"));
-    let seen = source.surroundings(databases, migrate_roles).await?;
+    let (databases, migrate_roles) = (wanted.databases.clone(), wanted.migrate_roles);
+    let seen = source.surroundings(wanted).await?;
     target
-        .advice(link::Advise {
-            databases: databases.to_vec(),
-            migrate_roles,
-            seen: seen.seen,
-            ..Default::default()
-        })
+        .advice(link::Advise { databases, migrate_roles, seen: seen.seen, ..Default::default() })
         .await
 }

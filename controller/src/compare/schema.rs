@@ -172,7 +172,7 @@ impl<'a> Pages<'a> {
             }
             let Some(after) = self.next.take() else { return Ok(None) };
             let version = self.pair.common_version();
-            let page = self.side.objects(self.kind, &after, version, &self.pair.selection).await?;
+            let page = self.side.objects(self.kind, &after, version, &self.pair.scope).await?;
             self.next = (!page.next.is_empty()).then_some(page.next);
             self.waiting = page.objects.into_iter();
         }

@@ -19,6 +19,13 @@ const BUSY_TRIES: u32 = 20;
 /// Between those.
 const BUSY_PAUSE: Duration = Duration::from_millis(500);
 
+/// Which objects are looked at: `selection` of those that are `migrated`.
+#[derive(Default)]
+pub(super) struct Scope {
+    pub(super) selection: link::Selection,
+    pub(super) migrated: link::Selection,
+}
+
 /// One database of one server.
 pub(super) struct Side {
     pub(super) fleet: Arc<Fleet>,
@@ -55,7 +62,7 @@ impl Side {
 
     /// The server's version; `None` when it has no such database.
     pub(super) async fn version(&self) -> Result<Option<u32>, CompareError> {
-        match self.objects("", "", 0, &link::Selection::default()).await {
+        match self.objects("", "", 0, &Scope::default()).await {
             Ok(objects) => Ok(Some(objects.server_version)),
             Err(CompareError::Side { code, .. }) if code == "DatabaseDoesNotExist" => Ok(None),
             Err(error) => Err(error),
@@ -67,7 +74,7 @@ impl Side {
         kind: &str,
         after: &str,
         common_version: u32,
-        selection: &link::Selection,
+        scope: &Scope,
     ) -> Result<link::Objects, CompareError> {
         let question = Kind::ListObjects(link::ListObjects {
             server: Some(self.server.endpoint.clone()),
@@ -75,7 +82,8 @@ impl Side {
             kind: kind.to_owned(),
             after: after.to_owned(),
             common_version,
-            tables: Some(selection.clone()),
+            tables: Some(scope.selection.clone()),
+            migrated: Some(scope.migrated.clone()),
         });
         match self.ask(question).await? {
             Answer::Objects(objects) => Ok(objects),
@@ -86,13 +94,14 @@ impl Side {
     pub(super) async fn tables(
         &self,
         after: &str,
-        selection: &link::Selection,
+        scope: &Scope,
     ) -> Result<link::TableSketches, CompareError> {
         let question = Kind::ListTables(link::ListTables {
             server: Some(self.server.endpoint.clone()),
             database: self.database.clone(),
             after: after.to_owned(),
-            tables: Some(selection.clone()),
+            tables: Some(scope.selection.clone()),
+            migrated: Some(scope.migrated.clone()),
         });
         match self.ask(question).await? {
             Answer::Tables(tables) => Ok(tables),
@@ -100,17 +109,13 @@ impl Side {
         }
     }
 
+    /// `question.server` is set here.
     pub(super) async fn surroundings(
         &self,
-        databases: &[String],
-        migrate_roles: bool,
+        mut question: link::LookAround,
     ) -> Result<link::Surroundings, CompareError> {
-        let question = Kind::LookAround(link::LookAround {
-            server: Some(self.server.endpoint.clone()),
-            databases: databases.to_vec(),
-            migrate_roles,
-        });
-        match self.ask(question).await? {
+        question.server = Some(self.server.endpoint.clone());
+        match self.ask(Kind::LookAround(question)).await? {
             Answer::Surroundings(seen) => Ok(seen),
             _ => Err(self.wrong()),
         }

@@ -34,7 +34,7 @@ pub use record::{
     Check, CopyAgain, Database, HeldTable, Migration, NewMigration, Seen, Side, SourceObjects,
 };
 pub use refusal::{Refusal, RefusalKind};
-pub use spec::{Endpoint, Goal, Limits, Mode, SealedCopy, Secret, Spec, SslMode};
+pub use spec::{Endpoint, Goal, Limits, Mode, SealedCopy, Secret, Selection, Spec, SslMode};
 pub use step::{
     AWAY_MAX, Actor, Note, Outcome, RETRY_FIRST, RETRY_MAX, TRIES_MAX, create, step, window_problem,
 };

@@ -90,6 +90,20 @@ pub struct Endpoint {
     pub ssl_mode: SslMode,
 }
 
+/// Patterns of names, as pg_dump's: which objects of the databases are moved (`whimbrel.v1.Selection`). None: all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Selection {
+    /// Schemas that are moved.
+    pub include_schemas: Vec<String>,
+    /// Schemas that stay.
+    pub exclude_schemas: Vec<String>,
+    /// Tables, views and sequences that are moved.
+    pub include_tables: Vec<String>,
+    /// Tables, views and sequences that stay.
+    pub exclude_tables: Vec<String>,
+}
+
 /// The order of one migration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
@@ -105,6 +119,9 @@ pub struct Spec {
     pub target: Endpoint,
     /// Names on both sides.
     pub databases: Vec<String>,
+    /// Which objects of them.
+    #[serde(default)]
+    pub selection: Selection,
     /// A database of that name on the target may be replaced.
     pub overwrite: bool,
     /// Move roles too.

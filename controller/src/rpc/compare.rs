@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 use whimbrel_proto::{
-    agent::v1::Selection,
+    agent::v1::{LookAround, Selection},
     name,
     pattern::Pattern,
     v1::{self, compare_service_server::CompareService},
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     compare::{CompareError, Comparison, MESSAGES_MAX, Server, Standing, compare, report},
     migration::{Database, DatabasePhase, Migration, Mode},
-    translate::{endpoint_in, endpoint_raw},
+    translate::{endpoint_in, endpoint_raw, selection_out},
 };
 
 type Messages = Pin<Box<dyn Stream<Item = Result<v1::CompareResponse, Status>> + Send>>;
@@ -49,6 +49,7 @@ impl CompareService for Rpc {
             server(&spec.target_agent, &spec.target),
             standings(&record.migration, &request.databases)?,
             scope,
+            selection_out(&spec.selection),
         ))
     }
 
@@ -72,6 +73,7 @@ impl CompareService for Rpc {
             Server { agent: target.agent, endpoint: endpoint_raw(&target.endpoint) },
             request.databases.into_iter().map(|name| (name, Standing::Apart)).collect(),
             scope,
+            Selection::default(),
         ))
     }
 
@@ -88,7 +90,13 @@ impl CompareService for Rpc {
         };
         let (source, target) =
             (server(&spec.source_agent, &spec.source), server(&spec.target_agent, &spec.target));
-        let told = report(&self.fleet, source, target, &spec.databases, spec.migrate_roles).await;
+        let wanted = LookAround {
+            databases: spec.databases.clone(),
+            migrate_roles: spec.migrate_roles,
+            selection: Some(selection_out(&spec.selection)),
+            ..LookAround::default()
+        };
+        let told = report(&self.fleet, source, target, wanted).await;
         Ok(Response::new(told.map_err(of_compare)?))
     }
 }
@@ -101,6 +109,7 @@ impl Rpc {
         target: Server,
         databases: Vec<(String, Standing)>,
         scope: v1::CompareScope,
+        migrated: Selection,
     ) -> Response<Messages> {
         let comparison = Comparison {
             fleet: Arc::clone(&self.fleet),
@@ -110,6 +119,7 @@ impl Rpc {
             part: scope.part(),
             tables_only: !scope.tables.is_empty(),
             selection: Selection { include_tables: scope.tables, ..Selection::default() },
+            migrated,
         };
         let (out, messages) = mpsc::channel(MESSAGES_MAX);
         let stop = self.stop.clone();

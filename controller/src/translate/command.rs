@@ -5,7 +5,8 @@ use whimbrel_proto::v1;
 use super::{duration_out, endpoint_raw, limits::age_out};
 use crate::{
     migration::{
-        Command, CommandKind, CopyAgain, Goal, Level, Limits, Migration, Mode, Step, StepOrder,
+        Command, CommandKind, CopyAgain, Goal, Level, Limits, Migration, Mode, Selection, Step,
+        StepOrder,
     },
     store::OutboxEntry,
 };
@@ -49,6 +50,7 @@ fn kind(command: &Command, migration: &Migration) -> Option<link::command::Kind>
             // A run that only validates changes nothing.
             setup_logical_replication: spec.setup_logical_replication
                 && spec.goal != Goal::Validate,
+            selection: Some(selection_out(&spec.selection)),
         }),
         CommandKind::CheckTarget { level, facts } => Kind::CheckTarget(link::CheckTarget {
             target: Some(endpoint_raw(&spec.target)),
@@ -65,6 +67,7 @@ fn kind(command: &Command, migration: &Migration) -> Option<link::command::Kind>
             objects: Some(objects()?),
             follow_schema_changes: spec.follow_schema_changes,
             copy_limits: Some(copy_limits(spec.limits)),
+            selection: Some(selection_out(&spec.selection)),
         }),
         CommandKind::Receive => Kind::Receive(receive(command, migration, objects()?)?),
         CommandKind::CutoverStep(order) => Kind::CutoverStep(step_out(order)),
@@ -98,6 +101,7 @@ fn receive(
         switched: database.has_switched(),
         copy_again: database.copy_again.iter().map(again_out).collect(),
         copy_limits: Some(copy_limits(spec.limits)),
+        selection: Some(selection_out(&spec.selection)),
     })
 }
 
@@ -110,6 +114,14 @@ fn copy_limits(limits: Limits) -> link::CopyLimits {
         part_pages: 0,
         retained_wal_bytes,
     }
+}
+
+/// Which objects, as agents are told.
+#[must_use]
+pub fn selection_out(selection: &Selection) -> link::Selection {
+    let Selection { include_schemas, exclude_schemas, include_tables, exclude_tables } =
+        selection.clone();
+    link::Selection { include_schemas, exclude_schemas, include_tables, exclude_tables }
 }
 
 fn again_out(request: &CopyAgain) -> link::CopyAgain {

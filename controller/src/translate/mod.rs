@@ -11,7 +11,7 @@ mod validation;
 use jiff::Timestamp;
 use prost_types::{Duration as WireDuration, Timestamp as WireTime};
 
-pub use command::link_command;
+pub use command::{link_command, selection_out};
 pub use endpoint::{endpoint_in, endpoint_out, endpoint_raw, port_in, secret_in, ssl_mode_in};
 pub use limits::limits_in;
 pub use report::{UnknownReport, link_report};

@@ -1,5 +1,9 @@
 //! The order of a migration, checked and made complete.
-use whimbrel_proto::{name, v1};
+use whimbrel_proto::{
+    name,
+    pattern::{InvalidPattern, Pattern},
+    v1,
+};
 
 use super::{
     InvalidField,
@@ -10,10 +14,16 @@ use super::{
     source_type::source_type_in,
     time_in,
 };
-use crate::migration::{Endpoint, Goal, Mode, Spec};
+use crate::migration::{Endpoint, Goal, Mode, Selection, Spec};
 
 /// More than any server is asked to move in one order; each has tasks and a slot of its own.
 const DATABASES_MAX: usize = 100;
+
+/// Of each of the four kinds. Each is a condition on every object of every query that the agents ask.
+const PATTERNS_MAX: usize = 100;
+
+/// A schema's name, a table's, dot and quotes, and as many characters again that a pattern has twice.
+const PATTERN_BYTES: usize = 300;
 
 /// PostgreSQL's NAMEDATALEN less one.
 const DATABASE_NAME_MAX: usize = 63;
@@ -52,6 +62,7 @@ pub fn spec_in(spec: &v1::MigrationSpec, defaults: &Defaults<'_>) -> Result<Spec
         source: endpoint_in("spec.source", spec.source.as_ref())?,
         target: override_in(spec.target_override.as_ref(), defaults.endpoint)?,
         databases: databases_in(&spec.databases)?,
+        selection: selection_in(spec.selection.as_ref())?,
         overwrite: spec.overwrite,
         migrate_roles: spec.migrate_roles,
         source_agent,
@@ -108,6 +119,56 @@ fn databases_in(databases: &[String]) -> Result<Vec<String>, InvalidField> {
         }
     }
     Ok(databases.to_vec())
+}
+
+fn selection_in(selection: Option<&v1::Selection>) -> Result<Selection, InvalidField> {
+    let Some(selection) = selection else { return Ok(Selection::default()) };
+    Ok(Selection {
+        include_schemas: patterns_in(
+            "include_schemas",
+            &selection.include_schemas,
+            Pattern::of_schema,
+        )?,
+        exclude_schemas: patterns_in(
+            "exclude_schemas",
+            &selection.exclude_schemas,
+            Pattern::of_schema,
+        )?,
+        include_tables: patterns_in(
+            "include_tables",
+            &selection.include_tables,
+            Pattern::of_table,
+        )?,
+        exclude_tables: patterns_in(
+            "exclude_tables",
+            &selection.exclude_tables,
+            Pattern::of_table,
+        )?,
+    })
+}
+
+fn patterns_in(
+    kind: &str,
+    patterns: &[String],
+    read: fn(&str) -> Result<Pattern, InvalidPattern>,
+) -> Result<Vec<String>, InvalidField> {
+    let refuse =
+        |problem: String| Err(InvalidField::new(format!("spec.selection.{kind}"), problem));
+    if patterns.len() > PATTERNS_MAX {
+        return refuse(format!("has more than {PATTERNS_MAX} patterns: use wildcards"));
+    }
+    for pattern in patterns {
+        if pattern.len() > PATTERN_BYTES {
+            return refuse(format!("has a pattern of more than {PATTERN_BYTES} bytes"));
+        }
+        if pattern.contains('\0') {
+            return refuse("has a pattern with a null character".to_owned());
+        }
+        if let Err(problem) = read(pattern) {
+            return refuse(problem.to_string());
+        }
+    }
+    Ok(patterns.to_vec())
 }
 
 /// The target's endpoint, with what the migration says otherwise.

@@ -8,7 +8,7 @@ use crate::{
     fleet::AgentState,
     migration::{
         self, CutoverReport, Database, DatabaseState, Goal, HeldTable, Hold, HoldKind, Migration,
-        Mode, Spec, State, Step, SubState,
+        Mode, Selection, Spec, State, Step, SubState,
     },
     store::{Agent, EventRecord, Record, Target},
 };
@@ -61,6 +61,7 @@ fn spec_out(spec: &Spec) -> v1::MigrationSpec {
         source: Some(endpoint_out(&spec.source)),
         target_override: Some(endpoint_out(&spec.target)),
         databases: spec.databases.clone(),
+        selection: Some(chosen_out(&spec.selection)),
         overwrite: spec.overwrite,
         migrate_roles: spec.migrate_roles,
         agent: name::agent(&spec.target_agent),
@@ -71,6 +72,12 @@ fn spec_out(spec: &Spec) -> v1::MigrationSpec {
         window_start_time: spec.window_start.map(time_out),
         window_end_time: spec.window_end.map(time_out),
     }
+}
+
+fn chosen_out(selection: &Selection) -> v1::Selection {
+    let Selection { include_schemas, exclude_schemas, include_tables, exclude_tables } =
+        selection.clone();
+    v1::Selection { include_schemas, exclude_schemas, include_tables, exclude_tables }
 }
 
 fn status_out(m: &Migration, observed: &Observed) -> v1::MigrationStatus {

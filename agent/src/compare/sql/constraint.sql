@@ -4,7 +4,8 @@
     from given g
     cross join relations r
     join pg_constraint k on k.conrelid = r.oid
-    where k.contype not in ('n', 't') and not (k.contype = 'f' and coalesce(to_jsonb(k) ->> 'conparentid', '0') <> '0')
+    where k.contype not in ('n', 't') and (k.contype <> 'f' or {relation k.confrelid})
+      and not (k.contype = 'f' and coalesce(to_jsonb(k) ->> 'conparentid', '0') <> '0')
       and (r.name || ' ' || quote_ident(k.conname)) collate "C" > g.after
     order by 2
     limit (select page from given)

@@ -1,4 +1,5 @@
--- Before every kind's own query, which begins with `, page as (…`: what was asked, and what is the databases' users' own.
+-- Before every kind's own query, which begins with `, page as (…`: what was asked, and what is the databases' users' own and
+-- is moved.
 -- `given.after`/`given.page`: the page. Texts that hold names are compared byte by byte, so that both sides have one order.
 with given as (
     select $1::text collate "C" as after, $2::int8 as page, $3::int8 as common,
@@ -19,7 +20,7 @@ relations as (
     from given g
     cross join pg_class c
     join ours n on n.oid = c.relnamespace
-    where c.relpersistence <> 't'
+    where c.relpersistence <> 't' and {relation c.oid}
       and not exists (select from members m where m.classid = 'pg_class'::regclass and m.objid = c.oid)
       and (cardinality(g.include_schemas) = 0 and cardinality(g.include_tables) = 0
            or n.plain ~ any (g.include_schemas)
@@ -31,6 +32,7 @@ schemas as (
     select n.*
     from given g
     cross join ours n
-    where (cardinality(g.include_schemas) = 0 and cardinality(g.include_tables) = 0 or n.plain ~ any (g.include_schemas))
+    where {schema n.nspname}
+      and (cardinality(g.include_schemas) = 0 and cardinality(g.include_tables) = 0 or n.plain ~ any (g.include_schemas))
       and not n.plain ~ any (g.exclude_schemas)
 )

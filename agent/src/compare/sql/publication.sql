@@ -15,7 +15,8 @@ select p.name, array[
          else 'tables: ' || (select string_agg(quote_ident(t.schemaname) || '.' || quote_ident(t.tablename), ', '
                                                order by t.schemaname, t.tablename)
                              from pg_publication_tables t
-                             where t.pubname = b.pubname and t.schemaname <> 'whimbrel') end,
+                             where t.pubname = b.pubname and t.schemaname <> 'whimbrel'
+                               and {relation format('%I.%I', t.schemaname, t.tablename)::regclass}) end,
     'comment: ' || obj_description(p.oid, 'pg_publication')
 ] as facts
 from page p

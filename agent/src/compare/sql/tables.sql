@@ -4,7 +4,7 @@
     -- Large objects, where we may read them and there are any: as a table of their pages.
     select 'pg_largeobject'::regclass, 'pg_catalog.pg_largeobject' collate "C"
     from given g
-    where cardinality(g.include_schemas) + cardinality(g.include_tables) = 0
+    where cardinality(g.include_schemas) + cardinality(g.include_tables) = 0 and {large objects}
       and has_table_privilege('pg_largeobject', 'select') and exists (select from pg_largeobject_metadata)
 ),
 page as (

@@ -28,7 +28,7 @@ struct Disabled {
 
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("looking for disabled foreign keys in database {}", source.database);
-    let sql = include_str!("../sql/disabled_foreign_keys.sql");
+    let sql = &source.chosen(include_str!("../sql/disabled_foreign_keys.sql"));
     let tables: Vec<Disabled> = ask(source.client, &doing, sql, &[]).await?;
     Ok(tables.iter().map(finding).collect())
 }

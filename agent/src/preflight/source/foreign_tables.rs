@@ -35,7 +35,8 @@ struct Mapping {
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("looking for foreign tables in database {}", source.database);
     let tables: Vec<Table> =
-        ask(source.client, &doing, include_str!("../sql/foreign_tables.sql"), &[]).await?;
+        ask(source.client, &doing, &source.chosen(include_str!("../sql/foreign_tables.sql")), &[])
+            .await?;
     let mut found: Vec<Found> = tables.iter().map(foreign).collect();
     if !source.role.superuser {
         let sql = include_str!("../sql/user_mappings.sql");

@@ -30,7 +30,7 @@ struct Table {
 
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("looking for generated keys in database {}", source.database);
-    let sql = include_str!("../sql/generated_identity.sql");
+    let sql = &source.chosen(include_str!("../sql/generated_identity.sql"));
     let tables: Vec<Table> = ask(source.client, &doing, sql, &[]).await?;
     let major = source.client.server_major();
     Ok(tables.iter().map(|table| finding(table, major)).collect())

@@ -26,7 +26,7 @@ struct Table {
 
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("looking at inheriting tables in database {}", source.database);
-    let sql = include_str!("../sql/inherited_columns.sql");
+    let sql = &source.chosen(include_str!("../sql/inherited_columns.sql"));
     let tables: Vec<Table> = ask(source.client, &doing, sql, &[]).await?;
     Ok(tables.iter().map(finding).collect())
 }

@@ -29,7 +29,8 @@ struct Index {
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("looking for invalid indexes in database {}", source.database);
     let indexes: Vec<Index> =
-        ask(source.client, &doing, include_str!("../sql/invalid_indexes.sql"), &[]).await?;
+        ask(source.client, &doing, &source.chosen(include_str!("../sql/invalid_indexes.sql")), &[])
+            .await?;
     Ok(indexes.iter().map(finding).collect())
 }
 

@@ -36,6 +36,9 @@ struct Unreadable {
 }
 
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
+    if !source.input.selected.has_large_objects() {
+        return Ok(Vec::new());
+    }
     let doing = format!("counting large objects in database {}", source.database);
     let sql = "select count(*), pg_total_relation_size('pg_largeobject') as bytes from pg_largeobject_metadata";
     let all: All = ask_one(source.client, &doing, sql, &[]).await?;

@@ -30,6 +30,7 @@ pub(super) mod reserved_names;
 pub(super) mod role_passwords;
 pub(super) mod row_security;
 pub(super) mod search_path;
+pub(super) mod selection;
 pub(super) mod server_parameters;
 pub(super) mod size_estimate;
 pub(super) mod snapshots;

@@ -37,7 +37,7 @@ async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("asking what may be published in database {}", source.database);
     let sql = "select has_database_privilege(current_database(), 'CREATE') as create";
     let Create { create } = ask_one(source.client, &doing, sql, &[]).await?;
-    let sql = include_str!("../sql/others_tables.sql");
+    let sql = &source.chosen(include_str!("../sql/others_tables.sql"));
     let owners: Vec<Owner> = ask(source.client, &doing, sql, &[]).await?;
     let mut found: Vec<Found> = owners.iter().map(|owner| not_owner(owner, source)).collect();
     if !create {

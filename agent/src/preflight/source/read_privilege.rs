@@ -32,7 +32,8 @@ struct Unreadable {
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("asking what may be read in database {}", source.database);
     let schemas: Vec<Unreadable> =
-        ask(source.client, &doing, include_str!("../sql/unreadable.sql"), &[]).await?;
+        ask(source.client, &doing, &source.chosen(include_str!("../sql/unreadable.sql")), &[])
+            .await?;
     Ok(schemas.iter().map(|schema| finding(schema, source)).collect())
 }
 

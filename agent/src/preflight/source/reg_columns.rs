@@ -32,7 +32,8 @@ struct Column {
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("looking for columns of OID types in database {}", source.database);
     let columns: Vec<Column> =
-        ask(source.client, &doing, include_str!("../sql/reg_columns.sql"), &[]).await?;
+        ask(source.client, &doing, &source.chosen(include_str!("../sql/reg_columns.sql")), &[])
+            .await?;
     Ok(columns.iter().map(finding).collect())
 }
 

@@ -35,7 +35,7 @@ struct Removed {
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing =
         format!("looking for what later versions have not, in database {}", source.database);
-    let sql = include_str!("../sql/removed_features.sql");
+    let sql = &source.chosen(include_str!("../sql/removed_features.sql"));
     let removed: Vec<Removed> = ask(source.client, &doing, sql, &[]).await?;
     Ok(removed.iter().map(finding).collect())
 }

@@ -34,7 +34,8 @@ struct Table {
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("asking for replica identities in database {}", source.database);
     let tables: Vec<Table> =
-        ask(source.client, &doing, include_str!("../sql/keyless_tables.sql"), &[]).await?;
+        ask(source.client, &doing, &source.chosen(include_str!("../sql/keyless_tables.sql")), &[])
+            .await?;
     Ok(tables.iter().map(finding).collect())
 }
 

@@ -26,7 +26,8 @@ struct Table {
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("asking for row security in database {}", source.database);
     let tables: Vec<Table> =
-        ask(source.client, &doing, include_str!("../sql/row_security.sql"), &[]).await?;
+        ask(source.client, &doing, &source.chosen(include_str!("../sql/row_security.sql")), &[])
+            .await?;
     let role = source.role;
     let finding = |table: Table| {
         let message = format!("row security of {} hides rows from role {}", table.name, role.name);

@@ -30,7 +30,8 @@ struct Size {
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("asking for the size of database {}", source.database);
     let size: Size =
-        ask_one(source.client, &doing, include_str!("../sql/database.sql"), &[]).await?;
+        ask_one(source.client, &doing, &source.chosen(include_str!("../sql/database.sql")), &[])
+            .await?;
     let message = format!(
         "{} tables, {}; about {} min at an assumed 100 MB/s; the target needs as much disk, and some for its WAL",
         size.tables,

@@ -28,7 +28,8 @@ struct Table {
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("asking for unlogged tables in database {}", source.database);
     let tables: Vec<Table> =
-        ask(source.client, &doing, include_str!("../sql/unlogged_tables.sql"), &[]).await?;
+        ask(source.client, &doing, &source.chosen(include_str!("../sql/unlogged_tables.sql")), &[])
+            .await?;
     Ok(tables.iter().map(finding).collect())
 }
 

@@ -8,6 +8,6 @@ where a.attnum > 0 and not a.attisdropped
   and a.attcompression = 'l' -- since 14
   and false -- before 14
   and c.relkind in ('r', 'p', 'm', 'f') and c.relpersistence <> 't' and c.oid >= 16384
-  and n.nspname not like 'pg\_%' and n.nspname <> 'whimbrel'
+  and n.nspname not like 'pg\_%' and n.nspname <> 'whimbrel' and {relation c.oid}
 order by 1
 limit 1000

@@ -5,5 +5,6 @@ join pg_class c on c.oid = t.tgrelid
 join pg_namespace n on n.oid = c.relnamespace
 where t.tgisinternal and t.tgenabled = 'D'
   and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+  and {relation c.oid}
 group by 1, 2
 order by 1, 2

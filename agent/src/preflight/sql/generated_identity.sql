@@ -10,6 +10,7 @@ join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdroppe
   and false -- before 12
 where c.relkind = 'r' and c.relpersistence = 'p'
   and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+  and {relation c.oid}
   and (c.relreplident = 'f' and current_setting('server_version_num')::int >= 180000
        or exists (
            select from pg_index i

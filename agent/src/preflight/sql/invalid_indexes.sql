@@ -6,4 +6,5 @@ join pg_class c on c.oid = i.indrelid
 join pg_namespace n on n.oid = x.relnamespace
 where not i.indisvalid and x.relkind = 'i' and c.relpersistence <> 't'
   and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+  and {relation c.oid}
 order by 1, 2

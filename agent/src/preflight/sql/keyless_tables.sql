@@ -6,6 +6,7 @@ with recursive keyless as (
     join pg_namespace n on n.oid = c.relnamespace
     where c.relkind = 'r' and c.relpersistence = 'p' and c.relreplident <> 'f'
       and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+      and {relation c.oid}
       and not exists (
           select from pg_index i
           where i.indrelid = c.oid and i.indisvalid and i.indimmediate

@@ -10,6 +10,7 @@ where c.relkind in ('r', 'p') and c.relpersistence <> 't' and a.attnum > 0 and n
   and t.typname ~ '^_?reg(class|proc|procedure|oper|operator|type|role|namespace|config|dictionary|collation)$'
   and t.typnamespace = 'pg_catalog'::regnamespace
   and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+  and {relation c.oid}
   and not exists (
       select from pg_depend d
       where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'

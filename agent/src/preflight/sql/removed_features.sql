@@ -6,6 +6,7 @@ where c.relkind in ('r', 'p') and c.relpersistence <> 't'
   and c.relhasoids -- before 12
   and false -- since 12
   and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+  and {relation c.oid}
 union all
 select n.nspname, c.relname, a.attname, format_type(a.atttypid, null),
        case a.atttypid::int when 702 then 'timestamp with time zone' when 703 then 'interval' else 'text' end
@@ -18,4 +19,5 @@ where c.relkind in ('r', 'p', 'f', 'c') and c.relpersistence <> 't' and a.attnum
   and a.atttypid in (702, 703, 704, 1023, 1024, 1025) -- since 10 before 12
   and false -- since 12
   and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+  and {relation c.oid}
 order by 1, 2, 3

@@ -13,6 +13,13 @@ used as (
       and not (s.deptype = 'o' and exists (
           select from pg_depend d where d.classid = s.classid and d.objid = s.objid and d.deptype = 'e'
       ))
+      and case s.classid
+              when 'pg_class'::regclass then {relation s.objid}
+              when 'pg_namespace'::regclass then {schema (select n.nspname from pg_namespace n where n.oid = s.objid)}
+              when 'pg_proc'::regclass then {schema (select n.nspname from pg_proc p join pg_namespace n on n.oid = p.pronamespace where p.oid = s.objid)}
+              when 'pg_type'::regclass then {schema (select n.nspname from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.oid = s.objid)}
+              else true
+          end
       and not (s.classid = 'pg_class'::regclass and exists (
           select from pg_class c where c.oid = s.objid and c.relpersistence = 't'
       ))
@@ -35,6 +42,7 @@ first_owns as (
         select from owned_by_first o
         join pg_namespace n on n.oid = o.namespace
         where n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+          and case o.classid when 'pg_class'::regclass then {relation o.objid} else {schema n.nspname} end
           and not exists (
               select from pg_depend d where d.classid = o.classid and d.objid = o.objid and d.deptype = 'e'
           )

@@ -6,7 +6,7 @@ with ours as (
     from pg_rewrite r
     join pg_class v on v.oid = r.ev_class
     join pg_namespace n on n.oid = v.relnamespace
-    where v.oid >= 16384 and n.nspname <> 'whimbrel'
+    where v.oid >= 16384 and n.nspname <> 'whimbrel' and {relation v.oid}
       and not exists (
           select from pg_depend e
           where e.classid = 'pg_class'::regclass and e.objid = v.oid and e.deptype = 'e'

@@ -7,6 +7,7 @@ with unreadable as (
     join pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'S') and c.relpersistence <> 't'
       and n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+      and {relation c.oid}
       and not (has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT'))
       and (c.relkind = 'S' or not exists (
           select from pg_depend d

@@ -43,7 +43,7 @@ with made(kind, class, oid, object, remedy) as (
 )
 select kind, object, remedy
 from made m
-where m.oid >= 16384
+where m.oid >= 16384 and (m.class <> 'pg_class'::regclass or {relation m.oid})
   and not exists (
       select from pg_depend d
       where d.objid = m.oid and d.deptype = 'e'

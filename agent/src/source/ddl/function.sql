@@ -33,7 +33,8 @@ begin
             note := note || jsonb_build_object('objects', coalesce(documents, '[]'), 'others', coalesce((
                 select jsonb_agg(jsonb_build_object('type', e.object_type, 'identity', e.object_identity, 'class', e.classid::int8, 'oid', e.objid::int8))
                 from pg_event_trigger_ddl_commands() e
-                where not e.in_extension and e.schema_name is distinct from 'pg_temp'), '[]'));
+                where not e.in_extension and e.schema_name is distinct from 'pg_temp'
+                  and (e.schema_name is null or {schema e.schema_name})), '[]'));
             if documents is null and (note -> 'others') = '[]' then
                 return;
             end if;
@@ -75,7 +76,9 @@ begin
         else
             note := note || (
                 select jsonb_build_object('rewritten', c.oid::int8, 'reason', pg_event_trigger_table_rewrite_reason(), 'relkind', c.relkind)
-                from pg_class c where c.oid = pg_event_trigger_table_rewrite_oid() and c.relpersistence <> 't');
+                from pg_class c
+                where c.oid = pg_event_trigger_table_rewrite_oid() and c.relpersistence <> 't'
+                  and ({relation c.oid} or {followed}));
             if note is null then
                 return;
             end if;

@@ -12,10 +12,11 @@ mod structures;
 
 use whimbrel_proto::agent::v1::SourceObjects;
 
-use super::sender::Sender;
+use super::sender::{Sender, SenderSpec};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, literal, qualified},
+    selection::Selected,
     verify,
 };
 
@@ -37,7 +38,7 @@ impl Sender {
     /// slot waits for those that are under way.
     pub(super) async fn watch_schema(&self) -> Result<(), Fault> {
         if self.spec.follow_schema_changes {
-            install(&*self.control().await?, &self.spec.objects).await?;
+            install(&*self.control().await?, &self.spec).await?;
         }
         Ok(())
     }
@@ -66,11 +67,11 @@ impl Sender {
 ///
 /// # Errors
 /// The server's, of another kind.
-async fn install(client: &Client, objects: &SourceObjects) -> Result<bool, Fault> {
+async fn install(client: &Client, spec: &SenderSpec) -> Result<bool, Fault> {
     if client.server_version_num() < MESSAGES_SINCE {
         return Ok(false);
     }
-    match client.batch_execute(&client.sql(&statements(objects))).await {
+    match client.batch_execute(&client.sql(&statements(&spec.objects, &spec.selected))).await {
         Ok(()) => Ok(true),
         // 42501: no superuser; 42704, 42883: the database has no PL/pgSQL; 0A000: the server refuses it.
         Err(error)
@@ -86,17 +87,22 @@ async fn install(client: &Client, objects: &SourceObjects) -> Result<bool, Fault
 }
 
 /// One transaction: it is all there, or nothing is.
-fn statements(objects: &SourceObjects) -> String {
+fn statements(objects: &SourceObjects, selected: &Selected) -> String {
     let function = qualified(SCHEMA, &objects.slot);
     let mut sql = format!("begin; create schema if not exists {SCHEMA};\n");
-    sql.push_str(
-        &include_str!("function.sql")
-            .replace("{structure}", &verify::structure_sql())
-            .replace("{function}", &function)
-            .replace("{slot}", &literal(&objects.slot))
-            .replace("{publication}", &literal(&objects.publication))
-            .replace("{keyless}", &literal(&objects.keyless_publication)),
-    );
+    let (publication, keyless) =
+        (literal(&objects.publication), literal(&objects.keyless_publication));
+    let followed = include_str!("followed.sql")
+        .replace("{publication}", &publication)
+        .replace("{keyless}", &keyless);
+    let text = include_str!("function.sql")
+        .replace("{structure}", &verify::structure_sql(selected, &followed))
+        .replace("{followed}", &followed)
+        .replace("{function}", &function)
+        .replace("{slot}", &literal(&objects.slot))
+        .replace("{publication}", &publication)
+        .replace("{keyless}", &keyless);
+    sql.push_str(&selected.sql(&text));
     for event in EVENTS {
         let name = trigger(objects, event);
         // ALWAYS: a command under session_replication_role = replica is one too.
@@ -161,8 +167,17 @@ mod tests {
             publication: "p".into(),
             keyless_publication: "k".into(),
         };
-        let sql = statements(&objects);
-        for left in ["{structure}", "{function}", "{slot}", "{publication}", "{keyless}"] {
+        let sql = statements(&objects, &Selected::default());
+        for left in [
+            "{structure}",
+            "{function}",
+            "{slot}",
+            "{publication}",
+            "{keyless}",
+            "{followed}",
+            "{relation ",
+            "{schema ",
+        ] {
             assert!(!sql.contains(left), "{left}");
         }
     }

@@ -27,4 +27,4 @@ where p.name is distinct from t.wanted
 union all
 select format('alter publication %I add table only %s', t.wanted, t.name)
 from tables t
-where t.wanted is not null and not exists (select from present p where p.prrelid = t.oid and p.name = t.wanted)
+where t.wanted is not null and {relation t.oid} and not exists (select from present p where p.prrelid = t.oid and p.name = t.wanted)

@@ -35,9 +35,11 @@ impl Sender {
         } else {
             self.session("structure").await?
         };
+        // One that is asked for by its OID is in the stream, whatever its name is by now.
+        let followed = if relations.is_empty() { "false" } else { "true" };
         let sql = format!(
             "{ALL}\n{}\nselect document::text from documents order by place, depth",
-            verify::structure_sql()
+            verify::structure_sql(&self.spec.selected, followed)
         );
         let rows = client.query_raw(&*client.sql(&sql), [relations]).await.doing(doing)?;
         pin_mut!(rows);
@@ -53,11 +55,9 @@ impl Sender {
         let doing = "keeping the publications as the tables are";
         let objects = &self.spec.objects;
         let mut client = self.session("publication").await?;
+        let sql = self.spec.selected.sql(include_str!("publish.sql"));
         let rows = client
-            .query(
-                include_str!("publish.sql"),
-                &[&objects.publication, &objects.keyless_publication],
-            )
+            .query(&*client.sql(&sql), &[&objects.publication, &objects.keyless_publication])
             .await
             .doing(doing)?;
         if rows.is_empty() {

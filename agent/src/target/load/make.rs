@@ -13,7 +13,7 @@ use tokio_postgres::{Transaction, types::PgLsn};
 use super::{finish::run_entry, start::identity_by_default};
 use crate::{
     fault::{Doing, Fault, Policy},
-    postgres::Client,
+    postgres::{Client, identifier},
     target::{
         documents,
         fact::Fact,
@@ -87,12 +87,35 @@ impl Receiver {
         let made: HashSet<i32> = row.get::<_, Vec<i32>>(1).into_iter().collect();
         let missing: Vec<&Entry> =
             plan.before.iter().filter(|entry| !made.contains(&entry.dump_id)).collect();
+        make_extension_schemas(client, ledger, catalog).await?;
         make(client, ledger, &missing).await?;
         begin_tables(client, ledger, &catalog.relations).await?;
         let text = format!("{} objects, {} tables", plan.before.len(), catalog.relations.len());
         self.tell(Fact::Milestone("SchemaCreated", text)).await;
         Ok(())
     }
+}
+
+/// Schemas that are left out, for the extensions in them.
+async fn make_extension_schemas(
+    client: &mut Client,
+    ledger: Ledger,
+    catalog: &Catalog,
+) -> Result<(), Fault> {
+    if catalog.extension_schemas.is_empty() {
+        return Ok(());
+    }
+    let doing = "creating the schemas of extensions on the target";
+    let tx = client.transaction().await.doing(doing)?;
+    for (name, owner) in &catalog.extension_schemas {
+        let (name, owner) = (identifier(name), identifier(owner));
+        tx.batch_execute(&format!(
+            "create schema if not exists {name}; alter schema {name} owner to {owner}"
+        ))
+        .await
+        .doing(doing)?;
+    }
+    ledger.commit(tx, doing).await
 }
 
 /// The server that positions are of from here on, and the slot's point.

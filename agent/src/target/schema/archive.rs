@@ -3,7 +3,7 @@
 //! `pg_restore --verbose` writes each entry behind a comment that numbers it (pg_backup_archiver.c, `_printTocEntry`);
 //! `pg_restore --list` says which numbers there are. A text that looks like such a comment inside a function's body is
 //! not taken for one, unless it has the number, the class and the OID of an entry that has not come yet.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// One thing that the archive makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,19 +40,29 @@ pub enum ArchiveError {
     List,
 }
 
-/// The entries of a script, in its order. `list` is `pg_restore --list` of the same sections.
-pub fn entries(list: &str, script: &str) -> Result<Vec<Entry>, ArchiveError> {
+/// The entries of a script, in its order. `list` is `pg_restore --list` of the same sections. Left out are those that make an
+/// object of `not_made` (class and OID), and what is said about one: its comment.
+pub fn entries(
+    list: &str,
+    script: &str,
+    not_made: &HashSet<(u32, u32)>,
+) -> Result<Vec<Entry>, ArchiveError> {
     let mut expected = parse_list(list)?;
     let mut entries: Vec<Entry> = Vec::new();
+    let mut dropped = HashSet::new();
     let mut settings = Settings::default();
     let lines: Vec<&str> = script.split('\n').collect();
     let mut body_from = None;
     let mut at = 0;
     while at < lines.len() {
-        if let Some((header, length)) = header(&lines[at..])
+        if let Some((header, depends, length)) = header(&lines[at..])
             && expected.remove(&(header.dump_id, header.class, header.oid)).is_some()
         {
             close(&mut entries, &mut settings, &lines, body_from, at);
+            let about_dropped = header.oid == 0 && depends.iter().any(|id| dropped.contains(id));
+            if about_dropped || not_made.contains(&(header.class, header.oid)) {
+                dropped.insert(header.dump_id);
+            }
             entries.push(header);
             at += length;
             body_from = Some(at);
@@ -64,7 +74,10 @@ pub fn entries(list: &str, script: &str) -> Result<Vec<Entry>, ArchiveError> {
     close(&mut entries, &mut settings, &lines, body_from, end);
     match expected.into_iter().find(|(_, kind)| !is_silent(kind)) {
         Some(((dump_id, _, _), _)) => Err(ArchiveError::Missing(dump_id)),
-        None => Ok(entries),
+        None => {
+            entries.retain(|entry| !dropped.contains(&entry.dump_id));
+            Ok(entries)
+        }
     }
 }
 
@@ -128,8 +141,8 @@ fn close(
     }
 }
 
-/// Reads the comment at the start of `lines`; how many lines it has.
-fn header(lines: &[&str]) -> Option<(Entry, usize)> {
+/// Reads the comment at the start of `lines`; with the entries that it depends on, and how many lines it has.
+fn header(lines: &[&str]) -> Option<(Entry, Vec<i32>, usize)> {
     let mut rest = lines.iter();
     (*rest.next()? == "--").then_some(())?;
     let numbers = rest.next()?.strip_prefix("-- TOC entry ")?.strip_suffix(')')?;
@@ -137,6 +150,7 @@ fn header(lines: &[&str]) -> Option<(Entry, usize)> {
     let (class, oid) = numbers.split_once(" OID ")?;
     let mut length = 2;
     let mut named = None;
+    let mut depends = Vec::new();
     for line in rest {
         length += 1;
         if *line == "--" {
@@ -145,6 +159,8 @@ fn header(lines: &[&str]) -> Option<(Entry, usize)> {
         let text = line.strip_prefix("-- ")?;
         if let Some(name) = text.strip_prefix("Name: ") {
             named = Some(name);
+        } else if let Some(ids) = text.strip_prefix("Dependencies: ") {
+            depends = ids.split(' ').filter_map(|id| id.parse().ok()).collect();
         }
     }
     let (tag, named) = named?.rsplit_once("; Type: ")?;
@@ -157,7 +173,7 @@ fn header(lines: &[&str]) -> Option<(Entry, usize)> {
         tag: tag.to_owned(),
         sql: String::new(),
     };
-    Some((entry, length))
+    Some((entry, depends, length))
 }
 
 type Key = (i32, u32, u32);
@@ -207,7 +223,7 @@ mod tests {
 
     #[test]
     fn takes_entries_apart_and_carries_settings_forward() {
-        let entries = entries(LIST, &script("")).unwrap();
+        let entries = entries(LIST, &script(""), &HashSet::new()).unwrap();
         assert_eq!(entries.len(), 2);
         assert_eq!(entries[0].kind, "FUNCTION");
         assert_eq!(entries[0].sql.trim(), "CREATE FUNCTION f() AS $$\n$$;");
@@ -225,7 +241,7 @@ mod tests {
             "--\n-- TOC entry 9 (class 1 OID 1)\n-- Name: f(); Type: FUNCTION; Schema: s; Owner: o\n--\n",
             "--\n-- TOC entry 2 (class 2606 OID 11)\nreturn;\n",
         ] {
-            let entries = entries(LIST, &script(fake)).unwrap();
+            let entries = entries(LIST, &script(fake), &HashSet::new()).unwrap();
             assert_eq!(entries.len(), 2);
             assert!(entries[0].sql.contains(fake), "{fake}");
         }
@@ -234,6 +250,20 @@ mod tests {
     #[test]
     fn an_entry_that_does_not_come_is_an_error() {
         let list = format!("{LIST}7; 1259 12 INDEX public i me\n");
-        assert_eq!(entries(&list, &script("")), Err(ArchiveError::Missing(7)));
+        let read = entries(&list, &script(""), &HashSet::new());
+        assert_eq!(read, Err(ArchiveError::Missing(7)));
+    }
+
+    #[test]
+    fn what_is_not_made_goes_with_its_comment() {
+        let comment = "--\n-- TOC entry 7 (class 0 OID 0)\n-- Dependencies: 2\n-- Name: CONSTRAINT x ON t; Type: COMMENT; Schema: s; Owner: o\n--\n\nCOMMENT;\n\n-- Completed on";
+        let list = format!("{LIST}7; 0 0 COMMENT public x me\n");
+        let script = script("").replace("-- Completed on", comment);
+        let kinds = |not_made| -> Vec<String> {
+            let entries = entries(&list, &script, &not_made).unwrap();
+            entries.into_iter().map(|entry| entry.kind).collect()
+        };
+        assert_eq!(kinds(HashSet::new()), ["FUNCTION", "CONSTRAINT", "COMMENT"]);
+        assert_eq!(kinds(HashSet::from([(2606, 11)])), ["FUNCTION"]);
     }
 }

@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn our_publications_stay_behind() {
-        let catalog = Catalog { server_version: 150_000, relations: vec![], owners: vec![] };
+        let catalog = Catalog { server_version: 150_000, ..Catalog::default() };
         let after = vec![
             entry("PUBLICATION", "ours"),
             entry("PUBLICATION TABLE", "ours t"),

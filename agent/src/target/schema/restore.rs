@@ -1,5 +1,5 @@
 //! Runs pg_restore, for its text.
-use std::{io::Write as _, path::Path, process::Stdio};
+use std::{collections::HashSet, io::Write as _, path::Path, process::Stdio};
 
 use tokio::process::Command;
 
@@ -20,17 +20,23 @@ impl Plan {
         // pg_restore reads a custom archive out of order, so it needs a file. It holds no rows and no password.
         let mut file = tempfile::NamedTempFile::with_prefix("whimbrel-dump-").map_err(disk)?;
         file.write_all(archive).and_then(|()| file.flush()).map_err(disk)?;
-        let before = section(restore, file.path(), "pre-data").await?;
-        let after = section(restore, file.path(), "post-data").await?;
+        let not_made = catalog.not_made.iter().copied().collect();
+        let before = section(restore, file.path(), "pre-data", &not_made).await?;
+        let after = section(restore, file.path(), "post-data", &not_made).await?;
         Ok(Self::new(before, after, catalog, ours))
     }
 }
 
-async fn section(restore: &Program, archive: &Path, section: &str) -> Result<Vec<Entry>, Fault> {
+async fn section(
+    restore: &Program,
+    archive: &Path,
+    section: &str,
+    not_made: &HashSet<(u32, u32)>,
+) -> Result<Vec<Entry>, Fault> {
     let section = format!("--section={section}");
     let list = run(restore, archive, &["--list", &section]).await?;
     let script = run(restore, archive, &["--verbose", "--file=-", &section]).await?;
-    entries(&list, &script).map_err(|error| {
+    entries(&list, &script, not_made).map_err(|error| {
         Fault::hold("PgRestoreFailed", format!("reading what pg_restore wrote: {error}"))
             .remedy("report it, with the version of pg_restore")
     })

@@ -1,10 +1,15 @@
 //! What `migration create` asks for: the properties file, and the options that win over it. Pure; passwords are still
 //! to be resolved.
 use prost_types::Timestamp;
-use whimbrel_proto::v1::{Endpoint, MigrationMode, MigrationOption, MigrationSpec, SslMode};
+use whimbrel_proto::v1::{
+    Endpoint, MigrationMode, MigrationOption, MigrationSpec, Selection, SslMode,
+};
 
 use crate::{
-    args::{SecretArg, SourceArg, migration::Create},
+    args::{
+        SecretArg, SourceArg,
+        migration::{Create, SelectionArgs},
+    },
     failure::Failure,
     properties::Properties,
     secret::{self, Password},
@@ -50,6 +55,7 @@ pub(super) fn draft(args: Create, file: Properties) -> Result<Draft, Failure> {
             named if named.is_empty() => file.databases.unwrap_or_default(),
             named => named,
         },
+        selection: Some(selection(args.selection, file.selection)),
         overwrite: args.overwrite.unwrap_or(file_overwrite),
         migrate_roles: args.migrate_roles.unwrap_or(file_roles),
         agent: args.agent.or(file.agent).map(|name| agent_name(&name)).unwrap_or_default(),
@@ -65,6 +71,17 @@ pub(super) fn draft(args: Create, file: Properties) -> Result<Draft, Failure> {
         source_password: given(args.source_password, file.source_password),
         target_password: given(args.target_password, file.target_password),
     })
+}
+
+/// Each kind of patterns by itself: the options, or the file's.
+fn selection(args: SelectionArgs, file: Selection) -> Selection {
+    let either = |args: Vec<String>, file| if args.is_empty() { file } else { args };
+    Selection {
+        include_schemas: either(args.include_schemas, file.include_schemas),
+        exclude_schemas: either(args.exclude_schemas, file.exclude_schemas),
+        include_tables: either(args.include_tables, file.include_tables),
+        exclude_tables: either(args.exclude_tables, file.exclude_tables),
+    }
 }
 
 /// The option's host, port and user win; what it leaves out is the file's.
