@@ -11,6 +11,7 @@ use super::{
     drop_foreign_keys,
     fact::Fact,
     ledger::{self, Ledger, Phase},
+    load::{check_server, is_as_here},
     receive::{Receiver, current},
 };
 use crate::{
@@ -80,17 +81,23 @@ impl Receiver {
 
     /// Beside a stream that is not open yet: copies what the ledger says is not copied.
     pub(super) async fn refill(&self, client: &mut Client, ledger: Ledger) -> Result<(), Fault> {
-        let left = client
-            .query_one("select count(*) from whimbrel.relation where not done", &[])
+        let doing = "looking for tables to be copied again";
+        let rows = client
+            .query("select source_oid from whimbrel.relation where not done", &[])
             .await
-            .doing("looking for tables to be copied again")?;
-        if left.get::<_, i64>(0) == 0 {
+            .doing(doing)?;
+        let left: Vec<u32> = rows.iter().map(|row| row.get(0)).collect();
+        if left.is_empty() {
             return Ok(());
         }
         self.progress.operation("taking a snapshot of the source");
         let snapshot = self.take_snapshot(SnapshotKind::Renewed).await?;
         let state = current(client).await?;
-        self.check_source(&snapshot, state.source_system, client).await?;
+        check_server(&snapshot, state.source_system)?;
+        if !is_as_here(self, client, left.clone()).await? {
+            self.caller.ask(Ask::Release).await?;
+            return copy_in_stream(client, ledger, &left).await;
+        }
         let catalog = self.catalog(client).await?;
         let plan = self.plan(client, &catalog).await?;
         self.progress.tables(&catalog);
@@ -161,6 +168,19 @@ fn find_tables(catalog: &Catalog, names: &[String]) -> Result<Vec<u32>, Fault> {
         })
     };
     names.iter().map(find).collect()
+}
+
+/// A change of the source's schema is still in the stream: it is carried first, and then the tables are copied.
+async fn copy_in_stream(client: &mut Client, ledger: Ledger, tables: &[u32]) -> Result<(), Fault> {
+    let doing = "recording in the ledger that tables are copied when the stream has come so far";
+    let tx = client.transaction().await.doing(doing)?;
+    tx.execute(
+        "update whimbrel.relation set point = null, copied = true, done = true where source_oid = any($1)",
+        &[&tables],
+    )
+    .await
+    .doing(doing)?;
+    ledger.commit(tx, doing).await
 }
 
 /// "to be copied again: a, b and 3 more".

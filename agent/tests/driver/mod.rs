@@ -12,7 +12,8 @@ use whimbrel_agent::{
 };
 use whimbrel_proto::{
     agent::v1::{
-        Command, CopyLimits, CutoverBack, CutoverStep, Failure, OpenTransaction, Receive, Report,
+        Command, CopyAgain, CopyLimits, CutoverBack, CutoverStep, Failure, OpenTransaction, Receive,
+        Report,
         Selection, Send, SourceObjects, Step, StepDone, command, report::Kind,
     },
     v1::{Endpoint, MigrationMode, Secret, secret},
@@ -44,6 +45,8 @@ pub(crate) struct Driver {
     pub(crate) limits: CopyLimits,
     /// Which objects.
     pub(crate) selection: Selection,
+    /// Requests to copy tables again.
+    pub(crate) copy_again: Vec<CopyAgain>,
     _password: tempfile::NamedTempFile,
 }
 
@@ -86,6 +89,7 @@ impl Driver {
             follow: true,
             limits: CopyLimits::default(),
             selection: Selection::default(),
+            copy_again: Vec::new(),
             _password: password,
         }
     }
@@ -158,6 +162,7 @@ impl Driver {
             overwrite_oid: self.overwrite_oid,
             copy_limits: Some(self.limits),
             selection: Some(self.selection.clone()),
+            copy_again: self.copy_again.clone(),
             ..Receive::default()
         }))
         .await;

@@ -82,6 +82,16 @@ async fn as_here(
     Ok(Some(relations))
 }
 
+/// Whether the held snapshot has these tables, and every type, in the form that they have here.
+pub(in crate::target) async fn is_as_here(
+    receiver: &Receiver,
+    session: &Client,
+    tables: Vec<u32>,
+) -> Result<bool, Fault> {
+    let relations = as_here(receiver, session, &tables).await?;
+    Ok(relations.is_some_and(|relations| relations.len() == tables.len()))
+}
+
 async fn waiting(session: &Client) -> Result<Vec<u32>, Fault> {
     let rows = session
         .query("select source_oid from whimbrel.relation where point is null order by 1", &[])

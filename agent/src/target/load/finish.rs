@@ -107,7 +107,7 @@ pub(crate) async fn run_entries_again(
 }
 
 /// One entry in a transaction of its own, with the ledger's word of it.
-pub(super) async fn run_entry(
+pub(crate) async fn run_entry(
     session: &mut Client,
     ledger: Ledger,
     entry: &Entry,

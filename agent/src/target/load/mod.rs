@@ -12,7 +12,8 @@ mod renew;
 mod small;
 mod start;
 
-pub(in crate::target) use again::copy_waiting;
+pub(in crate::target) use again::{copy_waiting, is_as_here};
 pub(crate) use copy_in::{CopyIn, copy_in};
 pub(crate) use finish::{can_be_replica, run_entries, run_entries_again};
+pub(in crate::target) use start::check_server;
 pub(crate) use start::identity_always;

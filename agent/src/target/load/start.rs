@@ -1,7 +1,7 @@
 //! From a prepared database to a complete base copy.
 use whimbrel_points::point;
 
-use super::make::record_snapshot;
+use super::{again::is_as_here, make::record_snapshot};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified},
@@ -84,31 +84,25 @@ impl Receiver {
         }
     }
 
-    /// What goes on under another snapshot must still be the same server with the same schema.
-    pub(in crate::target) async fn check_source(
+    /// What goes on under another snapshot must still be the same server with the same schema, or one whose changes were
+    /// carried: every table and type is there as it is here.
+    async fn check_source(
         &self,
         snapshot: &SnapshotTaken,
         known: Option<u64>,
         client: &Client,
     ) -> Result<(), Fault> {
-        if known != Some(snapshot.system) {
-            return Err(Fault::hold(
-                "SourceIsAnother",
-                format!(
-                    "the source is server {}, the copy was begun from another",
-                    snapshot.system
-                ),
-            )
-            .remedy(
-                "let the source's address lead to the server that the migration was begun with",
-            ));
-        }
+        check_server(snapshot, known)?;
         let then = self.dumped_shape(client).await?;
         let now = self.shape(true).await?;
-        match crate::verify::shape_difference(&then, &now) {
-            None => Ok(()),
-            Some(difference) => Err(crate::verify::schema_changed(&difference)),
+        let Some(difference) = crate::verify::shape_difference(&then, &now) else {
+            return Ok(());
+        };
+        let tables = self.catalog(client).await?.relations.iter().map(|table| table.oid).collect();
+        if self.spec.online && is_as_here(self, client, tables).await? {
+            return Ok(());
         }
+        Err(crate::verify::schema_changed(&difference))
     }
 
     pub(crate) async fn shape(&self, under_snapshot: bool) -> Result<Vec<ShapeItem>, Fault> {
@@ -139,6 +133,21 @@ impl Receiver {
         record_snapshot(&tx, snapshot, self.spec.online).await?;
         ledger.commit(tx, doing).await
     }
+}
+
+/// What goes on under another snapshot must still be the same server.
+pub(in crate::target) fn check_server(
+    snapshot: &SnapshotTaken,
+    known: Option<u64>,
+) -> Result<(), Fault> {
+    if known == Some(snapshot.system) {
+        return Ok(());
+    }
+    Err(Fault::hold(
+        "SourceIsAnother",
+        format!("the source is server {}, the copy was begun from another", snapshot.system),
+    )
+    .remedy("let the source's address lead to the server that the migration was begun with"))
 }
 
 /// An UPDATE may not set a column that is GENERATED ALWAYS AS IDENTITY, so they are BY DEFAULT until the switch.

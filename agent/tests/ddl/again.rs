@@ -1,0 +1,105 @@
+//! Tables that are copied again after the source's schema has changed, and was carried.
+use whimbrel_proto::agent::v1::{CopyAgain, Step, report::Kind};
+
+use crate::{
+    cut_over, cut_over_alike,
+    driver::{Driver, moved_alike, sql, value},
+    following,
+};
+
+const SHOP: &str = "create table parent (id int primary key, a text);
+    create table child (id int primary key, parent int references parent, b text);
+    insert into parent select g, 'p' || g from generate_series(1, 50) g;
+    insert into child select g, g, 'c' || g from generate_series(1, 50) g";
+
+async fn copy_again(driver: &mut Driver, number: u32, tables: &[&str]) {
+    driver.kill().await;
+    let tables = tables.iter().map(|&table| table.to_owned()).collect();
+    driver.copy_again.push(CopyAgain { number, tables, new_slot: false });
+    let oid = driver.target_oid();
+    driver.begin(u64::from(number) + 1, oid).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+}
+
+/// A change of the schema that is here already: the form is the same on both sides, whatever the dump says.
+#[tokio::test]
+async fn a_table_is_copied_again_after_a_change_was_carried() {
+    let (source, target, mut driver) = following(SHOP).await;
+    sql(
+        &source,
+        "shop",
+        "alter table child add c int default 7;
+         insert into child values (51, 1, 'new', 8);
+         create table made (id int primary key references parent);
+         insert into made values (1)",
+    )
+    .await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    driver.back(1).await;
+    // What is here is not the source's any more.
+    sql(&target, "shop", "update child set b = 'spoilt'; delete from made").await;
+    copy_again(&mut driver, 1, &["public.child", "public.made"]).await;
+    sql(&source, "shop", "update child set c = 9 where id = 3; insert into made values (2)").await;
+    cut_over_alike(&source, &target, &mut driver, 2).await;
+}
+
+/// A change that is still in the stream: the table is copied when the stream has come so far.
+#[tokio::test]
+async fn a_table_is_copied_again_with_a_change_on_its_way() {
+    let (source, target, mut driver) = following(SHOP).await;
+    driver.kill().await;
+    sql(
+        &source,
+        "shop",
+        "alter table child rename b to bb;
+         alter table child add c int default 7;
+         alter table parent rename to parents;
+         insert into child values (51, 1, 'new', 8);
+         insert into parents values (51, 'p')",
+    )
+    .await;
+    sql(&target, "shop", "update child set b = 'spoilt'").await;
+    copy_again(&mut driver, 1, &["public.child"]).await;
+    sql(&source, "shop", "update child set c = 9 where id = 3").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// Keys of the dump that no longer fit: the cutover makes those of then.
+#[tokio::test]
+async fn foreign_keys_that_have_changed_come_with_the_cutover() {
+    let (source, target, mut driver) = following(SHOP).await;
+    sql(
+        &source,
+        "shop",
+        "alter table parent rename to parents;
+         alter table child rename parent to of_parent;
+         insert into parents values (51, 'p');
+         insert into child values (51, 51, 'c')",
+    )
+    .await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    driver.back(1).await;
+    // They go while the table is empty, and the keys of the dump speak of names that are no more.
+    copy_again(&mut driver, 1, &["public.child"]).await;
+    let keys = "select count(*) from pg_constraint where contype = 'f' and conrelid = 'public.child'::regclass";
+    assert_eq!(value(&target, "shop", keys).await, "0");
+    cut_over(&mut driver, 2).await;
+    assert_eq!(value(&target, "shop", keys).await, "1");
+    moved_alike(&source, &target, "shop").await;
+}
+
+/// After an attempt that took a new dump, its keys are here: they are not made once more.
+#[tokio::test]
+async fn an_attempt_that_steps_back_after_a_new_dump_leaves_a_stream_that_goes_on() {
+    let (source, target, mut driver) = following(SHOP).await;
+    sql(&source, "shop", "create table made (id int primary key references parent)").await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    driver.step(Step::Complete, 1, &[], end).await.unwrap();
+    driver.back(1).await;
+    sql(&source, "shop", "insert into parent values (51, 'p'); insert into made values (51)").await;
+    copy_again(&mut driver, 1, &["public.parent"]).await;
+    cut_over_alike(&source, &target, &mut driver, 2).await;
+}
