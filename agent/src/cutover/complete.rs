@@ -34,12 +34,18 @@ pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
                 names.join(", ")
             ));
         }
-        notes.extend(large_objects(steps, &mut session).await?);
+        notes.extend(unstreamed(steps, &mut session).await?);
     }
     let plan = steps.plan();
     run_entries(&mut session, copied.ledger, &plan.foreign_keys).await?;
     // Again at each attempt: they are as old as the last one.
     run_entries_again(&mut session, copied.ledger, &plan.quiet).await?;
+    if !plan.quiet.is_empty() {
+        let views = plan.quiet.len();
+        notes.push(format!(
+            "{views} materialized views were refreshed: they have what their queries give now"
+        ));
+    }
     Ok(StepDone { note: notes.join("; "), ..StepDone::default() })
 }
 
@@ -72,18 +78,26 @@ async fn check_chosen(steps: &Steps<'_>, session: &Client) -> Result<(), Fault> 
     .remedy("rename them back on the source, and order the cutover again; or cancel, and start a new migration with other patterns"))
 }
 
-/// Large objects are in no stream: those that have changed since they were copied are carried now.
-async fn large_objects(steps: &Steps<'_>, session: &mut Client) -> Result<Option<String>, Fault> {
+/// What is in no stream, large objects and rows in tables of extensions: what has changed since it was copied is carried
+/// now.
+async fn unstreamed(steps: &Steps<'_>, session: &mut Client) -> Result<Vec<String>, Fault> {
     let receiver = steps.receiver;
     receiver.take_snapshot(SnapshotKind::Offline).await?;
+    let tables = receiver.carry_extension_rows(session, steps.copied.ledger).await?;
     let carried = receiver.carry_large_objects(session, steps.copied.ledger, true).await?;
     receiver.caller.ask(Ask::Release).await?;
     let Carried { made, removed, bytes } = carried;
-    Ok((carried != Carried::default()).then(|| {
-        format!(
+    let mut notes = Vec::new();
+    if !tables.is_empty() {
+        notes
+            .push(format!("rows in tables of extensions that were changed: {}", tables.join(", ")));
+    }
+    if carried != Carried::default() {
+        notes.push(format!(
             "large objects: {made} that were changed or are new ({bytes} bytes), {removed} removed"
-        )
-    }))
+        ));
+    }
+    Ok(notes)
 }
 
 /// The stream copies what the source's changes of its schema have left to be copied; while it stands at the marker too.

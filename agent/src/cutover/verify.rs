@@ -53,6 +53,12 @@ pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
             return Err(still_written(&format!("rows of {} differ", table.label())));
         }
         if !order.allow_source_writes
+            && let Some(table) =
+                steps.receiver.differing_extension_tables(&session, false).await?.first()
+        {
+            return Err(still_written(&format!("rows of {} differ", table.label())));
+        }
+        if !order.allow_source_writes
             && let Some(oid) = steps.receiver.differing_large_object(&session).await?
         {
             return Err(still_written(&format!("large object {oid} differs")));

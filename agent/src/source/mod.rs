@@ -12,6 +12,7 @@ mod copy_out;
 mod ddl;
 mod dump;
 mod epoch;
+mod extension_rows;
 mod follow;
 mod inspect;
 mod large_objects;

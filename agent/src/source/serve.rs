@@ -79,6 +79,14 @@ impl Sender {
             Ask::Rights => self.read_rights().await.map(Answer::Statements).map(Some),
             Ask::Followed => self.is_followed().await.map(Answer::Followed).map(Some),
             Ask::Publish => self.publish().await.map(|()| Some(Answer::Done)),
+            Ask::ExtensionTables { under_snapshot } => {
+                self.extension_tables(under_snapshot).await.map(Answer::ExtensionTables).map(Some)
+            }
+            Ask::ExtensionRows(table) => self.extension_rows(&table, reply).await.map(|()| None),
+            Ask::ExtensionChecksum { table, under_snapshot } => {
+                let sum = self.extension_checksum(&table, under_snapshot).await;
+                sum.map(Answer::Checksum).map(Some)
+            }
             Ask::LargeObjects { after, digests, under_snapshot } => {
                 let found = self.large_objects(after, digests, under_snapshot).await;
                 found.map(Answer::LargeObjects).map(Some)

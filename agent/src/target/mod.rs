@@ -8,6 +8,7 @@ pub mod apply;
 mod create_database;
 mod ddl;
 mod documents;
+mod extension_rows;
 mod fact;
 mod follow;
 mod held;

@@ -26,6 +26,20 @@ pub async fn table_checksum(
     columns: &[String],
     source_version: u32,
 ) -> Result<TableChecksum, Fault> {
+    checksum_where(client, (schema, name), columns, "", source_version).await
+}
+
+/// As [`table_checksum`], of the rows that are chosen by `condition`: a WHERE clause, or nothing.
+///
+/// # Errors
+/// The server's.
+pub async fn checksum_where(
+    client: &Client,
+    (schema, name): (&str, &str),
+    columns: &[String],
+    condition: &str,
+    source_version: u32,
+) -> Result<TableChecksum, Fault> {
     let doing = format!("computing the checksum of {schema}.{name}");
     let floats = if source_version < SHORT_FLOATS_FROM {
         let rows =
@@ -36,6 +50,7 @@ pub async fn table_checksum(
     };
     let table = qualified(schema, name);
     let sql = statement(&table, columns, &floats, source_version);
+    let sql = format!("{sql} {condition}");
     let row = client.query_one(&sql, &[]).await.doing(doing)?;
     Ok(TableChecksum { rows: row.get(0), sum: row.get(1) })
 }

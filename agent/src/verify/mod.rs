@@ -28,7 +28,7 @@ mod rights;
 mod sequences;
 mod shape;
 
-pub use checksum::table_checksum;
+pub use checksum::{checksum_where, table_checksum};
 pub use large_objects::{LARGE_OBJECTS, PIECE_BYTES, large_objects};
 pub use rights::rights_of;
 pub use sequences::{sequence_difference, sequence_values};

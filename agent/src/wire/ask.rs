@@ -2,7 +2,7 @@
 use bytes::Bytes;
 use whimbrel_proto::Lsn;
 
-use super::{Catalog, Column, DatabaseProperties, LargeObject, Roles};
+use super::{Catalog, Column, DatabaseProperties, ExtensionTable, LargeObject, Roles};
 use crate::fault::Fault;
 
 /// What the receiver wants of the sender.
@@ -55,6 +55,20 @@ pub enum Ask {
         system: u64,
         /// Its timeline then.
         timeline: Option<u32>,
+    },
+    /// Tables of extensions with rows of the user's, parents before what refers to them. One [`Answer::ExtensionTables`].
+    ExtensionTables {
+        /// Under the held snapshot, not now.
+        under_snapshot: bool,
+    },
+    /// Those rows of one, as COPY gives them as text, under the snapshot. Many [`Frame::Bytes`].
+    ExtensionRows(ExtensionTable),
+    /// Number of those rows now and their checksum, or as the snapshot sees it. One [`Answer::Checksum`].
+    ExtensionChecksum {
+        /// Which.
+        table: ExtensionTable,
+        /// Under the held snapshot, not now.
+        under_snapshot: bool,
     },
     /// The next large objects. One [`Answer::LargeObjects`], shorter than a page at the end.
     LargeObjects {
@@ -245,6 +259,8 @@ pub enum Answer {
     Shape(Vec<ShapeItem>),
     /// To [`Ask::Followed`].
     Followed(bool),
+    /// To [`Ask::ExtensionTables`].
+    ExtensionTables(Vec<ExtensionTable>),
     /// To [`Ask::LargeObjects`].
     LargeObjects(Vec<LargeObject>),
     /// To [`Ask::Sequences`].

@@ -11,6 +11,7 @@ mod ask;
 mod catalog;
 mod credit;
 mod exchange;
+mod extension_rows;
 mod large_objects;
 mod marker;
 mod note;
@@ -28,6 +29,7 @@ pub use catalog::{
 };
 pub use credit::{FrameReceiver, FrameSender};
 pub use exchange::{Exchange, PipeKey};
+pub use extension_rows::ExtensionTable;
 pub use large_objects::{LargeObject, LargeObjectGrant};
 pub use marker::{MARKER_PREFIX, Marker};
 pub use note::{DDL_PREFIX, Dropped, Note, Touched};

@@ -12,9 +12,8 @@ use whimbrel_agent::{
 };
 use whimbrel_proto::{
     agent::v1::{
-        Command, CopyAgain, CopyLimits, CutoverBack, CutoverStep, Failure, OpenTransaction, Receive,
-        Report,
-        Selection, Send, SourceObjects, Step, StepDone, command, report::Kind,
+        Command, CopyAgain, CopyLimits, CutoverBack, CutoverStep, Failure, OpenTransaction,
+        Receive, Report, Selection, Send, SourceObjects, Step, StepDone, command, report::Kind,
     },
     v1::{Endpoint, MigrationMode, Secret, secret},
 };

@@ -50,6 +50,7 @@ async fn show_no_finding() {
         "LogicalSlotsValidation",
         "AuthenticationAndConnectivityValidation",
         "ReplicationConnectionValidation",
+        "SelectionValidation",
         "ReadPrivilegeValidation",
         "RowSecurityValidation",
         "LargeObjectsValidation",

@@ -14,6 +14,7 @@ mod points;
 mod recovery;
 mod refusals;
 mod secrets;
+mod selection;
 mod storm;
 mod versions;
 

@@ -1,4 +1,5 @@
-//! Rows in tables that extensions own: pg_dump carries those that the extension declares to be the user's; we carry none.
+//! Rows in tables that extensions own: those that the extension declares to be the user's are carried, as by pg_dump; others
+//! are not.
 use serde::Deserialize;
 
 use crate::{
@@ -34,8 +35,13 @@ struct Rows {
 
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("looking for tables of extensions in database {}", source.database);
-    let tables: Vec<Table> =
-        ask(source.client, &doing, include_str!("../sql/extension_tables.sql"), &[]).await?;
+    let tables: Vec<Table> = ask(
+        source.client,
+        &doing,
+        &source.chosen(include_str!("../sql/extension_tables.sql")),
+        &[],
+    )
+    .await?;
     let mut found = Vec::new();
     for table in &tables {
         let doing = format!("looking for rows in {}", table.label);
@@ -43,28 +49,26 @@ async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
         let sql = format!("select exists (select from only {} {condition}) as any", table.quoted);
         match ask_one::<Rows>(source.client, &doing, &sql, &[]).await {
             Ok(Rows { any: false }) => {}
-            Ok(Rows { any: true }) => found.push(finding(table)),
+            Ok(Rows { any: true }) => found.extend(not_carried(table)),
+            // They would have to be read.
+            Err(fault) if table.condition.is_some() => {
+                found.push(Found::impossible(fault, At::Prerequisites).object(&table.label));
+            }
             Err(fault) => found.push(Found::impossible(fault, At::Preflight).object(&table.label)),
         }
     }
     Ok(found)
 }
 
-fn finding(table: &Table) -> Found {
+fn not_carried(table: &Table) -> Option<Found> {
     let Table { extension, quoted, label, condition } = table;
-    let Some(condition) = condition else {
-        let message = format!(
-            "table {label} of extension {extension} has rows that pg_dump never carries, nor do we: on the target it has \
-             what the extension puts there when it is made"
-        );
-        return Found::warning("ExtensionTableNotCarried", message)
-            .object(label)
-            .remedy(format!("-- if any are yours, copy them by hand after the cutover: {quoted}"));
-    };
+    if condition.is_some() {
+        return None;
+    }
     let message = format!(
-        "table {label} of extension {extension} has rows of yours; carrying them is not built yet"
+        "table {label} of extension {extension} has rows that pg_dump never carries, nor do we: on the target it has \
+         what the extension puts there when it is made"
     );
-    Found::failed("ExtensionDataNotCarried", message).object(label).remedy(format!(
-        "delete from only {quoted} {condition}; -- after you kept them with: pg_dump --data-only --table={quoted}"
-    ))
+    let remedy = format!("-- if any are yours, copy them by hand after the cutover: {quoted}");
+    Some(Found::warning("ExtensionTableNotCarried", message).object(label).remedy(remedy))
 }

@@ -7,4 +7,5 @@ join pg_depend d on d.refclassid = 'pg_extension'::regclass and d.refobjid = e.o
 join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
 join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r' and c.relpersistence <> 't' and e.extname <> 'plpgsql'
+  and {relation c.oid}
 order by 1, 3

@@ -259,7 +259,7 @@ mod tests {
             binary: true,
         };
         let catalog =
-            Catalog { server_version: 150_000, relations: vec![relation], owners: vec![] };
+            Catalog { server_version: 150_000, relations: vec![relation], ..Catalog::default() };
         Tables::new(Arc::new(catalog), HashMap::from([(7, Lsn(1))]))
     }
 

@@ -55,12 +55,22 @@ impl Receiver {
         }
         self.progress.operation("copying tables");
         self.fill(client, ledger, &catalog, &plan, snapshot.point).await?;
+        self.load_extension_rows(client, ledger).await?;
         self.load_large_objects(client, ledger).await?;
         self.caller.ask(Ask::Release).await?;
         self.finish_load(client, ledger, &plan).await?;
         let from = current(client).await?.slot_point;
         point!("stream.recording");
         ledger.begin_stream(client, from).await
+    }
+
+    async fn load_extension_rows(&self, client: &mut Client, ledger: Ledger) -> Result<(), Fault> {
+        self.progress.operation("copying rows of extensions");
+        let carried = self.carry_extension_rows(client, ledger).await?;
+        if !carried.is_empty() {
+            self.tell(Fact::Milestone("ExtensionRowsCopied", carried.join(", "))).await;
+        }
+        Ok(())
     }
 
     /// An offline migration's are all of one snapshot; an online one's are compared again in the cutover.
@@ -86,7 +96,7 @@ impl Receiver {
 
     /// What goes on under another snapshot must still be the same server with the same schema, or one whose changes were
     /// carried: every table and type is there as it is here.
-    async fn check_source(
+    pub(in crate::target) async fn check_source(
         &self,
         snapshot: &SnapshotTaken,
         known: Option<u64>,
