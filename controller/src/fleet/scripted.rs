@@ -176,6 +176,7 @@ fn spec(agent: &str) -> Spec {
         source: endpoint(),
         target: endpoint(),
         databases: vec!["d".to_owned()],
+        selection: Default::default(),
         overwrite: false,
         migrate_roles: false,
         source_agent: agent.to_owned(),

@@ -74,7 +74,7 @@ fn order(name: &str, term: u64, seconds: u64) -> Change {
         source: endpoint(),
         target: endpoint(),
         databases: vec!["d".to_owned()],
-        selection: Selection::default(),
+        selection: Default::default(),
         overwrite: false,
         migrate_roles: false,
         source_agent: "a".to_owned(),

@@ -44,7 +44,7 @@ pub(crate) fn spec(mode: Mode, goal: Goal, databases: &[&str]) -> Spec {
         source: endpoint("source"),
         target: endpoint("target"),
         databases: databases.iter().map(|d| (*d).to_owned()).collect(),
-        selection: Selection::default(),
+        selection: Default::default(),
         overwrite: false,
         migrate_roles: false,
         source_agent: SOURCE.to_owned(),
