@@ -181,8 +181,10 @@ impl Changes {
         schema: &str,
         name: &str,
     ) -> Result<Option<Box<RelationStructure>>, Fault> {
-        let text = include_str!("form_here.sql")
-            .replace("{structure}", &verify::structure_sql(&crate::selection::Selected::default(), "true"));
+        let text = include_str!("form_here.sql").replace(
+            "{structure}",
+            &verify::structure_sql(&crate::selection::Selected::default(), "true"),
+        );
         let sql = self.chosen(&text);
         let rows = self
             .session()
