@@ -33,7 +33,7 @@ impl Sender {
         let Window { to, system, timeline } = window;
         let connection = self.check_position(Position { from, system, timeline }).await?;
         let stream = self.start(connection, from).await?;
-        let reading = Reading { stream, keys: ChangedKeys::new(tables), commit: None, from, to };
+        let reading = Reading { stream, keys: ChangedKeys::new(tables), commit: None, to };
         tokio::select! {
             done = reading.run(reply) => done,
             () = reply.closed() => Ok(()),
@@ -46,7 +46,6 @@ struct Reading {
     keys: ChangedKeys,
     /// Where the commit of the transaction that is being read begins.
     commit: Option<Lsn>,
-    from: Lsn,
     to: Lsn,
 }
 
@@ -67,7 +66,9 @@ impl Reading {
                         break;
                     }
                     if reply_requested {
-                        self.stream.status(self.from, self.from, self.from, false).await?;
+                        // No position at all: with the window's own the slot would leave behind what tables of an
+                        // older snapshot still need.
+                        self.stream.status(Lsn::ZERO, Lsn::ZERO, Lsn::ZERO, false).await?;
                     }
                 }
                 None => {
