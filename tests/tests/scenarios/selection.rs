@@ -60,7 +60,7 @@ fn a_selection_that_can_not_be_is_refused_before_anything_is_done() -> Outcome {
         stage.source.psql("shop", SCHEMA)?;
         let from = stage.from_source();
         let from: Vec<&str> = from.iter().map(String::as_str).collect();
-        let create = ["migration", "create", "bad", "--target", TARGET, "--database", "shop"];
+        let create = ["migration", "create", "bad", "--database", "shop"];
         let create = [&create[..], &from[..], &["--include-table", "a.b.c"]].concat();
         let said = stage.cli.run(&create)?;
         ensure!(said.status == 2 && said.stderr.contains("include_tables"), "{}", said.describe());
