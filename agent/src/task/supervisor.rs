@@ -101,7 +101,7 @@ impl Supervisor {
             Kind::Send(spec) => {
                 let limits = spec.copy_limits.unwrap_or_default();
                 self.start(id(TaskKind::Send), epoch, |reporter, inbox| async move {
-                    send::run(kit, &reporter, spec, inbox).await
+                    Box::pin(send::run(kit, &reporter, spec, inbox)).await
                 })
                 .await?;
                 self.limit(&[id(TaskKind::Send)], epoch, limits)

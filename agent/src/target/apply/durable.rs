@@ -44,26 +44,6 @@ impl Durable {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_position_is_durable_with_its_flush_and_not_before() {
-        let mut durable = Durable::default();
-        durable.committed(Lsn(10), Lsn(1));
-        durable.committed(Lsn(20), Lsn(2));
-        assert_eq!(durable.flushed(Lsn(9)), None);
-        assert_eq!(durable.flushed(Lsn(19)), Some(Lsn(1)));
-        for at in 3..500 {
-            durable.committed(Lsn(at * 10), Lsn(at));
-        }
-        assert!(durable.flushed(Lsn(4989)).is_some_and(|at| at < Lsn(499)));
-        assert_eq!(durable.flushed(Lsn(4990)), Some(Lsn(499)));
-        assert!(!durable.is_waiting());
-    }
-}
-
 /// Settings of the session that applies. What is in the ledger when it is settled is flushed, whoever committed it.
 pub(in crate::target) async fn settle(
     session: &Client,
@@ -85,4 +65,24 @@ pub(in crate::target) async fn settle(
             .doing("setting session_replication_role on the target")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_durable_with_its_flush_and_not_before() {
+        let mut durable = Durable::default();
+        durable.committed(Lsn(10), Lsn(1));
+        durable.committed(Lsn(20), Lsn(2));
+        assert_eq!(durable.flushed(Lsn(9)), None);
+        assert_eq!(durable.flushed(Lsn(19)), Some(Lsn(1)));
+        for at in 3..500 {
+            durable.committed(Lsn(at * 10), Lsn(at));
+        }
+        assert!(durable.flushed(Lsn(4989)).is_some_and(|at| at < Lsn(499)));
+        assert_eq!(durable.flushed(Lsn(4990)), Some(Lsn(499)));
+        assert!(!durable.is_waiting());
+    }
 }
