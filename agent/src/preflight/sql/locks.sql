@@ -12,4 +12,4 @@ from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'f') and c.relpersistence <> 't' and c.oid >= 16384
   and n.nspname not in ('pg_catalog', 'information_schema', 'whimbrel')
-  and (n.nspname = 'pg_toast' or {relation c.oid})
+  and {relation c.oid}

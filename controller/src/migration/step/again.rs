@@ -47,6 +47,8 @@ impl Work {
             }
             DatabasePhase::CuttingOver(_) => ("CutoverRunning", "is being cut over"),
             DatabasePhase::Streaming | DatabasePhase::Ready => ("", ""),
+            // What was asked for before is under way, or held (a name that no table has): this comes behind it.
+            DatabasePhase::Copying if !database.copy_again.is_empty() => ("", ""),
             _ => ("NotStreaming", "has no change stream yet, or no more"),
         };
         if !code.is_empty() {
