@@ -6,7 +6,10 @@ select count(*) filter (where
            or exists (select from pg_policy p where p.polrelid = c.oid) or c.relrowsecurity
            or exists (select from pg_publication_rel p where p.prrelid = c.oid) -- since 10
            or exists (select from pg_attribute a where a.attrelid = c.oid and a.attidentity = 'a') -- since 10
-       ) as switch,
+       )
+       -- With an identity its sequence is locked.
+       + coalesce(sum((select count(*) from pg_attribute a where a.attrelid = c.oid and a.attidentity = 'a')), 0)::int8 -- since 10
+       as switch,
        count(*) filter (where c.relkind in ('r', 'p')) as dump
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
