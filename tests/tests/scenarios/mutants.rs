@@ -47,11 +47,16 @@ fn with_positions_acknowledged_before_they_are_applied() -> Outcome {
         "acknowledge-applied=break".clone_into(&mut stage.agent_points);
         stage.start_agent(&[])?;
         let bank = start_bank(&stage.source, "app");
-        let witness = Witness::start(&stage.source.url("app"), &stage.target.url("app"));
         migrate_until_cutover(stage, "broken", "app")?;
+        // The apply stands still from here on, and the ledger with it; readers pass.
+        let mut client = stage.target.connect("app")?;
+        let mut hurdle = client.transaction()?;
+        hurdle.batch_execute("lock table bank.accounts in share mode")?;
+        let witness = Witness::start(&stage.source.url("app"), &stage.target.url("app"));
         let called = wait::until_within(WITNESS_BOUND, "the witness to call", || {
             Ok(witness.has_called().then_some(()))
         });
+        hurdle.rollback()?;
         drop(bank);
         called?;
         objects(witness.end().map(drop), "ahead of the ledger")
