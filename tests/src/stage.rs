@@ -306,15 +306,17 @@ impl Stage {
         self.cli.show(name).map_or_else(|error| error.to_string(), |shown| format!("{shown:#}"))
     }
 
-    /// The controller's, each agent's, and what the CLI said.
+    /// The controller's, each agent's, and what the CLI said: who spoke last comes first, since the end of a long report is
+    /// what gets cut.
     fn log_names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder()).into_iter().flatten().flatten();
-        let name = |entry: fs::DirEntry| {
-            entry.file_name().to_str().and_then(|name| name.strip_suffix(".log").map(str::to_owned))
+        let spoken = |entry: fs::DirEntry| {
+            let name = entry.file_name().to_str()?.strip_suffix(".log")?.to_owned();
+            Some((entry.metadata().ok()?.modified().ok()?, name))
         };
-        let mut names: Vec<String> = entries.filter_map(name).collect();
-        names.sort();
-        names
+        let mut names: Vec<_> = entries.filter_map(spoken).collect();
+        names.sort_by(|one, other| other.cmp(one));
+        names.into_iter().map(|(_, name)| name).collect()
     }
 
     fn logs(&self) -> String {
