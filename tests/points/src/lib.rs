@@ -8,13 +8,12 @@
 //! - `NAME=kill`: SIGKILL at the point of that name; `NAME=kill:3`: when it is reached for the third time.
 //! - `NAME=freeze`: SIGSTOP there, likewise; the program goes on from there with SIGCONT.
 //! - `LAW=break`: the law of that name does not hold.
-use std::{
-    process::Command,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, Ordering},
 };
+
+use nix::sys::signal::{Signal, raise};
 
 /// Holds the orders.
 pub const VARIABLE: &str = "WHIMBREL_POINTS";
@@ -85,8 +84,8 @@ pub fn is_broken(law: &str) -> bool {
 pub fn reach(name: &str) {
     for order in orders().iter().filter(|order| order.name == name) {
         let signal = match order.act {
-            Act::Kill => "KILL",
-            Act::Freeze => "STOP",
+            Act::Kill => Signal::SIGKILL,
+            Act::Freeze => Signal::SIGSTOP,
             Act::Break => continue,
         };
         if order.visits.fetch_add(1, Ordering::Relaxed) + 1 == order.at {
@@ -96,11 +95,12 @@ pub fn reach(name: &str) {
     }
 }
 
-/// By `kill`, so that no unsafe code is needed. Without it the point was not reached, and a test sees that.
-fn signal_ourselves(signal: &str) {
-    let sent = Command::new("kill").args(["-s", signal, &std::process::id().to_string()]).status();
-    if let Err(error) = sent {
-        eprintln!("kill -s {signal}: {error}");
+/// To this very thread, which goes no further then: one that is sent to the process is another thread's to take, and on a busy
+/// machine this one would be past its point by then.
+fn signal_ourselves(signal: Signal) {
+    if let Err(error) = raise(signal) {
+        // The point was not reached, and a test sees that.
+        eprintln!("raising {signal}: {error}");
     }
 }
 
