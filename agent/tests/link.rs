@@ -27,7 +27,7 @@ use whimbrel_proto::{
     v1::Progress,
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn wish() -> Enrolment {
     Enrolment { name: "a".into(), labels: Default::default() }

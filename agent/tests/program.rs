@@ -14,7 +14,7 @@ use whimbrel_proto::agent::v1::{
     Superseded, Welcome, agent_message::Kind as Sent, controller_message::Kind as Told,
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn program(folder: &Path, options: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_whimbrel-agent"));

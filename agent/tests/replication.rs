@@ -17,7 +17,7 @@ use whimbrel_agent::{
 use whimbrel_proto::Lsn;
 
 const HBA: &str = "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n";
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn next(stream: &mut ReplicationStream) -> Event {
     timeout(PATIENCE, stream.next()).await.expect("no event").unwrap().expect("stream ended")

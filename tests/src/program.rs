@@ -16,7 +16,7 @@ use crate::{Context, Failure, Outcome, ensure, wait};
 const LINES_MAX: usize = 64;
 
 /// A daemon that is asked to stop must be gone by then.
-const STOP_BOUND: Duration = Duration::from_secs(20);
+const STOP_BOUND: Duration = Duration::from_secs(60);
 
 /// Where a program of the workspace is: `WHIMBREL_BIN_DIR`, or the folder that this test was built into.
 ///

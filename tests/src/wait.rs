@@ -7,7 +7,7 @@ use std::{
 use crate::{Failure, Outcome};
 
 /// Long enough for a slow machine that does something else too; a test that needs more is broken.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How often a cause is looked for: short against what is waited for, long against a look.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

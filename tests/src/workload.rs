@@ -25,7 +25,7 @@ const OPENING_BALANCE: i64 = 1_000;
 const SCHEMA: &str = include_str!("../sql/bank.sql");
 
 /// Writers stop after the transaction they are in; a server that is gone holds them no longer than this.
-const STOP_BOUND: Duration = Duration::from_secs(30);
+const STOP_BOUND: Duration = Duration::from_secs(60);
 
 /// Makes the bank's tables with so many accounts.
 ///

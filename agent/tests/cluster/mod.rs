@@ -140,8 +140,12 @@ impl Cluster {
         command.arg("-D").arg(self.data()).args(arguments);
         // pg_ctl's server would keep a pipe open for ever.
         let status = command.stdout(Stdio::null()).status().unwrap();
-        let log = || fs::read_to_string(self.path("log")).unwrap_or_default();
-        assert!(status.success(), "{command:?}: {status}: {}", log());
+        assert!(status.success(), "{command:?}: {status}: {}", self.log());
+    }
+
+    /// What the server has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
     fn data(&self) -> PathBuf {

@@ -11,7 +11,7 @@ use whimbrel_tests::{
 use crate::{create_bank, fencing::a_late_setval, migrate_until_cutover, start_bank};
 
 /// A witness looks several times a second.
-const WITNESS_BOUND: Duration = Duration::from_secs(30);
+const WITNESS_BOUND: Duration = Duration::from_secs(60);
 
 fn objects(found: Outcome, words: &str) -> Outcome {
     match found {
