@@ -81,15 +81,25 @@ impl Fault {
 
     /// An error of a PostgreSQL server or of the connection to it, while `doing` something.
     pub fn sql(doing: impl fmt::Display, error: &tokio_postgres::Error) -> Self {
-        let Some(db) = error.as_db_error() else {
-            return Self::away("ConnectionLost", format!("{doing}: {}", chain(error)))
-                .remedy("it is tried again; if it goes on, look at the server's log and the network between");
-        };
-        let policy = sqlstate_policy(db.code());
-        let code = sqlstate_code(db.code());
-        // Only severity, SQLSTATE and primary message: DETAIL and WHERE may quote rows.
-        let state = db.code().code();
-        let message = format!("{doing}: {} (SQLSTATE {state})", safe_text(db));
+        match error.as_db_error() {
+            // Only severity, SQLSTATE and primary message: DETAIL and WHERE may quote rows.
+            Some(db) => Self::refused(doing, db.code(), &safe_text(db)),
+            None => Self::lost(doing, chain(error)),
+        }
+    }
+
+    /// The connection to a server was lost while `doing` something.
+    fn lost(doing: impl fmt::Display, cause: impl fmt::Display) -> Self {
+        Self::away("ConnectionLost", format!("{doing}: {cause}")).remedy(
+            "it is tried again; if it goes on, look at the server's log and the network between",
+        )
+    }
+
+    /// A server refused while `doing` something; `text` is fit to be told.
+    fn refused(doing: impl fmt::Display, state: &SqlState, text: &str) -> Self {
+        let policy = sqlstate_policy(state);
+        let code = sqlstate_code(state);
+        let message = format!("{doing}: {text} (SQLSTATE {})", state.code());
         let remedy = match policy {
             Policy::Retry | Policy::Away => {
                 "it is tried again; if it goes on, look at the server's log"
@@ -231,6 +241,22 @@ pub trait Doing<T> {
 impl<T> Doing<T> for Result<T, tokio_postgres::Error> {
     fn doing(self, doing: impl fmt::Display) -> Result<T, Fault> {
         self.map_err(|error| Fault::sql(doing, &error))
+    }
+}
+
+/// Of statements. What is about replication itself is a `From`.
+impl<T> Doing<T> for Result<T, ReplicationError> {
+    fn doing(self, doing: impl fmt::Display) -> Result<T, Fault> {
+        self.map_err(|error| match error {
+            ReplicationError::Server { error, .. } => {
+                Fault::refused(doing, &SqlState::from_code(&error.sqlstate), &error.message)
+            }
+            ReplicationError::Connect(error) => error.into(),
+            lost if lost.is_transient() => Fault::lost(doing, lost),
+            other => Fault::hold("ProtocolViolated", format!("{doing}: {other}")).remedy(
+                "look what is between the agent and the server, then `whimbrel migration retry`",
+            ),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use whimbrel_proto::Lsn;
 use super::{
     error::ReplicationError,
     frames::Frames,
-    login::{LoggedIn, login},
+    login::{LoggedIn, Peer, login},
     options::StreamOptions,
     query::{self, Rows},
     stream::ReplicationStream,
@@ -35,12 +35,23 @@ impl ReplicationConnection {
         database: &str,
         purpose: &str,
     ) -> Result<Self, ReplicationError> {
-        let error = match in_time(endpoint, database, open(endpoint, database, purpose)).await {
+        Self::connect_to(endpoint, database, purpose, Peer::Walsender).await
+    }
+
+    /// As [`ReplicationConnection::connect`], to a walsender or to an ordinary backend.
+    pub(super) async fn connect_to(
+        endpoint: &Endpoint,
+        database: &str,
+        purpose: &str,
+        peer: Peer,
+    ) -> Result<Self, ReplicationError> {
+        let opening = open(endpoint, database, purpose, peer);
+        let error = match in_time(endpoint, database, opening).await {
             Err(ReplicationError::Connect(error)) => error,
             other => return other,
         };
         let Some(plain) = plain_instead(endpoint, &error) else { return Err(error.into()) };
-        let again = in_time(endpoint, database, open(&plain, database, purpose)).await;
+        let again = in_time(endpoint, database, open(&plain, database, purpose, peer)).await;
         again.map_err(|_| error.into())
     }
 
@@ -120,9 +131,11 @@ async fn open(
     endpoint: &Endpoint,
     database: &str,
     purpose: &str,
+    peer: Peer,
 ) -> Result<ReplicationConnection, ReplicationError> {
     let mut frames = Frames::new(dial(endpoint, database).await?);
-    let LoggedIn { parameters, key } = login(&mut frames, endpoint, database, purpose).await?;
+    let told = login(&mut frames, endpoint, database, purpose, peer).await?;
+    let LoggedIn { parameters, key } = told;
     let canceller =
         ReplicationCanceller { endpoint: endpoint.clone(), database: database.to_owned(), key };
     let mut connection =

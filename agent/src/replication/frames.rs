@@ -11,7 +11,7 @@ pub(super) const MESSAGE_BYTES_MAX: usize = 1 << 30;
 /// What is read at once. Row changes are small; 64 KiB is a few hundred of them a system call.
 const READ_BYTES: usize = 64 * 1024;
 /// A type byte and a length.
-const HEADER_BYTES: usize = 5;
+pub(super) const HEADER_BYTES: usize = 5;
 
 /// One message of the server.
 #[derive(Debug)]
@@ -60,10 +60,26 @@ impl Frames {
             if let Some(frame) = self.take()? {
                 return Ok(frame);
             }
-            let read = self.wire.read_buf(&mut self.inbox).await;
-            if read.map_err(|error| ReplicationError::Io { doing, error })? == 0 {
-                return Err(ReplicationError::Closed { doing });
-            }
+            self.receive(0, doing).await?;
+        }
+    }
+
+    /// What was received and not taken yet.
+    pub(super) const fn inbox(&mut self) -> &mut BytesMut {
+        &mut self.inbox
+    }
+
+    /// Receives more, with room for at least `room` bytes. Cancel-safe.
+    pub(super) async fn receive(
+        &mut self,
+        room: usize,
+        doing: &'static str,
+    ) -> Result<(), ReplicationError> {
+        self.inbox.reserve(room);
+        let read = self.wire.read_buf(&mut self.inbox).await;
+        match read.map_err(|error| ReplicationError::Io { doing, error })? {
+            0 => Err(ReplicationError::Closed { doing }),
+            _ => Ok(()),
         }
     }
 
@@ -85,7 +101,8 @@ impl Frames {
     }
 }
 
-fn header(inbox: &[u8]) -> Result<Option<(u8, usize)>, ReplicationError> {
+/// The tag of the message that begins here, and the length of its body.
+pub(super) fn header(inbox: &[u8]) -> Result<Option<(u8, usize)>, ReplicationError> {
     let Some(&[tag, a, b, c, d]) = inbox.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
     // The length counts itself.
     let length = u32::from_be_bytes([a, b, c, d]) as usize;

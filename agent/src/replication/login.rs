@@ -18,7 +18,7 @@ use super::{
 };
 use crate::postgres::{ConnectError, ConnectProblem, Endpoint, Password, SESSION_OPTIONS};
 
-const DOING: &str = "logging in for replication";
+const DOING: &str = "logging in";
 
 /// What the server tells at login.
 #[derive(Debug, Default)]
@@ -28,22 +28,34 @@ pub(super) struct LoggedIn {
     pub(super) key: (i32, i32),
 }
 
+/// What answers at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// A walsender, of a database.
+    Walsender,
+    /// An ordinary backend.
+    Backend,
+}
+
 /// Logs in.
 pub(super) async fn login(
     frames: &mut Frames,
     endpoint: &Endpoint,
     database: &str,
     purpose: &str,
+    peer: Peer,
 ) -> Result<LoggedIn, ReplicationError> {
     let application = format!("whimbrel/{purpose}");
-    let parameters = [
+    let mut parameters = vec![
         ("user", endpoint.user.as_str()),
         ("database", database),
-        ("replication", "database"),
         ("client_encoding", "UTF8"),
         ("application_name", &application),
         ("options", SESSION_OPTIONS),
     ];
+    if peer == Peer::Walsender {
+        parameters.push(("replication", "database"));
+    }
     let mut login = Login { frames, endpoint, database };
     frontend::startup_message(parameters, login.frames.outbox())
         .map_err(|error| ReplicationError::Io { doing: DOING, error })?;

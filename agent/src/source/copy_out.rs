@@ -1,18 +1,11 @@
 //! Rows of a table, or of a range of its pages, as COPY gives them.
-use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt as _, pin_mut};
-use tokio_postgres::SimpleQueryMessage;
-
 use super::sender::Sender;
 use crate::{
     fault::{Doing, Fault},
-    postgres::{Client, identifier, literal, qualified},
+    postgres::{identifier, literal, qualified},
+    replication::RowsConnection,
     wire::{CopyFormat, CopyOf, Frame, FrameSender, PageRange},
 };
-
-/// Frames are filled to this: large enough that a frame's cost vanishes, small enough that eight streams stay far below
-/// the agent's memory bound. A row that is larger travels whole.
-const FRAME_BYTES: usize = 256 << 10;
 
 /// How long the lock may be waited for. Our wait queues in front of nobody (ACCESS SHARE), it only waits for DDL.
 const LOCK_TIMEOUT: &str = "set local lock_timeout = '60s'";
@@ -34,40 +27,25 @@ impl Sender {
     ) -> Result<(), Fault> {
         let doing = format!("copying {}.{}", copy.name.0, copy.name.1);
         let held = self.held().await?;
-        let client = self.session_in_snapshot("copy").await?;
-        lock_and_compare(&client, copy, &doing).await?;
-        send_rows(&client, statement, reply, &doing).await?;
+        let mut session = self.rows_in_snapshot(&held).await?;
+        lock_and_compare(&mut session, copy, &doing).await?;
+        send_rows(&mut session, statement, reply, &doing).await?;
         // The lock goes with the savepoint, and DDL need not wait for the end of the whole copy.
-        client.batch_execute(LEAVE).await.doing(&doing)?;
-        held.keep(client);
+        session.query(LEAVE, &doing).await.doing(&doing)?;
+        held.keep(session);
         Ok(())
     }
 }
 
 async fn send_rows(
-    client: &Client,
+    session: &mut RowsConnection,
     statement: &str,
     reply: &FrameSender,
     doing: &str,
 ) -> Result<(), Fault> {
-    let rows = client.copy_out(statement).await.doing(doing)?;
-    pin_mut!(rows);
-    let mut frame = BytesMut::new();
-    while let Some(row) = rows.next().await {
-        let row: Bytes = row.doing(doing)?;
-        if frame.len() + row.len() > FRAME_BYTES && !frame.is_empty() {
-            let full = std::mem::replace(&mut frame, BytesMut::with_capacity(FRAME_BYTES));
-            reply.send(Frame::Bytes(full.freeze())).await?;
-        }
-        // A large row goes on as it came: it may have hundreds of megabytes.
-        if row.len() > FRAME_BYTES {
-            reply.send(Frame::Bytes(row)).await?;
-        } else {
-            frame.extend_from_slice(&row);
-        }
-    }
-    if !frame.is_empty() {
-        reply.send(Frame::Bytes(frame.freeze())).await?;
+    let mut rows = session.copy_out(statement).await.doing(doing)?;
+    while let Some(piece) = rows.next().await.doing(doing)? {
+        reply.send(Frame::Bytes(piece)).await?;
     }
     Ok(())
 }
@@ -75,7 +53,11 @@ async fn send_rows(
 /// A TRUNCATE or a rewrite since the snapshot gives the table a new file, and the snapshot then sees no rows in it
 /// (measured); and a renamed table's name may be another one's by now. So: lock the name, then it must be this table's,
 /// and the file that the snapshot knows must be the one of now. All in one round trip.
-async fn lock_and_compare(client: &Client, copy: &CopyOf, doing: &str) -> Result<(), Fault> {
+async fn lock_and_compare(
+    session: &mut RowsConnection,
+    copy: &CopyOf,
+    doing: &str,
+) -> Result<(), Fault> {
     let table = qualified(&copy.name.0, &copy.name.1);
     let enter = format!(
         "savepoint part; {LOCK_TIMEOUT}; lock table only {table} in access share mode; \
@@ -83,10 +65,8 @@ async fn lock_and_compare(client: &Client, copy: &CopyOf, doing: &str) -> Result
         literal(&table),
         copy.table
     );
-    let answers = client.simple_query(&enter).await.doing(format!("{doing}: locking it"))?;
-    let same = answers
-        .iter()
-        .any(|answer| matches!(answer, SimpleQueryMessage::Row(row) if row.get(0) == Some("t")));
+    let answers = session.query(&enter, doing).await.doing(format!("{doing}: locking it"))?;
+    let same = answers.iter().flatten().any(|value| value.as_deref() == Some("t"));
     if same {
         return Ok(());
     }

@@ -29,7 +29,7 @@ impl Sender {
             }
         }
         answers.shutdown().await;
-        self.held.lock().await.take();
+        self.release().await;
     }
 
     async fn answer(&self, call: Call) {
@@ -48,7 +48,7 @@ impl Sender {
         match ask {
             Ask::Snapshot(kind) => self.take_snapshot(kind).await.map(Answer::Snapshot).map(Some),
             Ask::Release => {
-                self.held.lock().await.take();
+                self.release().await;
                 Ok(Some(Answer::Done))
             }
             Ask::Database => self.read_database().await.map(Answer::Database).map(Some),

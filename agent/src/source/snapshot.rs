@@ -12,13 +12,15 @@ use super::sender::Sender;
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, literal},
-    replication::{ReplicationConnection, SlotLife, Snapshot},
+    replication::{ReplicationConnection, ReplicationError, RowsConnection, SlotLife, Snapshot},
     wire::{SnapshotKind, SnapshotTaken},
 };
 
 /// How long making a slot may take. It waits for every transaction that was writing when it began (logical decoding
 /// needs a point where none was), so this bounds how long such a one may live; after it the blockers are named.
 const SLOT_WAIT: Duration = Duration::from_secs(600);
+
+const ENTERING: &str = "entering the source's snapshot";
 
 /// A snapshot, held by the session that exported it: it lives as long as that session stays idle.
 #[derive(Debug)]
@@ -27,8 +29,8 @@ pub(super) struct Held {
     name: String,
     taken: SnapshotTaken,
     keeper: Keeper,
-    /// Sessions inside the snapshot that have nothing to do: logging in costs a small table many times its rows.
-    idle: Mutex<Vec<Client>>,
+    /// Sessions inside the snapshot that have no rows to read: logging in costs a small table many times its rows.
+    idle: Mutex<Vec<RowsConnection>>,
 }
 
 /// Dropping it ends the snapshot. Nothing is asked of it any more.
@@ -43,7 +45,9 @@ impl Sender {
     /// Takes a new snapshot in place of the held one.
     pub(super) async fn take_snapshot(&self, kind: SnapshotKind) -> Result<SnapshotTaken, Fault> {
         let mut held = self.held.lock().await;
-        held.take();
+        if let Some(before) = held.take() {
+            before.dismiss().await;
+        }
         let new = match kind {
             SnapshotKind::NewSlot => {
                 self.make_publications().await?;
@@ -121,6 +125,13 @@ impl Sender {
         Ok(Held::new(name, taken, Keeper::Transaction(client)))
     }
 
+    /// Lets go of the held snapshot.
+    pub(super) async fn release(&self) {
+        if let Some(held) = self.held.lock().await.take() {
+            held.dismiss().await;
+        }
+    }
+
     /// The held snapshot.
     pub(super) async fn held(&self) -> Result<Arc<Held>, Fault> {
         self.held.lock().await.clone().ok_or_else(no_snapshot)
@@ -129,21 +140,33 @@ impl Sender {
     /// A session inside the held snapshot.
     pub(super) async fn session_in_snapshot(&self, purpose: &str) -> Result<Client, Fault> {
         let held = self.held().await?;
-        if let Some(client) = held.kept() {
-            return Ok(client);
-        }
         let client = self.session(purpose).await?;
-        let enter = format!(
-            "begin transaction isolation level repeatable read, read only; set transaction snapshot {}",
-            literal(&held.name)
-        );
-        match client.batch_execute(&enter).await {
+        match client.batch_execute(&held.enter()).await {
             Ok(()) => Ok(client),
-            // The session that exported it has ended. A new snapshot is taken when the task is tried again.
             Err(error) if error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) => {
                 Err(no_snapshot())
             }
-            Err(error) => Err(Fault::sql("entering the source's snapshot", &error)),
+            Err(error) => Err(Fault::sql(ENTERING, &error)),
+        }
+    }
+
+    /// A session inside the snapshot, for rows.
+    pub(super) async fn rows_in_snapshot(&self, held: &Held) -> Result<RowsConnection, Fault> {
+        if let Some(session) = held.idle().pop() {
+            return Ok(session);
+        }
+        let (endpoint, database) = (&self.spec.endpoint, &self.spec.database);
+        let mut session = RowsConnection::connect(endpoint, database, &self.purpose("copy"))
+            .await
+            .doing("opening a session for rows on the source")?;
+        match session.query(&held.enter(), ENTERING).await {
+            Ok(_) => Ok(session),
+            Err(ReplicationError::Server { error, .. })
+                if error.sqlstate == SqlState::INVALID_PARAMETER_VALUE.code() =>
+            {
+                Err(no_snapshot())
+            }
+            Err(error) => Err(error).doing(ENTERING),
         }
     }
 }
@@ -153,26 +176,32 @@ impl Held {
         Self { name, taken, keeper, idle: Mutex::default() }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Client>> {
+    /// A session enters it by this, or fails with SQLSTATE 22023: the session that exported it has ended. A new snapshot is
+    /// taken when the task is tried again.
+    fn enter(&self) -> String {
+        format!(
+            "begin transaction isolation level repeatable read, read only; set transaction snapshot {}",
+            literal(&self.name)
+        )
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<RowsConnection>> {
         // A panic while the lock is held leaves the list whole: every change to it is one call.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A session that [`Held::keep`] was given, if one is left and alive.
-    pub(super) fn kept(&self) -> Option<Client> {
-        let mut idle = self.idle();
-        while let Some(client) = idle.pop() {
-            if !client.is_closed() {
-                return Some(client);
-            }
-        }
-        None
-    }
-
     /// Keeps a session for the next one who needs one, with no more locks than it had when it entered the snapshot.
     /// There are never more than were in use at once.
-    pub(super) fn keep(&self, client: Client) {
-        self.idle().push(client);
+    pub(super) fn keep(&self, session: RowsConnection) {
+        self.idle().push(session);
+    }
+
+    /// Ends the sessions that wait for rows to read.
+    async fn dismiss(&self) {
+        let idle = std::mem::take(&mut *self.idle());
+        for session in idle {
+            session.close().await;
+        }
     }
 
     /// A change stream goes on where it ends.
