@@ -20,7 +20,7 @@ impl Sender {
     pub(super) async fn make_publications(&self) -> Result<(), Fault> {
         let mut client = self.session("publication").await?;
         let rows = client
-            .query(&*client.sql(&self.relations_sql()), &[])
+            .query(&*client.sql(&self.published_sql()), &[])
             .await
             .doing("reading which tables to publish")?;
         let relations: Vec<Relation> =

@@ -21,8 +21,10 @@ impl Plan {
         let mut file = tempfile::NamedTempFile::with_prefix("whimbrel-dump-").map_err(disk)?;
         file.write_all(archive).and_then(|()| file.flush()).map_err(disk)?;
         let not_made = catalog.not_made.iter().copied().collect();
-        let before = section(restore, file.path(), "pre-data", &not_made).await?;
-        let after = section(restore, file.path(), "post-data", &not_made).await?;
+        let (before, after) = tokio::try_join!(
+            section(restore, file.path(), "pre-data", &not_made),
+            section(restore, file.path(), "post-data", &not_made),
+        )?;
         Ok(Self::new(before, after, catalog, ours))
     }
 }
@@ -34,8 +36,9 @@ async fn section(
     not_made: &HashSet<(u32, u32)>,
 ) -> Result<Vec<Entry>, Fault> {
     let section = format!("--section={section}");
-    let list = run(restore, archive, &["--list", &section]).await?;
-    let script = run(restore, archive, &["--verbose", "--file=-", &section]).await?;
+    let (list, script) = (["--list", &section], ["--verbose", "--file=-", &section]);
+    let (list, script) =
+        tokio::try_join!(run(restore, archive, &list), run(restore, archive, &script))?;
     entries(&list, &script, not_made).map_err(|error| {
         Fault::hold("PgRestoreFailed", format!("reading what pg_restore wrote: {error}"))
             .remedy("report it, with the version of pg_restore")
