@@ -16,6 +16,10 @@ use whimbrel_proto::agent::v1::CopyLimits;
 const WORKERS_MIN: usize = 2;
 const WORKERS_MAX: usize = 8;
 
+/// Small tables, and the schema, make a server flush many small files, and wait for its disk more than for its processors:
+/// at least so many workers for them.
+const SMALL_WORKERS_MIN: usize = 4;
+
 /// Most workers by anybody's choice: each has a session on both servers, and 8 MB of rows on their way.
 const WORKERS_LIMIT: usize = 16;
 
@@ -47,6 +51,14 @@ impl Limits {
                 processors.clamp(WORKERS_MIN, WORKERS_MAX)
             }
             jobs => jobs.min(WORKERS_LIMIT),
+        }
+    }
+
+    /// Jobs at once where each is small.
+    pub(crate) fn small_jobs(&self) -> usize {
+        match self.0.borrow().jobs {
+            0 => (self.jobs() * 2).clamp(SMALL_WORKERS_MIN, WORKERS_MAX),
+            _ => self.jobs(),
         }
     }
 
@@ -156,7 +168,10 @@ mod tests {
         let (told, limits) = limits(0);
         assert!((WORKERS_MIN..=WORKERS_MAX).contains(&limits.jobs()));
         assert_eq!((limits.part_pages(), limits.snapshot_age()), (PART_PAGES, SNAPSHOT_AGE));
+        assert!((SMALL_WORKERS_MIN..=WORKERS_MAX).contains(&limits.small_jobs()));
         told.send_modify(|limits| limits.jobs = 1000);
         assert_eq!(limits.jobs(), WORKERS_LIMIT);
+        told.send_modify(|limits| limits.jobs = 1);
+        assert_eq!((limits.jobs(), limits.small_jobs()), (1, 1));
     }
 }

@@ -9,6 +9,8 @@ use super::{
     finish::run_entry,
     jobs::{Board, Job, Turn},
     renew::Age,
+    room::sessions_with_room,
+    small::BATCH_TABLES,
 };
 use crate::{
     fault::{Doing, Fault},
@@ -37,7 +39,11 @@ struct Crew<'a> {
     receiver: &'a Receiver,
     shop: Shop,
     limits: Limits,
+    /// Batches of small tables that the target has room for at once.
+    room: usize,
     idle: Vec<Client>,
+    /// Of the jobs that run, those that are not small.
+    large: usize,
     running: JoinSet<Result<(Client, Job), Fault>>,
 }
 
@@ -54,7 +60,8 @@ impl Receiver {
         let mut age = Age::of_new_snapshot(self.limits.clone());
         let tables = self.pending(client, ledger, catalog, point).await?;
         let mut board = Board::new(tables, plan);
-        let mut crew = Crew::new(self, ledger);
+        let room = sessions_with_room(client, self.limits.small_jobs(), BATCH_TABLES).await?;
+        let mut crew = Crew::new(self, ledger, room);
         loop {
             for relation in board.take_whole() {
                 self.mark_copied(client, ledger, &relation).await?;
@@ -105,7 +112,7 @@ impl Receiver {
 }
 
 impl<'a> Crew<'a> {
-    fn new(receiver: &'a Receiver, ledger: Ledger) -> Self {
+    fn new(receiver: &'a Receiver, ledger: Ledger, room: usize) -> Self {
         let limits = receiver.limits.clone();
         let shop = Shop {
             caller: receiver.caller.clone(),
@@ -113,16 +120,18 @@ impl<'a> Crew<'a> {
             progress: Arc::clone(&receiver.progress),
             pace: Arc::new(Pace::new(limits.clone())),
         };
-        Self { receiver, shop, limits, idle: Vec::new(), running: JoinSet::new() }
+        Self { receiver, shop, limits, room, idle: Vec::new(), large: 0, running: JoinSet::new() }
     }
 
     /// Begins what can be begun, as much as may be done at once.
     async fn begin(&mut self, board: &mut Board, turn: Turn) -> Result<(), Fault> {
         let jobs = self.limits.jobs();
-        self.idle.truncate(jobs);
-        while self.running.len() < jobs
-            && let Some(job) = board.next(turn)
+        let small = self.limits.small_jobs().min(self.room).max(jobs);
+        self.idle.truncate(small);
+        while self.running.len() < small
+            && let Some(job) = board.next(turn, self.large < jobs)
         {
+            self.large += usize::from(!job.is_small());
             let session = match self.idle.pop() {
                 Some(session) => session,
                 None => self.receiver.worker_session().await?,
@@ -144,6 +153,7 @@ impl<'a> Crew<'a> {
         // Leaving drops the others, and with them their sessions: what they had not committed is rolled back.
         let (session, job) = finished.map_err(stopped)??;
         self.idle.push(session);
+        self.large -= usize::from(!job.is_small());
         Ok(Some(job))
     }
 }

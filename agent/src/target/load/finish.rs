@@ -124,11 +124,7 @@ pub(crate) async fn run_entry(
 }
 
 /// Notes that an entry is made in this transaction; `false`: it was made before.
-pub(super) async fn note_entry(
-    tx: &Transaction<'_>,
-    entry: &Entry,
-    doing: &str,
-) -> Result<bool, Fault> {
+async fn note_entry(tx: &Transaction<'_>, entry: &Entry, doing: &str) -> Result<bool, Fault> {
     let new = tx
         .execute(
             "insert into whimbrel.entry (dump_id) values ($1) on conflict do nothing",

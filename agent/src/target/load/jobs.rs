@@ -29,6 +29,13 @@ pub(super) enum Job {
     Small(Vec<Small>),
 }
 
+impl Job {
+    /// Whether it waits for the servers' disks more than it takes of their processors.
+    pub(super) fn is_small(&self) -> bool {
+        matches!(self, Self::Small(_))
+    }
+}
+
 /// Which jobs may be begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -116,12 +123,11 @@ impl Board {
         }
     }
 
-    /// The next job that can be begun.
-    pub(super) fn next(&mut self, turn: Turn) -> Option<Job> {
-        let at = match turn {
-            Turn::Any => 0,
-            Turn::BeforeNewSnapshot => self.ready.iter().position(|job| !self.can_wait(job))?,
-        };
+    /// The next job that can be begun; only a small one if there is no room for a large one.
+    pub(super) fn next(&mut self, turn: Turn, large: bool) -> Option<Job> {
+        let at = self.ready.iter().position(|job| {
+            (large || job.is_small()) && (turn == Turn::Any || !self.can_wait(job))
+        })?;
         let job = self.ready.remove(at)?;
         if let Job::Copy(..) | Job::Small(_) = job {
             self.copying += 1;
@@ -268,7 +274,7 @@ mod tests {
                 seen.push(format!("whole{}", relation.oid));
                 board.build(&relation);
             }
-            let Some(job) = board.next(Turn::Any) else { break };
+            let Some(job) = board.next(Turn::Any, true) else { break };
             seen.push(match &job {
                 Job::Copy(r, _) => format!("copy{}", r.oid),
                 Job::Keys(r, _) => format!("keys{}", r.oid),
@@ -290,6 +296,16 @@ mod tests {
     }
 
     #[test]
+    fn small_tables_fill_up_beside_large_ones() {
+        let tables = vec![table(1, 60_000, false), table(2, 1, false)];
+        let mut board = Board::new(tables, &Plan::default());
+        assert!(matches!(board.next(Turn::Any, true), Some(Job::Copy(..))));
+        assert!(matches!(board.next(Turn::Any, false), Some(Job::Small(_))));
+        assert!(board.next(Turn::Any, false).is_none());
+        assert!(matches!(board.next(Turn::Any, true), Some(Job::Copy(..))));
+    }
+
+    #[test]
     fn before_a_new_snapshot_only_what_needs_the_old_one_is_begun() {
         let keyed = |oid| {
             let mut work = table(oid, 60_000, false);
@@ -303,20 +319,21 @@ mod tests {
         let mut board = Board::new(tables, &Plan::default());
         for _ in 0..4 {
             assert!(!board.can_renew());
-            let job = board.next(Turn::BeforeNewSnapshot).unwrap();
+            let job = board.next(Turn::BeforeNewSnapshot, true).unwrap();
             assert!(matches!(&job, Job::Copy(relation, _) if relation.oid == 1));
             assert!(!board.can_renew(), "it is on its way");
             board.finished(&job);
         }
         assert!(board.can_renew());
-        assert!(board.next(Turn::BeforeNewSnapshot).is_none());
+        assert!(board.next(Turn::BeforeNewSnapshot, true).is_none());
         let mut left = keyed(3);
         left.parts.truncate(1);
         board.renew(vec![table(2, 60_000, false), left]);
-        let copies = std::iter::from_fn(|| board.next(Turn::Any)).filter_map(|job| match job {
-            Job::Copy(relation, _) => Some(relation.oid),
-            _ => None,
-        });
+        let copies =
+            std::iter::from_fn(|| board.next(Turn::Any, true)).filter_map(|job| match job {
+                Job::Copy(relation, _) => Some(relation.oid),
+                _ => None,
+            });
         assert_eq!(copies.collect::<Vec<_>>(), [2, 2, 2, 2, 3]);
     }
 

@@ -1,36 +1,25 @@
-//! Makes what pg_dump wrote, in its order, and where that order fails in another.
-//!
-//! pg_dump sorts by the dependencies that the catalog knows, and there are some that it does not know (of a cast upon
-//! another one, of what a function's body names). What fails in that order is tried again behind the rest; what fails
-//! then too is an error.
-//!
-//! Each run of entries is committed with the ledger's word of them: a database of many tables needs no room for all of
-//! their locks at once, and what is interrupted goes on behind the last run.
+//! From the source's schema to tables that wait for their rows.
 use std::collections::HashSet;
 
 use tokio_postgres::{Transaction, types::PgLsn};
 
-use super::{finish::run_entry, start::identity_by_default};
+use super::start::identity_by_default;
 use crate::{
-    fault::{Doing, Fault, Policy},
+    fault::{Doing, Fault},
     postgres::{Client, identifier},
     target::{
         documents,
         fact::Fact,
         ledger::Ledger,
         receive::Receiver,
-        schema::{Entry, Plan, RESTORE_SETTINGS},
+        schema::{Entry, Plan},
         structure,
     },
-    wire::{Answer, Ask, Catalog, Relation, SnapshotTaken, unexpected_answer},
+    wire::{Answer, Ask, Catalog, Relation, SnapshotTaken, Structure, unexpected_answer},
 };
 
-/// Entries that go to the server in one message, and are committed together: a round trip costs as much as a small
-/// object, and a hundred objects' locks have room in any server.
-const RUN_ENTRIES: usize = 100;
-
-/// Bytes of such a message, unless one entry has more.
-const RUN_BYTES: usize = 256 << 10;
+/// Tables that are altered in one transaction: so many locks have room in any server.
+const RUN_TABLES: usize = 100;
 
 impl Receiver {
     /// What the source's database is under `snapshot`, written into the ledger. From here on that is what is copied.
@@ -41,21 +30,16 @@ impl Receiver {
         snapshot: SnapshotTaken,
     ) -> Result<(), Fault> {
         self.progress.operation("reading the schema");
-        let Answer::Catalog(catalog) = self.caller.ask(Ask::Catalog).await? else {
-            return Err(unexpected_answer());
-        };
-        let shape = self.shape(true).await?;
-        let structures = if self.spec.online {
-            structure::fetch(&self.caller, Vec::new(), true).await?
-        } else {
-            Vec::new()
-        };
-        let dump = self.fetch_dump(client.server_major()).await?;
+        // Beside each other: each is a query of the source's catalogs that takes a second where there are thousands of tables.
+        // The settings are those of now, not of the switch: writes are often stopped by one, or by taking a right away.
+        let (catalog, shape, structures, dump, settings) = tokio::try_join!(
+            self.fetch_catalog(),
+            self.shape(true),
+            self.fetch_structures(),
+            self.fetch_dump(client.server_major()),
+            self.fetch_settings(),
+        )?;
         self.read_plan(client, &catalog, &dump).await?;
-        // As they are now, not at the switch: writes are often stopped by a setting, or by taking a right away.
-        let Answer::Statements(settings) = self.caller.ask(Ask::DatabaseSettings).await? else {
-            return Err(unexpected_answer());
-        };
         let doing = "storing the source's schema in the ledger";
         let tx = client.transaction().await.doing(doing)?;
         documents::put(&tx, "catalog", &documents::to_json("catalog", &catalog)?).await?;
@@ -65,6 +49,28 @@ impl Receiver {
         record_snapshot(&tx, &snapshot, self.spec.online).await?;
         structure::save(&tx, &structures).await?;
         ledger.commit(tx, doing).await
+    }
+
+    async fn fetch_catalog(&self) -> Result<Catalog, Fault> {
+        match self.caller.ask(Ask::Catalog).await? {
+            Answer::Catalog(catalog) => Ok(catalog),
+            _ => Err(unexpected_answer()),
+        }
+    }
+
+    async fn fetch_settings(&self) -> Result<Vec<String>, Fault> {
+        match self.caller.ask(Ask::DatabaseSettings).await? {
+            Answer::Statements(settings) => Ok(settings),
+            _ => Err(unexpected_answer()),
+        }
+    }
+
+    /// What the stream's tidings of changed objects are compared with.
+    async fn fetch_structures(&self) -> Result<Vec<Structure>, Fault> {
+        if !self.spec.online {
+            return Ok(Vec::new());
+        }
+        structure::fetch(&self.caller, Vec::new(), true).await
     }
 
     /// Everything before the rows, or what is missing of it.
@@ -88,7 +94,7 @@ impl Receiver {
         let missing: Vec<&Entry> =
             plan.before.iter().filter(|entry| !made.contains(&entry.dump_id)).collect();
         make_extension_schemas(client, ledger, catalog).await?;
-        make(client, ledger, &missing).await?;
+        self.make_entries(client, ledger, &missing).await?;
         begin_tables(client, ledger, &catalog.relations).await?;
         let text = format!("{} objects, {} tables", plan.before.len(), catalog.relations.len());
         self.tell(Fact::Milestone("SchemaCreated", text)).await;
@@ -142,7 +148,7 @@ async fn begin_tables(
     relations: &[Relation],
 ) -> Result<(), Fault> {
     let doing = "preparing the tables for their rows";
-    for run in relations.chunks(RUN_ENTRIES) {
+    for run in relations.chunks(RUN_TABLES) {
         let sql = identity_by_default(run);
         if !sql.is_empty() {
             let tx = client.transaction().await.doing(doing)?;
@@ -156,81 +162,4 @@ async fn begin_tables(
         .await
         .doing(doing)?;
     ledger.commit(tx, doing).await
-}
-
-/// Makes the entries: in runs, and what stands in the way of a run behind all others, as long as that makes any more.
-///
-/// # Errors
-/// The first entry's that could not be made, wherever it stood.
-async fn make(client: &mut Client, ledger: Ledger, entries: &[&Entry]) -> Result<(), Fault> {
-    let mut left = Vec::new();
-    for run in runs(entries) {
-        match make_run(client, ledger, run).await {
-            Err(fault) if may_be_order(&fault) => {
-                left.extend(make_each(client, ledger, run).await?);
-            }
-            made => made?,
-        }
-    }
-    while let Some((_, first)) = left.first() {
-        let first = first.clone();
-        let entries: Vec<&Entry> = left.iter().map(|(entry, _)| *entry).collect();
-        left = make_each(client, ledger, &entries).await?;
-        // Each round but the last makes at least one, so there are at most as many rounds as entries.
-        if left.len() == entries.len() {
-            return Err(first);
-        }
-    }
-    Ok(())
-}
-
-/// Whether another order may do what this one could not.
-fn may_be_order(fault: &Fault) -> bool {
-    fault.policy == Policy::Hold
-}
-
-/// All of them in one transaction, in one message.
-async fn make_run(client: &mut Client, ledger: Ledger, run: &[&Entry]) -> Result<(), Fault> {
-    let [first, ..] = run else { return Ok(()) };
-    let doing = format!("{} (and {} more)", first.creating(), run.len() - 1);
-    let tx = client.transaction().await.doing(&doing)?;
-    let ids: Vec<i32> = run.iter().map(|entry| entry.dump_id).collect();
-    tx.execute("insert into whimbrel.entry (dump_id) select unnest($1::int4[])", &[&ids])
-        .await
-        .doing(&doing)?;
-    tx.batch_execute(RESTORE_SETTINGS).await.doing(&doing)?;
-    let sql: Vec<&str> = run.iter().map(|entry| entry.sql.as_str()).collect();
-    tx.batch_execute(&sql.join("\n;\n")).await.doing(&doing)?;
-    ledger.commit(tx, &doing).await
-}
-
-/// Each by itself; those that could not be made, and why.
-async fn make_each<'a>(
-    client: &mut Client,
-    ledger: Ledger,
-    entries: &[&'a Entry],
-) -> Result<Vec<(&'a Entry, Fault)>, Fault> {
-    let mut failed = Vec::new();
-    for entry in entries {
-        match run_entry(client, ledger, entry).await {
-            Err(fault) if may_be_order(&fault) => failed.push((*entry, fault)),
-            made => made?,
-        }
-    }
-    Ok(failed)
-}
-
-/// Entries that are made together, in their order.
-fn runs<'r, 'a>(entries: &'r [&'a Entry]) -> Vec<&'r [&'a Entry]> {
-    let mut runs = Vec::new();
-    let (mut from, mut bytes) = (0, 0);
-    for (at, entry) in entries.iter().enumerate() {
-        if at > from && (at - from >= RUN_ENTRIES || bytes + entry.sql.len() > RUN_BYTES) {
-            runs.push(&entries[from..at]);
-            (from, bytes) = (at, 0);
-        }
-        bytes += entry.sql.len();
-    }
-    runs.push(&entries[from..]);
-    runs
 }

@@ -1,6 +1,7 @@
 //! The base copy: schema, rows, keys, indexes, statistics.
 mod again;
 mod copy_in;
+mod entries;
 mod fill;
 mod finish;
 mod forward;
@@ -9,6 +10,7 @@ mod make;
 mod parts;
 mod ranges;
 mod renew;
+mod room;
 mod small;
 mod start;
 

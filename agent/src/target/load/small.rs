@@ -1,6 +1,9 @@
 //! Small tables, many in one transaction: rows, keys, indexes, statistics, and the ledger's word of all of it. A database
 //! of thousands of small tables is as fast as its commits, and a table by itself takes five of them.
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures_util::pin_mut;
@@ -10,7 +13,6 @@ use whimbrel_proto::v1::table_progress::State;
 use super::{
     copy_in::{CopyIn, pour},
     fill::Shop,
-    finish::note_entry,
     parts::TableWork,
 };
 use crate::{
@@ -25,7 +27,7 @@ pub(super) const SMALL_PAGES: u32 = 128;
 
 /// Tables of one batch at most. Each takes a handful of locks until the batch commits (the table, what is built on it,
 /// its TOAST table), and the server's lock table has room for 64 a session by default.
-const BATCH_TABLES: usize = 32;
+pub(super) const BATCH_TABLES: usize = 32;
 
 /// Pages of one batch at most (8 MB): what a crash costs.
 const BATCH_PAGES: u32 = 1024;
@@ -81,6 +83,7 @@ impl Shop {
         let doing = format!("copying {} small tables", tables.len());
         let tx = session.transaction().await.doing(&doing)?;
         tx.batch_execute(RESTORE_SETTINGS).await.doing(&doing)?;
+        let new = note_entries(&tx, tables, &doing).await?;
         let mut arrived = Vec::with_capacity(tables.len());
         let mut asked: VecDeque<FrameReceiver> = VecDeque::new();
         for (at, table) in tables.iter().enumerate() {
@@ -89,7 +92,7 @@ impl Shop {
                 asked.push_back(self.caller.open(copy_of(&next.relation).ask()).await?);
             }
             let Some(frames) = asked.pop_front() else { break };
-            arrived.push(self.one(&tx, table, frames).await?);
+            arrived.push(self.one(&tx, table, &new, frames).await?);
         }
         self.gather_statistics(&tx, tables, &doing).await?;
         record(&tx, &arrived, &doing).await?;
@@ -106,6 +109,7 @@ impl Shop {
         &self,
         tx: &Transaction<'_>,
         table: &Small,
+        new: &HashSet<i32>,
         frames: FrameReceiver,
     ) -> Result<Arrived, Fault> {
         let relation = &table.relation;
@@ -116,13 +120,7 @@ impl Shop {
         pin_mut!(sink);
         let (rows, bytes) = pour(frames, sink, Some(self.meter(relation.oid)), &doing).await?;
         self.progress.table_state(relation.oid, State::Indexing);
-        for entry in entries(table) {
-            let doing = format!("creating {} {}", entry.kind.to_lowercase(), entry.tag);
-            // A table that is copied again has what is built on it.
-            if note_entry(tx, entry, &doing).await? {
-                tx.batch_execute(&entry.sql).await.doing(&doing)?;
-            }
-        }
+        build(tx, entries(table).filter(|entry| new.contains(&entry.dump_id)).collect()).await?;
         let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         Ok(Arrived { oid: relation.oid, rows: signed(rows), bytes: signed(bytes) })
     }
@@ -147,6 +145,30 @@ fn copy_of(relation: &Relation) -> CopyIn<'_> {
 
 fn entries(table: &Small) -> impl Iterator<Item = &Entry> {
     table.entries.keys.iter().chain(&table.entries.indexes)
+}
+
+/// Notes what this transaction makes, and gives it; a table that is copied again has what is built on it.
+async fn note_entries(
+    tx: &Transaction<'_>,
+    tables: &[Small],
+    doing: &str,
+) -> Result<HashSet<i32>, Fault> {
+    let ids: Vec<i32> = tables.iter().flat_map(entries).map(|entry| entry.dump_id).collect();
+    let sql = "insert into whimbrel.entry (dump_id) select unnest($1::int4[]) \
+               on conflict do nothing returning dump_id";
+    let rows = tx.query(sql, &[&ids]).await.doing(doing)?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// All that is built on one table, in one message: a round trip costs as much as an index on a small table.
+async fn build(tx: &Transaction<'_>, entries: Vec<&Entry>) -> Result<(), Fault> {
+    let Some(first) = entries.first() else { return Ok(()) };
+    let doing = match entries.len() {
+        1 => first.creating(),
+        more => format!("{} (and {} more)", first.creating(), more - 1),
+    };
+    let sql: Vec<&str> = entries.iter().map(|entry| entry.sql.as_str()).collect();
+    tx.batch_execute(&sql.join("\n;\n")).await.doing(&doing)
 }
 
 async fn record(tx: &Transaction<'_>, arrived: &[Arrived], doing: &str) -> Result<(), Fault> {
