@@ -1,7 +1,5 @@
 select version, doc
 from migration
-where (?1 is null or target_id = ?1)
-  and (not ?2 or over = 0)
-  and (created_at, uid) < (?3, ?4)
+where {chosen} (created_at, uid) < (?2, ?3)
 order by created_at desc, uid desc
-limit ?5
+limit ?4
