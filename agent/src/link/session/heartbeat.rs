@@ -13,10 +13,19 @@ pub(super) struct Heartbeats {
     sequence: u64,
     /// It is time for the next one.
     pub(super) due: bool,
+    /// The last tick was one's time.
+    beaten: bool,
     sent: VecDeque<(u64, Instant)>,
 }
 
 impl Heartbeats {
+    /// A period is over. Who has nothing running beats every other time: that still keeps its lease for when something comes,
+    /// and of ten thousand agents nearly all are idle.
+    pub(super) fn tick(&mut self, idle: bool) {
+        self.beaten = !(idle && self.beaten);
+        self.due |= self.beaten;
+    }
+
     /// The next one's number, sent now.
     pub(super) fn next(&mut self) -> u64 {
         self.due = false;
@@ -43,6 +52,19 @@ pub(super) fn period(wished: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_idle_beats_every_other_time() {
+        let mut beats = Heartbeats::default();
+        let mut at_tick = |idle| {
+            beats.tick(idle);
+            std::mem::take(&mut beats.due)
+        };
+        let idle: Vec<bool> = (0..5).map(|_| at_tick(true)).collect();
+        assert_eq!(idle, [true, false, true, false, true], "at once, then every other time");
+        let busy: Vec<bool> = (0..3).map(|_| at_tick(false)).collect();
+        assert_eq!(busy, [true; 3]);
+    }
 
     #[test]
     fn an_answer_counts_from_its_own_heartbeat() {

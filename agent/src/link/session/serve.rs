@@ -94,7 +94,10 @@ impl<'a> Session<'a> {
                     Ok(())
                 }
                 () = outlet.shared.wake.notified() => Ok(()),
-                _ = heartbeat.tick() => { self.heartbeats.due = true; Ok(()) }
+                _ = heartbeat.tick() => {
+                    self.heartbeats.tick(self.work.tasks.running().is_empty());
+                    Ok(())
+                }
                 _ = progress.tick() => { self.progress_due = true; Ok(()) }
                 () = sleep_until(renewal) => self.look_at_certificate().map(|wait| {
                     renewal = Instant::now() + wait;
