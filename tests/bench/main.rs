@@ -1,6 +1,7 @@
 //! `tests/bench/run`: Whimbrel beside its peers on the same two servers, in one run, alternating. Prints ratios.
 mod copy;
 mod cutover;
+mod fleet;
 mod follow;
 mod latency;
 mod meter;
@@ -87,7 +88,7 @@ fn all_cases() -> Vec<String> {
     let mut cases: Vec<String> =
         copy::WORKLOADS.iter().map(|workload| format!("copy-{workload}")).collect();
     cases.extend(follow::WORKLOADS.iter().map(|(name, ..)| format!("follow-{name}")));
-    cases.extend(["latency", "cutover"].map(str::to_owned));
+    cases.extend(["latency", "cutover", "fleet"].map(str::to_owned));
     cases
 }
 
@@ -117,6 +118,9 @@ fn measure(wanted: &Wanted) -> Outcome<String> {
     }
     if wanted.has("cutover") {
         report += &format!("\n### cutover\n\n{}", cutover::run(&mut scene, wanted.size)?);
+    }
+    if wanted.has("fleet") {
+        report += &format!("\n### fleet\n\nThe controller alone. {}", fleet::run(wanted.size)?);
     }
     Ok(report)
 }

@@ -67,6 +67,11 @@ fn each_server(servers: [u32; 2]) -> Outcome<[f64; 2]> {
     Ok([server_seconds(servers[0])?, server_seconds(servers[1])?])
 }
 
+/// Processor seconds of one process.
+pub(crate) fn seconds_of(pid: u32) -> Outcome<f64> {
+    Ok(Process::read(&pid.to_string())?.seconds)
+}
+
 /// The daemons', and of every child of ours that was waited for.
 fn tool_seconds(daemons: &[u32]) -> Outcome<f64> {
     let mut seconds = Process::read("self")?.children_seconds;
@@ -175,7 +180,7 @@ fn family(root: u32) -> Vec<u32> {
 }
 
 /// Proportional set size: what is shared is counted once. 0 for one that is gone.
-fn memory(pid: u32) -> u64 {
+pub(crate) fn memory(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("Pss:"));
     let kilobytes: Option<u64> = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
