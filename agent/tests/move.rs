@@ -6,7 +6,7 @@ mod driver;
 use std::sync::Arc;
 
 use cluster::Cluster;
-use driver::{Driver, HBA, batch, database, moved_alike, sql, value};
+use driver::{Driver, HBA, batch, database, moved_alike, rows_alike, sql, value};
 use whimbrel_proto::agent::v1::{Step, report::Kind};
 
 const SCHEMA: &str = "
@@ -249,6 +249,27 @@ async fn a_database_keeps_its_locale_whatever_the_servers_is() {
     }
     assert_eq!(value(&target, "shop", LOCALE).await, "C c");
     assert_eq!(value(&target, "shop", "select min(v) from t").await, "B");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_that_are_made_beside_each_other_may_need_each_other() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    // Parents and children are far enough apart to be made by different sessions at the same time.
+    let tables: String = (0..130)
+        .map(|i| {
+            format!(
+                "create table parent{i} (id serial primary key, v text); insert into parent{i} (v) values ('{i}');\n\
+                 create table zchild{i} (w text) inherits (parent{i}); insert into zchild{i} (v) values ('{i}');\n"
+            )
+        })
+        .collect();
+    sql(&source, "shop", &tables).await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    assert_eq!(value(&target, "shop", "select count(*) from pg_inherits").await, "130");
+    rows_alike(&source, &target, "shop", &[]).await;
 }
 
 /// The target has room for the locks of 200 objects, and the schema has four times as many.
