@@ -21,6 +21,7 @@ use crate::{
     guardian::Guardian,
     installation::{Installation, output, stdout},
     place::free_port,
+    wait,
 };
 
 /// The superuser of every cluster.
@@ -167,6 +168,25 @@ impl Cluster {
     /// When it does not stop.
     pub fn stop(&self, mode: &str) -> Outcome {
         self.pg_ctl(&["-w", "-m", mode, "stop"])
+    }
+
+    /// `kill -9` of the postmaster: its children find out by themselves.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn kill(&self) -> Outcome {
+        let pid = self.postmaster()?.to_string();
+        output(Command::new("kill").args(["-9", &pid])).map(drop)
+    }
+
+    /// Starts a server whose postmaster was killed: refused until the last of its children is gone.
+    ///
+    /// # Errors
+    /// When they stay, or it does not start for another reason.
+    pub fn start_after_kill(&self) -> Outcome {
+        wait::until("the start of a server whose postmaster was killed", || {
+            Ok(self.start_again().ok())
+        })
     }
 
     fn pg_ctl(&self, arguments: &[&str]) -> Outcome {

@@ -17,7 +17,9 @@ pub(super) async fn drain(steps: &Steps<'_>, order: &StepOrder) -> Result<StepDo
     control.send(Control::Until(order.end)).await.map_err(|_| stream_ended())?;
     let probe = probe_if_forgettable(steps).await?;
     let state = stream
-        .wait_for(|state| arrived(state, order) || probe.is_some() && state.probe == probe)
+        .wait_for(|state| {
+            arrived(state, order) || probe.as_ref().is_some_and(|it| state.has_come(it))
+        })
         .await
         .map_err(|_| stream_ended())?;
     if !arrived(&state, order) {

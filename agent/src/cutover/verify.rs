@@ -93,10 +93,8 @@ pub(super) async fn quiet(steps: &Steps<'_>, order: &StepOrder) -> Result<(), Fa
         return Err(unexpected_answer());
     };
     let mut stream = steps.stream.clone().ok_or_else(no_stream)?;
-    let state = stream
-        .wait_for(|state| state.probe.as_ref() == Some(&probe))
-        .await
-        .map_err(|_| stream_ended())?;
+    let state =
+        stream.wait_for(|state| state.has_come(&probe)).await.map_err(|_| stream_ended())?;
     if order.allow_source_writes {
         return Ok(());
     }

@@ -1,5 +1,10 @@
 //! Short looks at the source: sequences, checksums, who writes.
-use super::{publication::check_published, sender::Sender};
+use whimbrel_points::point;
+
+use super::{
+    publication::{NOT_PUBLISHED, check_published},
+    sender::Sender,
+};
 use crate::{
     fault::{Doing, Fault, Policy},
     verify,
@@ -49,13 +54,17 @@ impl Sender {
     }
 
     pub(super) async fn quiet(&self, probe: &str) -> Result<Quiet, Fault> {
-        // Nothing makes the publications again at this point: a person must know.
-        check_published(&*self.control().await?, &self.spec)
-            .await
-            .map_err(|fault| Fault { policy: Policy::Hold, ..fault })?;
+        let client = self.control().await?;
+        point!("quiet.beginning");
+        check_published(&client, &self.spec).await.map_err(for_a_person)?;
         // Who is open first: one that commits after this look commits before the probe, and is seen in the stream.
         let writers = self.writers().await?;
         let probe = self.emit(&Marker::Probe(probe.to_owned())).await?;
         Ok(Quiet { writers, probe })
     }
+}
+
+/// Nothing makes the publications again at this point: a person must know. A source that is away comes back.
+fn for_a_person(fault: Fault) -> Fault {
+    if fault.code == NOT_PUBLISHED { Fault { policy: Policy::Hold, ..fault } } else { fault }
 }

@@ -25,8 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn the_one_that_freezes() {
     let Some(file) = std::env::var_os(FILE) else { return };
     for _ in 0..BUSY {
-        thread::spawn(|| loop {
-            spin_loop();
+        thread::spawn(|| {
+            loop {
+                spin_loop();
+            }
         });
     }
     for freeze in 0..FREEZES {

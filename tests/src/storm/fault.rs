@@ -25,6 +25,10 @@ pub enum Fault {
     CrashSource,
     /// As with the source.
     CrashTarget,
+    /// `kill -9` of the postmaster, and a start as soon as its children are gone.
+    KillSource,
+    /// As with the source.
+    KillTarget,
     /// One of our sessions is ended by the server.
     EndSessionOnSource,
     /// One of our sessions is ended by the server.
@@ -49,6 +53,8 @@ impl Fault {
         Self::FreezeController,
         Self::CrashSource,
         Self::CrashTarget,
+        Self::KillSource,
+        Self::KillTarget,
         Self::EndSessionOnSource,
         Self::EndSessionOnSource,
         Self::EndSessionOnTarget,
@@ -80,6 +86,8 @@ impl Fault {
             Self::FreezeController => freeze(stage.controller.as_ref(), chance),
             Self::CrashSource => crash(&stage.source, chance),
             Self::CrashTarget => crash(&stage.target, chance),
+            Self::KillSource => kill(&stage.source),
+            Self::KillTarget => kill(&stage.target),
             Self::EndSessionOnSource => end_session(&stage.source, chance),
             Self::EndSessionOnTarget => end_session(&stage.target, chance),
             Self::Cut => {
@@ -140,6 +148,11 @@ fn crash(cluster: &Cluster, chance: &mut Chance) -> Outcome {
     cluster.stop("immediate")?;
     thread::sleep(chance.millis(0..1_000));
     cluster.start_again()
+}
+
+fn kill(cluster: &Cluster) -> Outcome {
+    cluster.kill()?;
+    cluster.start_after_kill()
 }
 
 /// The server's own random would be another each time.

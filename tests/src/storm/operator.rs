@@ -10,6 +10,7 @@ use super::Storm;
 use crate::{
     Failure, Outcome, cli, fail,
     stage::{Stage, TARGET},
+    wait,
 };
 
 /// Holds that a storm may bring: what was tried ten times met something that was away. Anything else is a finding.
@@ -64,13 +65,35 @@ impl Storm {
     /// # Errors
     /// When it does not come there, or ends otherwise.
     pub fn bring_home(&mut self, stage: &Stage, state: &str, cut_over: bool) -> Outcome {
+        let there = |shown: &Value| [cli::state(shown), cli::substate(shown)].contains(&state);
+        self.bring(stage, state, there, cut_over)
+    }
+
+    /// As [`Storm::bring_home`], until each database is where it is said to come to.
+    ///
+    /// # Errors
+    /// As [`Storm::bring_home`].
+    pub fn bring_each(&mut self, stage: &Stage, each: &[(&str, &str)], cut_over: bool) -> Outcome {
+        let there = |shown: &Value| {
+            each.iter().all(|(name, state)| cli::database(shown, name)["migrationState"] == *state)
+        };
+        self.bring(stage, &format!("{each:?}"), there, cut_over)
+    }
+
+    fn bring(
+        &mut self,
+        stage: &Stage,
+        what: &str,
+        there: impl Fn(&Value) -> bool,
+        cut_over: bool,
+    ) -> Outcome {
         let end = Instant::now() + HOME_BOUND;
         loop {
             let shown = self.show(stage)?;
             if let Some(shown) = &shown {
                 let (now, sub) = (cli::state(shown), cli::substate(shown));
-                if now == state || sub == state {
-                    self.note(&format!("home: {state}"));
+                if there(shown) {
+                    self.note(&format!("home: {what}"));
                     return Ok(());
                 }
                 if ["Failed", "Canceled", "Succeeded"].contains(&now) {
@@ -83,10 +106,23 @@ impl Storm {
             }
             if Instant::now() > end {
                 let shown = shown.unwrap_or_default();
-                return Err(self.told(&Failure::new(format!("not {state} in time: {shown:#}"))));
+                return Err(self.told(&Failure::new(format!("not {what} in time: {shown:#}"))));
             }
             thread::sleep(LOOK_EVERY);
         }
+    }
+
+    /// Cancels one database, as soon as anybody listens.
+    ///
+    /// # Errors
+    /// When nobody does in time.
+    pub fn cancel(&mut self, stage: &Stage, database: &str) -> Outcome {
+        let words = ["migration", "cancel", &self.name, "--target", TARGET, "--database", database];
+        wait::until("a controller that takes a cancel", || {
+            Ok((stage.cli.run(&words)?.status == 0).then_some(()))
+        })?;
+        self.note(&format!("cancel of {database}"));
+        Ok(())
     }
 
     /// Tells it to cut over, if anybody listens and it waits for that.

@@ -122,6 +122,32 @@ fn servers_restart_under_the_stream() -> Outcome {
     })
 }
 
+/// Nothing is wrong with the source: one of our sessions ends while the switch asks whether all is quiet. Going back would
+/// leave the application without a database for as long as nobody looks.
+#[test]
+fn a_session_that_ends_in_the_switch_is_no_step_back() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        create_bank(&stage.source, "app")?;
+        // The first look is VERIFY's.
+        let mut hand = stage.hire("hand", "quiet.beginning=freeze:2")?;
+        stage.create("tough", &["--database", "app", "--mode", "online", "--agent", "hand"])?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        stage.migration("cutover", "tough", &[])?;
+        hand.frozen()?;
+        let ended = stage.source.psql(
+            "app",
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name like 'whimbrel/control %'",
+        )?;
+        ensure!(ended == "1", "{ended} sessions were ended");
+        hand.wake()?;
+        stage.wait_for("tough", "Succeeded")?;
+        let events = stage.migration("events", "tough", &[])?;
+        ensure!(!events.contains("CutoverSteppedBack"), "{events}");
+        stage.assert_same("app")?;
+        stage.assert_source_clean("app")
+    })
+}
+
 #[test]
 fn a_controller_that_is_asked_to_stop_drains() -> Outcome {
     stage::play(&Plan::default(), |stage| {

@@ -208,7 +208,7 @@ impl<'a> Applier<'a> {
             }
             Some(Marker::Probe(probe)) => {
                 self.flush().await?;
-                self.state.send_modify(|state| state.probe = Some(probe));
+                self.state.send_modify(|state| state.probed(probe));
             }
             _ if self.group.changes >= GROUP_CHANGES
                 || self.changes.altered.commit

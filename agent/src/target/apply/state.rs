@@ -1,5 +1,11 @@
 //! What a running stream tells and is told.
+use std::collections::VecDeque;
+
 use whimbrel_proto::Lsn;
+
+/// Probes that are remembered. One step waits for one; those of stale agents, who don't know yet that they are, may come
+/// around it, and a handful of agents is more than ever has one migration.
+const PROBES: usize = 16;
 
 /// What others may know of the stream.
 #[derive(Debug, Clone, Default)]
@@ -12,8 +18,23 @@ pub struct StreamState {
     pub written_later: Option<String>,
     /// Tables are to be copied (again).
     pub tables_wait: bool,
-    /// The last probe that came.
-    pub probe: Option<String>,
+    /// The last probes that came.
+    pub(in crate::target) probes: VecDeque<String>,
+}
+
+impl StreamState {
+    /// A probe came through the stream.
+    pub(super) fn probed(&mut self, probe: String) {
+        if self.probes.len() >= PROBES {
+            self.probes.pop_front();
+        }
+        self.probes.push_back(probe);
+    }
+
+    /// Whether this probe has come. Another one right behind it, of an agent that had the work before, does not hide it.
+    pub fn has_come(&self, probe: &str) -> bool {
+        self.probes.iter().any(|came| came == probe)
+    }
 }
 
 /// What is told to a running stream.
@@ -58,4 +79,23 @@ pub(in crate::target) enum Ended {
     PastPoints(Stale),
     /// Tables are to be copied (again) before it goes on from the ledger's position.
     TablesWait(Stale),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stale_agent_s_probe_does_not_hide_ours() {
+        let mut state = StreamState::default();
+        state.probed("ours".to_owned());
+        state.probed("of one that was there before".to_owned());
+        assert!(state.has_come("ours"));
+        assert!(!state.has_come("another"));
+        for number in 0..100 {
+            state.probed(number.to_string());
+        }
+        assert!(!state.has_come("ours"));
+        assert_eq!(state.probes.len(), PROBES);
+    }
 }
