@@ -1,7 +1,7 @@
 //! Watches what our slot makes the source keep: WAL piles up on it for as long as the slot does not move, during the base copy
 //! and whenever the stream is slow or away. It warns on the way to a bound, the operator's or the server's own
-//! (`max_slot_wal_keep_size`). At the operator's the slot is let go, before the source's disk is full. While nothing of a
-//! migration runs (a hold, a pause) nobody watches; the server's own bound counts then too.
+//! (`max_slot_wal_keep_size`). At the operator's the slot is let go, before the source's disk is full. While a hold or a pause
+//! stands, a task of its own does this (`task/guard.rs`).
 use std::time::Duration;
 
 use tokio::{

@@ -4,6 +4,7 @@
 //! and stops them, and lets nothing of an older epoch run beside a newer one.
 mod check;
 mod clean;
+mod guard;
 mod kit;
 mod progress;
 mod query;

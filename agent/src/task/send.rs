@@ -55,7 +55,7 @@ pub(super) async fn run(
     }
 }
 
-async fn warn(reporter: &Reporter, message: String) {
+pub(super) async fn warn(reporter: &Reporter, message: String) {
     tracing::warn!(database = reporter.id().database, "{message}");
     reporter.tell(Kind::Milestone(Milestone { r#type: "WalRetained".to_owned(), message })).await;
 }

@@ -19,7 +19,7 @@ use whimbrel_proto::{
 };
 
 use super::{
-    check, clean,
+    check, clean, guard,
     kit::Kit,
     query, receive,
     report::{Reporter, TaskId},
@@ -99,6 +99,7 @@ impl Supervisor {
                 .await
             }
             Kind::Send(spec) => {
+                self.end_guard(id(TaskKind::GuardSource)).await;
                 let limits = spec.copy_limits.unwrap_or_default();
                 self.start(id(TaskKind::Send), epoch, |reporter, inbox| async move {
                     Box::pin(send::run(kit, &reporter, spec, inbox)).await
@@ -115,7 +116,16 @@ impl Supervisor {
                 .await?;
                 self.limit(&[receive], epoch, limits)
             }
+            Kind::GuardSource(spec) => {
+                let limits = spec.copy_limits.unwrap_or_default();
+                self.start(id(TaskKind::GuardSource), epoch, |reporter, inbox| async move {
+                    guard::source(&kit, &reporter, spec, inbox).await
+                })
+                .await?;
+                self.limit(&[id(TaskKind::GuardSource)], epoch, limits)
+            }
             Kind::CleanSource(spec) => {
+                self.end_guard(id(TaskKind::GuardSource)).await;
                 self.start(id(TaskKind::CleanSource), epoch, |reporter, _| async move {
                     clean::source(&kit, &reporter, spec).await?;
                     done(&reporter).await;
@@ -172,6 +182,14 @@ impl Supervisor {
         }
         tasks.insert(id, Task { epoch, orders: orders_in, limits: limits_in, handle });
         Ok(())
+    }
+
+    /// What begins now watches by itself, or has nothing to watch.
+    async fn end_guard(&self, id: TaskId) {
+        let guard = self.lock().remove(&id);
+        if let Some(guard) = guard {
+            end(guard).await;
+        }
     }
 
     fn order(&self, id: &TaskId, epoch: u64, order: Order) -> Result<(), Refusal> {

@@ -51,6 +51,8 @@ pub enum CommandKind {
     },
     /// Take our things off the source.
     CleanSource,
+    /// Watch what the slot makes the source keep, while nothing else runs.
+    Guard,
     /// The limits of what runs are now those of the migration.
     Limits,
     /// End the tasks of this database.
@@ -99,6 +101,7 @@ impl Command {
                 matches!(old.kind, CommandKind::CutoverStep(_) | CommandKind::CutoverBack { .. })
                     && (same_agent || matches!(old.kind, CommandKind::CutoverStep(_)))
             }
+            CommandKind::Guard => same_agent && matches!(old.kind, CommandKind::Guard),
             CommandKind::Limits => same_agent && matches!(old.kind, CommandKind::Limits),
             CommandKind::CutoverStep(_) => false,
         }
@@ -108,9 +111,10 @@ impl Command {
     #[must_use]
     pub const fn side(&self) -> Option<Side> {
         match &self.kind {
-            CommandKind::CheckSource { .. } | CommandKind::Send | CommandKind::CleanSource => {
-                Some(Side::Source)
-            }
+            CommandKind::CheckSource { .. }
+            | CommandKind::Send
+            | CommandKind::Guard
+            | CommandKind::CleanSource => Some(Side::Source),
             CommandKind::CheckTarget { .. } | CommandKind::Receive => Some(Side::Target),
             CommandKind::CutoverStep(order) => Some(order.step.side()),
             CommandKind::CutoverBack { .. } | CommandKind::Limits | CommandKind::Stop => None,

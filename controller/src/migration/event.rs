@@ -177,6 +177,8 @@ pub enum Task {
     Receive,
     /// Taking our things off the source.
     CleanSource,
+    /// Watching what the slot makes the source keep, while nothing else runs.
+    Guard,
 }
 
 /// What a task reports.

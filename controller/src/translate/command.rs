@@ -78,6 +78,11 @@ fn kind(command: &Command, migration: &Migration) -> Option<link::command::Kind>
             source: Some(endpoint_raw(&spec.source)),
             objects: Some(objects()?),
         }),
+        CommandKind::Guard => Kind::GuardSource(link::GuardSource {
+            source: Some(endpoint_raw(&spec.source)),
+            objects: Some(objects()?),
+            copy_limits: Some(copy_limits(spec.limits)),
+        }),
         CommandKind::Limits => Kind::CopyLimits(copy_limits(spec.limits)),
         CommandKind::Stop => Kind::Stop(link::Stop {}),
     })

@@ -39,6 +39,7 @@ fn task_in(task: i32) -> Result<Task, UnknownReport> {
         Ok(link::TaskKind::Send) => Ok(Task::Send),
         Ok(link::TaskKind::Receive) => Ok(Task::Receive),
         Ok(link::TaskKind::CleanSource) => Ok(Task::CleanSource),
+        Ok(link::TaskKind::GuardSource) => Ok(Task::Guard),
         Ok(link::TaskKind::Unspecified) | Err(_) => Err(UnknownReport("task")),
     }
 }

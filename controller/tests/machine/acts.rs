@@ -108,7 +108,7 @@ fn a_pause_stops_and_a_resume_starts_under_a_new_epoch() {
     let mut world = World::ready(&["a"]);
     refused(&mut world, &all(resume), "NotHeld");
     world.happen(&all(pause));
-    assert_eq!(world.kinds(), [&CommandKind::Stop, &CommandKind::Stop]);
+    assert_eq!(world.kinds(), [&CommandKind::Stop, &CommandKind::Stop, &CommandKind::Guard]);
     assert_eq!(world.db(0).hold.as_ref().unwrap().kind, HoldKind::Paused);
     assert_eq!(world.phase(0), "Ready");
     refused(&mut world, &all(pause), "AlreadyPaused");
@@ -150,8 +150,10 @@ fn limits_are_told_to_what_runs_and_kept_for_what_starts_later() {
         Event::UpdateLimits(LimitsChange { copy_jobs: Some(jobs), ..LimitsChange::default() })
     };
     world.happen(&limits(3));
-    assert_eq!(world.kinds(), [&CommandKind::Limits, &CommandKind::Limits], "both ends of a");
-    assert!(world.commands.iter().all(|command| command.database == "a"));
+    let told = [&CommandKind::Limits, &CommandKind::Limits, &CommandKind::Guard];
+    assert_eq!(world.kinds(), told, "both ends of a, and who watches b");
+    let of: Vec<&str> = world.commands.iter().map(|command| &*command.database).collect();
+    assert_eq!(of, ["a", "a", "b"]);
     assert!(world.noted("LimitsUpdated"));
     let bytes = LimitsChange { copy_bytes_per_second: Some(5), ..LimitsChange::default() };
     world.happen(&Event::UpdateLimits(bytes));

@@ -26,6 +26,7 @@ fn told(world: &World) -> Vec<(&str, &'static str, u64)> {
         CommandKind::CutoverStep(_) => "step",
         CommandKind::CutoverBack { .. } => "back",
         CommandKind::CleanSource => "clean",
+        CommandKind::Guard => "guard",
         CommandKind::Limits => "limits",
         CommandKind::Stop => "stop",
     };

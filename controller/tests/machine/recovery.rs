@@ -1,6 +1,6 @@
 //! Agents that come again, tasks that fail, reports that come late or twice.
 use whimbrel_controller::migration::{
-    Command, CommandKind, CutoverRequest, Event, Failure, Mode, Policy, ReportKind, Step,
+    Command, CommandKind, CutoverRequest, Event, Failure, HoldKind, Mode, Policy, ReportKind, Step,
     StepOrder, TRIES_MAX, Task,
 };
 
@@ -76,7 +76,7 @@ fn retries_end_in_a_hold_and_progress_begins_anew() {
     assert_eq!((lucky.db(0).tries, lucky.db(0).message.clone()), (0, None));
     world.task(0, Task::Receive, broken());
     assert!(world.db(0).hold.is_some());
-    assert_eq!(world.kinds(), [&CommandKind::Stop, &CommandKind::Stop]);
+    assert_eq!(world.kinds(), [&CommandKind::Stop, &CommandKind::Stop, &CommandKind::Guard]);
 }
 
 #[test]
@@ -256,4 +256,42 @@ fn a_clock_that_is_set_back_delays_no_retry() {
     assert!(world.migration.next_due(world.now).is_some_and(|due| due <= world.now));
     world.happen(&Event::Tick);
     assert_eq!(world.kinds(), [&CommandKind::Send, &CommandKind::Receive]);
+}
+
+/// The slot keeps WAL on the source for as long as a hold stands.
+#[test]
+fn what_stands_still_is_watched_and_its_slot_let_go_in_time() {
+    let mut world = World::ready(&["a"]);
+    world.happen(&Event::Pause { databases: Vec::new() });
+    assert_eq!(world.commands.last().unwrap().kind, CommandKind::Guard);
+    assert_eq!(world.commands.last().unwrap().agent, SOURCE);
+    // In a new life its agent knows nothing of it.
+    world.happen(&reborn(SOURCE, "2"));
+    assert_eq!(world.kinds(), [&CommandKind::Guard]);
+    let warning = ReportKind::Milestone { kind: "WalRetained".into(), message: "so much".into() };
+    world.task(0, Task::Guard, warning);
+    assert!(world.noted("WalRetained"));
+    world.task(0, Task::Guard, ReportKind::TaskFailed(failure(Policy::Fenced)));
+    assert_eq!(world.db(0).hold.as_ref().unwrap().kind, HoldKind::Paused);
+    world.task(0, Task::Guard, ReportKind::TaskFailed(failure(Policy::Resync)));
+    assert_eq!(world.db(0).hold.as_ref().unwrap().kind, HoldKind::NeedsResync);
+    world.happen(&Event::Retry { databases: Vec::new(), tables: Vec::new() });
+    assert_eq!(world.kinds(), [&CommandKind::Send, &CommandKind::Receive]);
+    assert!(world.db(0).copy_again.iter().any(|request| request.new_slot));
+    // What comes late says nothing of the new slot.
+    world.task(0, Task::Guard, ReportKind::TaskFailed(failure(Policy::Resync)));
+    assert!(world.db(0).hold.is_none());
+}
+
+#[test]
+fn a_clock_that_jumps_delays_no_retry() {
+    let mut world = World::copying(Mode::Online, &["a"]);
+    for hours in [-5, 5, -1] {
+        let epoch = world.db(0).epoch;
+        world.task(0, Task::Receive, ReportKind::TaskFailed(failure(Policy::Away)));
+        assert!(world.db(0).retry_at.is_some());
+        world.now = world.now.checked_add(jiff::SignedDuration::from_hours(hours)).unwrap();
+        world.wait(1);
+        assert_eq!(world.db(0).epoch, epoch + 1, "{hours} hours");
+    }
 }

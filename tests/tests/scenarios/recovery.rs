@@ -148,6 +148,43 @@ fn a_session_that_ends_in_the_switch_is_no_step_back() -> Outcome {
     })
 }
 
+/// Nothing runs in a pause, and the slot stays: the source would keep WAL for it until its disk is full.
+#[test]
+fn a_pause_lets_the_slot_go_before_the_source_keeps_more_than_it_may() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        create_bank(&stage.source, "app")?;
+        crate::migrate_until_cutover(stage, "tough", "app")?;
+        stage.migration("pause", "tough", &[])?;
+        // Told while it is paused, and heard by an agent in a new life.
+        stage.migration("update", "tough", &["--max-retained-wal", "48MB"])?;
+        stage.kill_agent()?;
+        stage.start_agent(&[])?;
+        let write = |megabytes: u32| {
+            let more = format!(
+                "select pg_logical_emit_message(false, 'x', repeat('x', 1 << 20)) from generate_series(1, {megabytes})"
+            );
+            stage.source.psql("app", &more).map(drop)
+        };
+        write(40)?;
+        wait::until("a warning on the way", || {
+            Ok(stage.migration("events", "tough", &[])?.contains("WalRetained").then_some(()))
+        })?;
+        write(40)?;
+        stage.cli.shown_until("tough", "the slot to be let go", |shown| {
+            let hold = &cli::database(shown, "app")["hold"];
+            hold["kind"] == "NeedsResync" && hold["code"] == "WalBudgetSpent"
+        })?;
+        let slots = stage.source.psql("app", "select count(*) from pg_replication_slots")?;
+        ensure!(slots == "0", "{slots} slots are left");
+        stage.source.psql("app", "update bank.accounts set owner = 'later' where id = 7")?;
+        stage.migration("retry", "tough", &[])?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        stage.migration("cutover", "tough", &["--wait"])?;
+        stage.assert_same("app")?;
+        stage.assert_source_clean("app")
+    })
+}
+
 #[test]
 fn a_controller_that_is_asked_to_stop_drains() -> Outcome {
     stage::play(&Plan::default(), |stage| {

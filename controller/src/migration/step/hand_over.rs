@@ -88,6 +88,8 @@ impl Work {
                 self.database(index).retry_at = Some(lease_is_over);
             } else if phase.has_tasks() && !self.is_held(index, HoldKind::Paused) {
                 self.restart(index);
+            } else {
+                self.guard(index);
             }
         }
     }

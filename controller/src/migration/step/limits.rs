@@ -31,6 +31,8 @@ impl Work {
             if database.phase().has_tasks() && database.epoch > 0 && !idle {
                 self.command_both(index, &CommandKind::Limits);
             }
+            // With it the new limits are told.
+            self.guard(index);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@ mod again;
 mod check;
 mod clean;
 mod cutover;
+mod guard;
 mod hand_over;
 mod limits;
 mod operator;

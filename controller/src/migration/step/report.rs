@@ -13,7 +13,7 @@ use super::{
 impl Work {
     pub(super) fn report(&mut self, report: &Report) -> Result<(), Refusal> {
         let side = match report.task {
-            Task::CheckSource | Task::Send | Task::CleanSource => Side::Source,
+            Task::CheckSource | Task::Send | Task::CleanSource | Task::Guard => Side::Source,
             Task::CheckTarget | Task::Receive => Side::Target,
         };
         if self.migration.agent(side) != report.agent {
@@ -26,7 +26,7 @@ impl Work {
         }
         match report.task {
             Task::CheckSource | Task::CheckTarget => return self.check_report(report),
-            Task::Send | Task::Receive | Task::CleanSource => {}
+            Task::Send | Task::Receive | Task::CleanSource | Task::Guard => {}
         }
         let Some((index, database)) = self.migration.database(&report.database) else {
             self.ignore("a database that the migration does not have");
@@ -38,6 +38,10 @@ impl Work {
         }
         match report.task {
             Task::CleanSource => self.clean_report(index, report),
+            Task::Guard => {
+                self.guard_report(index, report);
+                Ok(())
+            }
             _ if database.phase().has_tasks() => self.task_report(index, report),
             _ => {
                 self.ignore("the database has no tasks any more");

@@ -101,6 +101,7 @@ impl Work {
         database.hold = Some(Hold::of_failure(failure, now));
         self.note_failure(&name, "Held", failure);
         self.stop_tasks(index);
+        self.guard(index);
     }
 
     /// An agent has a session. In a new life it knows nothing of what it was told before.
@@ -122,6 +123,9 @@ impl Work {
         for index in 0..self.migration.databases.len() {
             let database = &self.migration.databases[index];
             if database.hold.is_some() {
+                if self.migration.agent(Side::Source) == agent {
+                    self.guard(index);
+                }
                 continue;
             }
             if database.phase().has_tasks() {
@@ -181,6 +185,7 @@ impl Work {
         database.retry_at = None;
         self.note(&name, "Paused", "the tasks are stopped");
         self.stop_tasks(index);
+        self.guard(index);
     }
 
     /// Whether a hold of this kind stands on the database.

@@ -326,6 +326,8 @@ impl Sim {
                 task.ended = true;
                 (Task::CleanSource, vec![ReportKind::TaskDone])
             }
+            // The source has room.
+            CommandKind::Guard => return,
             CommandKind::Send => (Task::Send, step_of_source(task, &mut self.source_has_slot)),
             _ if fails => (Task::Receive, task_fails(task, Policy::Away)),
             _ if !paired && task.stage < 3 => return,
@@ -397,6 +399,7 @@ fn place(kind: &CommandKind) -> &'static str {
         CommandKind::Send => "send",
         CommandKind::Receive => "receive",
         CommandKind::CleanSource => "clean",
+        CommandKind::Guard => "guard",
         _ => "",
     }
 }
@@ -436,6 +439,9 @@ fn begin(agent: &mut Agent, command: &Command, over: u32, switched: bool) -> (&'
                 Some(task) if task.epoch > epoch => return ("StaleEpoch", task.epoch),
                 Some(task) if task.epoch == epoch => return ("", 0),
                 _ => {}
+            }
+            if matches!(kind, CommandKind::Send | CommandKind::CleanSource) {
+                agent.tasks.remove("guard");
             }
             let (kind, orders) = (kind.clone(), VecDeque::new());
             let task = Running { epoch, stage: 0, orders, over, switched, ended: false, kind };
