@@ -1,10 +1,7 @@
 //! Short looks at the source: sequences, checksums, who writes.
 use whimbrel_points::point;
 
-use super::{
-    publication::{NOT_PUBLISHED, check_published},
-    sender::Sender,
-};
+use super::{publication::check_published, sender::Sender};
 use crate::{
     fault::{Doing, Fault, Policy},
     verify,
@@ -66,5 +63,5 @@ impl Sender {
 
 /// Nothing makes the publications again at this point: a person must know. A source that is away comes back.
 fn for_a_person(fault: Fault) -> Fault {
-    if fault.code == NOT_PUBLISHED { Fault { policy: Policy::Hold, ..fault } } else { fault }
+    if fault.code == "TableNotPublished" { Fault { policy: Policy::Hold, ..fault } } else { fault }
 }

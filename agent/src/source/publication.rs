@@ -56,9 +56,6 @@ impl Sender {
     }
 }
 
-/// A table's changes are in no publication of ours.
-pub(super) const NOT_PUBLISHED: &str = "TableNotPublished";
-
 /// Refuses when a table's changes would not come: it was made between the publications and the snapshot, or somebody
 /// altered a publication. Its rows would be copied, and silently stay as they were then.
 pub(super) async fn check_published(client: &Client, spec: &SenderSpec) -> Result<(), Fault> {
@@ -73,7 +70,7 @@ pub(super) async fn check_published(client: &Client, spec: &SenderSpec) -> Resul
         return Ok(());
     }
     Err(Fault::retry(
-        NOT_PUBLISHED,
+        "TableNotPublished",
         format!("changes of these tables are not in the change stream: {}", names.join(", ")),
     )
     .remedy("before the base copy the publications are made again; later: cancel, and start a new migration"))
