@@ -126,7 +126,7 @@ async fn parts(target: &Cluster) -> Parts {
 
 /// Waits until so many parts are there; a task that fails meanwhile fails the test.
 async fn wait_for_parts(target: &Cluster, driver: &Driver, at_least: usize) -> Parts {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(180);
     while Instant::now() < end {
         let there = parts(target).await;
         if there.len() >= at_least {

@@ -22,7 +22,7 @@ use crate::cluster::{Cluster, PASSWORD};
 
 pub(crate) const HBA: &str =
     "local all all scram-sha-256\nhost all,replication all 127.0.0.1/32 scram-sha-256\n";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Driver {
     source: Arc<Cluster>,
