@@ -1,4 +1,4 @@
-//! The tables that have rows of their own.
+//! The tables that have rows of their own, and the materialized views that are filled.
 use tokio_postgres::types::ToSql;
 use whimbrel_proto::agent::v1::{TableSketch, TableSketches};
 
@@ -51,6 +51,7 @@ pub async fn list_tables(
             rows_estimate: unsigned(row.get(4)),
             columns: row.get(5),
             key: row.get(6),
+            materialized_view: row.get(7),
         })
         .collect();
     let more = i64::try_from(tables.len()).is_ok_and(|count| count >= PAGE);

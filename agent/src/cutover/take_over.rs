@@ -37,6 +37,10 @@ pub(super) async fn take_over(
         }
         return Ok(None);
     };
+    // Rights may have been granted to new ones.
+    if receiver.spec.migrate_roles {
+        receiver.make_roles().await?;
+    }
     receiver.make_foreign_keys(session, steps.copied.ledger).await?;
     receiver.take_snapshot(SnapshotKind::Offline).await?;
     let dumped = receiver.dump_again(session, steps.copied.ledger).await?;

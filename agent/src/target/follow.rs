@@ -8,7 +8,7 @@ use whimbrel_proto::Lsn;
 
 use super::{
     Copied, Fact, Receiver, StreamState,
-    apply::{Applier, Changes, Control, Ended, Stale, Tables, settle},
+    apply::{Applier, Changes, Control, Ended, ROLE_MISSING, Stale, Tables, settle},
     can_be_replica, current,
     ledger::{self, Ledger},
     load::copy_waiting,
@@ -32,6 +32,7 @@ pub(crate) async fn follow(
 ) -> Result<(), Fault> {
     let mut stale = Stale { attempts: receiver.spec.past_attempts, ..Stale::default() };
     let mut announced = false;
+    let mut roles_made = None;
     loop {
         point!("follow.beginning");
         let mut session = receiver.session("apply").await?;
@@ -68,6 +69,14 @@ pub(crate) async fn follow(
                 | Ended::PastPoints(learned)
                 | Ended::TablesWait(learned),
             ) => stale = learned,
+            // Roles that came with the change. Once at a position: what can't be made is not there the next time either.
+            Err(fault)
+                if fault.code == ROLE_MISSING
+                    && receiver.spec.migrate_roles
+                    && roles_made.replace(from) != Some(from) =>
+            {
+                receiver.make_roles().await?;
+            }
             // Its group is rolled back; from the ledger's position on it goes without that table.
             Err(fault) => receiver.hold_table_or_all(copied, fault).await?,
         }

@@ -17,6 +17,7 @@ mod large_objects;
 pub mod ledger;
 mod limits;
 mod load;
+mod make_anew;
 mod prepare;
 mod progress;
 mod receive;

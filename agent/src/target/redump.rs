@@ -10,6 +10,7 @@ use super::{
     ddl::foreign_keys,
     documents,
     ledger::Ledger,
+    make_anew::make_anew,
     receive::Receiver,
     schema::{Entry, Plan, RESTORE_SETTINGS},
     structure,
@@ -123,11 +124,7 @@ impl Receiver {
             if CARRIED.contains(&entry.kind.as_str()) || known.contains(&key(entry)) {
                 continue;
             }
-            tx.batch_execute(&entry.sql).await.doing(format!(
-                "{doing}: {} {}",
-                entry.kind.to_lowercase(),
-                entry.tag
-            ))?;
+            make_anew(&tx, entry, doing).await?;
         }
         drop_comments(&tx, &before, &plan).await?;
         ledger.commit(tx, doing).await?;
@@ -193,8 +190,15 @@ fn entries(plan: &Plan) -> impl Iterator<Item = &Entry> {
     plan.before.iter().chain(of_tables).chain(&plan.all_tables)
 }
 
+/// Without the session's settings in front, which depend on what was dumped before it.
 fn key(entry: &Entry) -> (&str, &str, &str) {
-    (&entry.kind, &entry.tag, &entry.sql)
+    let mut sql = entry.sql.as_str();
+    while let Some((line, rest)) = sql.split_once('\n')
+        && line.starts_with("SET default_table")
+    {
+        sql = rest;
+    }
+    (&entry.kind, &entry.tag, sql)
 }
 
 async fn here(client: &impl GenericClient) -> Result<HashSet<(String, String, String)>, Fault> {
@@ -208,4 +212,26 @@ async fn here(client: &impl GenericClient) -> Result<HashSet<(String, String, St
         .await
         .doing("reading the target's foreign keys")?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_the_same_behind_other_settings() {
+        let entry = |sql: &str| Entry {
+            dump_id: 1,
+            class: 0,
+            oid: 0,
+            kind: "OPERATOR FAMILY".into(),
+            tag: "f".into(),
+            sql: sql.into(),
+        };
+        let settings = "SET default_tablespace = '';\nSET default_table_access_method = heap;\n";
+        let one = entry("\nCREATE OPERATOR FAMILY f USING hash;\n");
+        let other = entry(&format!("{settings}\nCREATE OPERATOR FAMILY f USING hash;\n"));
+        assert_eq!(key(&one), key(&other));
+        assert_ne!(key(&one), key(&entry("\nCREATE OPERATOR FAMILY f USING btree;\n")));
+    }
 }

@@ -102,6 +102,22 @@ pub(super) async fn named(
     row.as_ref().map(document).transpose()
 }
 
+/// The relations that have `parent` among their parents, as far as is known.
+pub(super) async fn heirs(
+    client: &impl GenericClient,
+    parent: u32,
+) -> Result<Vec<Structure>, Fault> {
+    let rows = client
+        .query(
+            "select document::text from whimbrel.structure \
+             where document -> 'parents' @> jsonb_build_array(jsonb_build_object('oid', $1::int8)) order by oid",
+            &[&i64::from(parent)],
+        )
+        .await
+        .doing(DOING)?;
+    rows.iter().map(document).collect()
+}
+
 /// An object that is gone.
 pub(super) async fn forget(
     client: &impl GenericClient,

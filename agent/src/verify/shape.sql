@@ -15,6 +15,7 @@ relations as (
 )
 select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as object,
        md5(concat_ws('|', c.relkind, c.relpersistence, c.relreplident, pg_get_userbyid(c.relowner), c.reloptions::text,
+           (select toast.reloptions::text from pg_class toast where toast.oid = c.reltoastrelid),
            c.relispartition, -- since 10
            c.relhasoids, -- before 12
            (select string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -120,6 +121,13 @@ select 'event triggers', coalesce(md5(string_agg(concat_ws(' ', e.evtname, e.evt
 from pg_event_trigger e join pg_proc p on p.oid = e.evtfoid
 where p.pronamespace <> all (select oid from pg_namespace where nspname = 'whimbrel')
 union all
+-- Ours change with the tables.
+select 'publications', -- since 10
+       coalesce(md5(string_agg(p::text || coalesce((select string_agg(r::text, ',' order by r.oid) from pg_publication_rel r -- since 10
+                                                    where r.prpubid = p.oid), ''), ',' order by p.pubname)), '') -- since 10
+from pg_publication p -- since 10
+where p.pubname not like 'whimbrel\_%' -- since 10
+union all -- since 10
 select 'operators, casts, aggregates, text search, statistics and the like',
        md5(concat_ws('|',
            (select string_agg(o.oid::text || o.oprname, ',' order by o.oid) from pg_operator o
@@ -129,13 +137,28 @@ select 'operators, casts, aggregates, text search, statistics and the like',
            (select string_agg(o.oid::text, ',' order by o.oid) from pg_cast o where o.oid >= 16384),
            (select string_agg(o.oid::text || o.collname, ',' order by o.oid) from pg_collation o
             where o.oid >= 16384 and o.collnamespace in (select oid from ours)),
-           (select string_agg(o.oid::text || o.cfgname, ',' order by o.oid) from pg_ts_config o
+           (select string_agg(o.oid::text || o.cfgname || (
+                select string_agg(concat_ws(' ', m.maptokentype, m.mapseqno, m.mapdict), ';' order by m.maptokentype, m.mapseqno)
+                from pg_ts_config_map m where m.mapcfg = o.oid), ',' order by o.oid) from pg_ts_config o
             where o.oid >= 16384 and o.cfgnamespace in (select oid from ours)),
-           (select string_agg(o.oid::text || o.dictname, ',' order by o.oid) from pg_ts_dict o
+           (select string_agg(concat_ws(' ', o.oid, o.dictname, o.dictinitoption), ',' order by o.oid) from pg_ts_dict o
             where o.oid >= 16384 and o.dictnamespace in (select oid from ours)),
+           (select string_agg(o::text, ',' order by o.aggfnoid) from pg_aggregate o join pg_proc p on p.oid = o.aggfnoid
+            where p.oid >= 16384 and p.pronamespace in (select oid from ours)),
+           (select string_agg(o::text, ',' order by o::text) from pg_amop o join pg_opfamily f on f.oid = o.amopfamily
+            where f.oid >= 16384 and f.opfnamespace in (select oid from ours)),
+           (select string_agg(o::text, ',' order by o::text) from pg_amproc o join pg_opfamily f on f.oid = o.amprocfamily
+            where f.oid >= 16384 and f.opfnamespace in (select oid from ours)),
+           (select string_agg(o.oid::text || o.conname, ',' order by o.oid) from pg_conversion o
+            where o.oid >= 16384 and o.connamespace in (select oid from ours)),
+           (select string_agg(o::text, ',' order by o::text) from pg_transform o),
            (select string_agg(o.oid::text || o.stxname || pg_get_statisticsobjdef(o.oid), ',' order by o.oid) -- since 10
             from pg_statistic_ext o where o.stxrelid in (select oid from relations)), -- since 10
-           (select string_agg(o.oid::text || o.srvname || o.srvoptions::text, ',' order by o.oid) from pg_foreign_server o),
+           (select string_agg(concat_ws(' ', o.oid, o.srvname, o.srvoptions::text), ',' order by o.oid) from pg_foreign_server o),
+           (select string_agg(concat_ws(' ', o.oid, o.fdwname, o.fdwoptions::text), ',' order by o.oid) from pg_foreign_data_wrapper o),
+           (select string_agg(concat_ws(' ', o.umid, o.umoptions::text), ',' order by o.umid) from pg_user_mappings o),
+           (select string_agg(concat_ws(' ', o.ftrelid, o.ftoptions::text), ',' order by o.ftrelid) from pg_foreign_table o
+            where o.ftrelid in (select oid from relations)),
            (select string_agg(o.oid::text || o.defaclacl::text, ',' order by o.oid) from pg_default_acl o
             where o.defaclnamespace = 0 or o.defaclnamespace in (select oid from ours))))
 order by 1;

@@ -48,7 +48,8 @@ documents as (
         'kind', 'relation', 'class', 'pg_class'::regclass::oid::int8, 'oid', c.oid::int8, 'schema', c.nspname, 'name', c.relname,
         'relkind', c.relkind, 'persistence', c.relpersistence, 'owner', pg_get_userbyid(c.relowner),
         'file', pg_relation_filenode(c.oid)::int8,
-        'options', to_jsonb(coalesce(c.reloptions, '{}')),
+        'options', to_jsonb(coalesce(c.reloptions, '{}') || array(
+            select 'toast.' || o from pg_class toast cross join unnest(toast.reloptions) o where toast.oid = c.reltoastrelid)),
         'definition', case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end,
         'typed', c.reloftype <> 0,
         'partition_key', case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end,
@@ -79,7 +80,10 @@ documents as (
                 'sequence', case when a.attidentity <> '' then (
                     select format('sequence name %I.%I start with %s increment by %s minvalue %s maxvalue %s cache %s %s',
                                   sn.nspname, sc.relname, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache,
-                                  case when s.seqcycle then 'cycle' else 'no cycle' end)
+                                  case when s.seqcycle then 'cycle' else 'no cycle' end
+                                  || case when sc.relpersistence = c.relpersistence then '' -- since 15
+                                          when sc.relpersistence = 'u' then ' unlogged' else ' logged' end -- since 15
+                                 )
                     from pg_depend o join pg_sequence s on s.seqrelid = o.objid join pg_class sc on sc.oid = o.objid
                     join pg_namespace sn on sn.oid = sc.relnamespace
                     where o.classid = 'pg_class'::regclass and o.refclassid = 'pg_class'::regclass and o.refobjid = c.oid

@@ -6,6 +6,7 @@ mod cluster;
 #[path = "../driver/mod.rs"]
 mod driver;
 mod kinds;
+mod partitions;
 mod places;
 
 use std::{process::Command, sync::Arc};
@@ -21,6 +22,13 @@ async fn following(schema: &str) -> (Arc<Cluster>, Arc<Cluster>, Driver) {
 
 /// With or without event triggers.
 async fn following_as(schema: &str, follow: bool) -> (Arc<Cluster>, Arc<Cluster>, Driver) {
+    following_with(schema, |driver| driver.follow = follow).await
+}
+
+async fn following_with(
+    schema: &str,
+    how: impl FnOnce(&mut Driver),
+) -> (Arc<Cluster>, Arc<Cluster>, Driver) {
     let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
     for cluster in [&source, &target] {
         database(cluster, "create role app").await;
@@ -29,7 +37,7 @@ async fn following_as(schema: &str, follow: bool) -> (Arc<Cluster>, Arc<Cluster>
     database(&source, "create database shop").await;
     sql(&source, "shop", schema).await;
     let mut driver = Driver::new(&source, &target, "shop").await;
-    driver.follow = follow;
+    how(&mut driver);
     driver.begin(1, 0).await;
     driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
     (source, target, driver)

@@ -62,8 +62,11 @@ async fn what_a_later_version_dropped() {
         "create table public.parent (a int); create table public.child (b int primary key) inherits (public.parent);
          alter table only public.parent alter a set not null;
          alter table public.parent replica identity full;
+         create table public.plain (a int primary key, b int);
+         create table public.derived (a int primary key, b int generated always as (a * 2) stored) inherits (public.plain);
          create view public.writes as select buffers_backend from pg_stat_bgwriter",
         &[
+            "moved: GeneratedInChildOnly public.derived.b",
             "moved: NotNullNotInherited public.child.a",
             "moved: SystemColumnMissing public.writes",
         ],

@@ -40,7 +40,12 @@ pub(super) struct Subject {
     pub(super) chunks: u64,
     pub(super) source_pages: u64,
     pub(super) target_pages: u64,
+    materialized_view: bool,
 }
+
+/// Said of one that differs.
+const STALE: &str = "a materialized view: the cutover filled the target's with what its query gives then; the source's has what it \
+    was filled with last";
 
 /// Compares every table.
 pub(super) async fn compare(
@@ -99,6 +104,10 @@ fn paired(pair: &Pair, source: Option<TableSketch>, target: Option<TableSketch>)
     };
     let (source, target) = match (source, target) {
         (None, None) => return Paired::Skipped,
+        // Whether one is filled is compared as a part of its definition.
+        (Some(table), None) | (None, Some(table)) if table.materialized_view => {
+            return Paired::Skipped;
+        }
         // Large objects are carried by the cutover.
         (Some(table), None)
             if pair.standing == Standing::Following && is_of_large_objects(&table) =>
@@ -109,7 +118,8 @@ fn paired(pair: &Pair, source: Option<TableSketch>, target: Option<TableSketch>)
         (None, Some(table)) => return Paired::Told(only(table, Verdict::OnlyOnTarget)),
         (Some(source), Some(target)) => (source, target),
     };
-    if pair.standing == Standing::Following && is_of_large_objects(&source) {
+    let at_cutover = source.materialized_view || is_of_large_objects(&source);
+    if pair.standing == Standing::Following && at_cutover {
         return Paired::Told(only(source, Verdict::Pending));
     }
     if source.columns != target.columns {
@@ -125,6 +135,7 @@ fn paired(pair: &Pair, source: Option<TableSketch>, target: Option<TableSketch>)
         chunks: chunks.clamp(1, CHUNKS_MAX).next_power_of_two(),
         source_pages: source.pages,
         target_pages: target.pages,
+        materialized_view: source.materialized_view,
         schema: source.schema,
         name: source.name,
         columns: source.columns,
@@ -230,6 +241,9 @@ fn verdict(
         (false, false) => Verdict::Equal,
     });
     note(&mut table);
+    if differs && subject.materialized_view {
+        STALE.clone_into(&mut table.note);
+    }
     table
 }
 

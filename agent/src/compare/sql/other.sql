@@ -67,13 +67,17 @@
     from pg_transform t
 ),
 page as (
-    select f.*, replace(i.type || ' ' || i.identity, '"json"', 'json') collate "C" as name
+    select f.*, w.name
     from given g
     cross join found f
     cross join lateral pg_identify_object(f.classid, f.oid, 0) as i
+    -- A transform is on its language before 16.
+    cross join lateral (
+        select replace(replace(i.type || ' ' || i.identity, '"json"', 'json'), ' on language ', ' language ') collate "C" as name
+    ) w
     where not exists (select from members m where m.classid = f.classid and m.objid = f.oid)
-      and replace(i.type || ' ' || i.identity, '"json"', 'json') collate "C" > g.after
-    order by name
+      and w.name > g.after
+    order by w.name
     limit (select page from given)
 )
 select p.name, array[

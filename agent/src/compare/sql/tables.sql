@@ -1,6 +1,9 @@
 , candidates as (
     select r.oid, r.name from relations r where r.relkind = 'r'
     union all
+    -- What a materialized view has is what it was filled with, which may be old; one that is not filled can't be read.
+    select r.oid, r.name from relations r join pg_class c on c.oid = r.oid where r.relkind = 'm' and c.relispopulated
+    union all
     -- Large objects, where we may read them and there are any: as a table of their pages.
     select 'pg_largeobject'::regclass, 'pg_catalog.pg_largeobject' collate "C"
     from given g
@@ -27,7 +30,8 @@ select n.nspname, c.relname, p.name,
                  where x.indrelid = c.oid and x.indisunique and x.indisvalid and x.indimmediate and x.indpred is null
                    and x.indexprs is null and (x.indisprimary or x.indisreplident)
                  order by x.indisprimary desc limit 1)
-             order by a.attname)
+             order by a.attname),
+       c.relkind = 'm'
 from page p
 join pg_class c on c.oid = p.oid
 join pg_namespace n on n.oid = c.relnamespace

@@ -40,6 +40,22 @@ with made(kind, class, oid, object, remedy) as (
     join pg_attribute a on a.attrelid = i.inhrelid and a.attname = p.attname and not a.attnotnull
     join pg_class c on c.oid = i.inhrelid and c.relkind in ('r', 'p') and c.relpersistence <> 't'
     join pg_namespace n on n.oid = c.relnamespace
+    union all -- since 12
+    -- From 16 on, a column can be generated in the child only if it is in the parent. -- since 12
+    select 'generated', 'pg_class'::regclass, c.oid, format('%I.%I.%I', n.nspname, c.relname, a.attname), -- since 12
+           case when c.relispartition -- since 12
+                then format('alter table %2$s detach partition %1$s; alter table %1$s alter column %3$I drop expression; alter table %2$s attach partition %1$s %4$s;', -- since 12
+                            format('%I.%I', n.nspname, c.relname), format('%I.%I', pn.nspname, pc.relname), a.attname, -- since 12
+                            pg_get_expr(c.relpartbound, c.oid)) -- since 12
+                else format('alter table %1$s no inherit %2$s; alter table %1$s alter column %3$I drop expression; alter table %1$s inherit %2$s;', -- since 12
+                            format('%I.%I', n.nspname, c.relname), format('%I.%I', pn.nspname, pc.relname), a.attname) end -- since 12
+    from pg_inherits i -- since 12
+    join pg_attribute p on p.attrelid = i.inhparent and p.attnum > 0 and not p.attisdropped and p.attgenerated = '' -- since 12
+    join pg_attribute a on a.attrelid = i.inhrelid and a.attname = p.attname and a.attgenerated <> '' -- since 12
+    join pg_class c on c.oid = i.inhrelid and c.relkind in ('r', 'p') and c.relpersistence <> 't' -- since 12
+    join pg_namespace n on n.oid = c.relnamespace -- since 12
+    join pg_class pc on pc.oid = i.inhparent -- since 12
+    join pg_namespace pn on pn.oid = pc.relnamespace -- since 12
 )
 select kind, object, remedy
 from made m

@@ -67,6 +67,15 @@ fn judge(broken: &BreakFacts, source: u32, here: u32) -> Option<Found> {
                 ),
             ),
         ),
+        "generated" => (
+            16,
+            Found::failed(
+                "GeneratedInChildOnly",
+                format!(
+                    "column {object} is generated, and its parent's is not: PostgreSQL 16 and later refuse that"
+                ),
+            ),
+        ),
         "not_null" => (
             18,
             Found::failed(
@@ -118,6 +127,8 @@ mod tests {
             ("postfix", 12, 13, false),
             ("not_null", 15, 17, false),
             ("not_null", 17, 18, true),
+            ("generated", 15, 16, true),
+            ("generated", 16, 18, false),
             ("of a later agent", 10, 18, false),
         ] {
             let broken = BreakFacts { kind: kind.into(), object: "o".into(), remedy: "r;".into() };

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use whimbrel_proto::Lsn;
 
-use super::change::Changes;
+use super::{change::Changes, not_carried::not_carried};
 use crate::{
     fault::{Doing, Fault, Policy},
     target::{
@@ -98,8 +98,8 @@ impl Changes {
                     Some(Structure::Relation(before)) => Some(&**before),
                     _ => None,
                 };
-                if let Some(before) = before {
-                    self.carry_detached(before, new, note).await?;
+                if before.is_some() && new.relkind == RelationKind::Partitioned {
+                    self.carry_detached(new, note).await?;
                 }
                 self.know_table(before, new, note, commit).await?;
             }
@@ -134,16 +134,13 @@ impl Changes {
         let around = Around { emptied, told: &note.objects };
         let statements = ddl::statements(old, new, around)
             .map_err(|what| not_carried(note, &new.label(), &what, &[]))?;
-        for sql in &statements {
-            let doing = format!("carrying {} of {}", note.tag, new.label());
-            if let Err(fault) = self.session().batch_execute(sql).await.doing(doing) {
-                return Err(match fault.policy {
-                    Policy::Hold => not_carried(note, &new.label(), &fault.message, &statements),
-                    _ => fault,
-                });
+        let doing = format!("carrying {} of {}", note.tag, new.label());
+        self.execute_over_rows(&statements, &doing, note).await.map_err(|fault| {
+            match fault.policy {
+                Policy::Hold => not_carried(note, &new.label(), &fault.message, &statements),
+                _ => fault,
             }
-        }
-        Ok(())
+        })
     }
 
     /// The target's own form: a parent's change may have brought a part of it, or a person what could not be carried.
@@ -198,17 +195,15 @@ impl Changes {
         }
     }
 
-    /// Partitions and heirs that left their parent: the command names the parent alone.
-    async fn carry_detached(
-        &mut self,
-        old: &RelationStructure,
-        new: &RelationStructure,
-        note: &Note,
-    ) -> Result<(), Fault> {
-        for child in old.children.iter().filter(|child| !new.children.contains(child)) {
-            let told = note.objects.iter().any(|object| object.id().1 == *child);
-            let known = structure::known(self.session(), (new.class, *child)).await?;
-            let Some(Structure::Relation(before)) = known.filter(|_| !told) else { continue };
+    /// Partitions that left their parent: the command names the parent alone. What the ledger knows of the parent's own
+    /// partitions is as old as the last command that named it; each partition's form tells whose it is.
+    async fn carry_detached(&mut self, new: &RelationStructure, note: &Note) -> Result<(), Fault> {
+        for known in structure::heirs(self.session(), new.oid).await? {
+            let Structure::Relation(before) = known else { continue };
+            let told = note.objects.iter().any(|object| object.id().1 == before.oid);
+            if told || new.children.contains(&before.oid) {
+                continue;
+            }
             let mut after = before.clone();
             after.parents.retain(|parent| parent.oid != new.oid);
             after.bound = None;
@@ -247,20 +242,4 @@ impl Changes {
         self.altered.rewritten.clear();
         Ok(())
     }
-}
-
-fn not_carried(note: &Note, label: &str, what: &str, statements: &[String]) -> Fault {
-    let remedy = if statements.is_empty() {
-        "make the target's object as the source's is now, then `whimbrel migration retry`; or cancel and start a new migration".to_owned()
-    } else {
-        format!(
-            "on the target: {}; -- whatever of it goes, until the object is as on the source; then `whimbrel migration retry`",
-            statements.join("; ")
-        )
-    };
-    Fault::hold(
-        "SchemaChangeNotCarried",
-        format!("{} on the source ({label}) can't be carried: {what}", note.tag),
-    )
-    .remedy(remedy)
 }

@@ -4,6 +4,7 @@ use whimbrel_proto::Lsn;
 use super::change::Changes;
 use crate::{
     fault::{Doing, Fault},
+    postgres::qualified,
     target::{
         ddl::{Gone, gone},
         structure,
@@ -48,7 +49,9 @@ impl Changes {
             }
             structure::save(self.session(), &[Structure::Relation(table)]).await?;
         }
-        if let Gone::Run(sql) = gone(dropped) {
+        if let Gone::Run(sql) = gone(dropped)
+            && !self.goes_with_another(dropped).await?
+        {
             self.local(&sql, note).await?;
         }
         if dropped.part == 0 {
@@ -66,5 +69,32 @@ impl Changes {
             self.resolve_again();
         }
         Ok(())
+    }
+
+    /// Objects are told in any order: an heir's column or constraint can't be dropped here before its parent's, and goes
+    /// with it; a default may have gone with its column, and a generated column's can't go without it.
+    async fn goes_with_another(&mut self, dropped: &Dropped) -> Result<bool, Fault> {
+        let sql = match dropped.kind.as_str() {
+            "table constraint" => {
+                "select exists (select from pg_constraint where conrelid = to_regclass($1) and conname = $2 \
+                 and coninhcount > 0)"
+            }
+            "table column" => {
+                "select exists (select from pg_attribute where attrelid = to_regclass($1) and attname = $2 \
+                 and attinhcount > 0)"
+            }
+            "default value" => {
+                "select not exists (select from pg_attribute where attrelid = to_regclass($1) and attname = $2 \
+                 and not attisdropped and attgenerated = '')"
+            }
+            _ => return Ok(false),
+        };
+        let Some([schema, table, part]) = dropped.names.as_deref() else { return Ok(false) };
+        let row = self
+            .session()
+            .query_one(sql, &[&qualified(schema, table), part])
+            .await
+            .doing(format!("looking at {part} of {schema}.{table} on the target"))?;
+        Ok(row.get(0))
     }
 }

@@ -1,4 +1,6 @@
 //! What a change of the schema means for a table's rows: they are in the stream, or they are copied again.
+use std::collections::HashSet;
+
 use whimbrel_proto::Lsn;
 
 use super::change::Changes;
@@ -9,7 +11,61 @@ use crate::{
     wire::{Note, Publish, Relation, RelationStructure},
 };
 
+/// A savepoint, before statements that rows may stand in the way of.
+const BEFORE_ROWS: &str = "whimbrel_carry";
+
 impl Changes {
+    /// Runs what makes an object. A key or a check can fail over rows that the stream has told in part only (no identity,
+    /// unlogged), where the source's own rows agree with it: the table that the server blames is emptied then, and its rows
+    /// come again. No table is blamed twice, so that it ends.
+    pub(super) async fn execute_over_rows(
+        &mut self,
+        statements: &[String],
+        doing: &str,
+        note: &Note,
+    ) -> Result<(), Fault> {
+        let is_in_part = |table: &Relation| table.publish != Publish::All;
+        if !self.tables.catalog().relations.iter().any(is_in_part) {
+            return self.execute(statements, doing).await.map_err(|(fault, _)| fault);
+        }
+        let savepoint = |sql: &str| vec![format!("{sql} {BEFORE_ROWS}")];
+        let mut emptied = HashSet::new();
+        loop {
+            self.execute(&savepoint("savepoint"), doing).await.map_err(|(fault, _)| fault)?;
+            let Err((fault, blamed)) = self.execute(statements, doing).await else {
+                return self
+                    .execute(&savepoint("release"), doing)
+                    .await
+                    .map_err(|(fault, _)| fault);
+            };
+            let known = self.tables.catalog().relations.iter();
+            let mut table =
+                known.filter(|t| blamed.as_deref() == Some(&*t.label()) && is_in_part(t));
+            let Some(oid) = table.next().map(|table| table.oid) else { return Err(fault) };
+            if !emptied.insert(oid) {
+                return Err(fault);
+            }
+            self.execute(&savepoint("rollback to"), doing).await.map_err(|(fault, _)| fault)?;
+            self.empty(oid, note).await?;
+        }
+    }
+
+    /// Gives with an error the table whose rows are in the way, as its label.
+    async fn execute(
+        &mut self,
+        statements: &[String],
+        doing: &str,
+    ) -> Result<(), (Fault, Option<String>)> {
+        for sql in statements {
+            self.session().batch_execute(sql).await.map_err(|error| {
+                let of = error.as_db_error().filter(|db| db.code().code().starts_with("23"));
+                let blamed = of.and_then(|db| Some(format!("{}.{}", db.schema()?, db.table()?)));
+                (Fault::sql(doing, &error), blamed)
+            })?;
+        }
+        Ok(())
+    }
+
     /// The table's rows come again. Until then none is kept.
     pub(super) async fn carry_rewrite(
         &mut self,
@@ -20,6 +76,10 @@ impl Changes {
         if self.tables.is_ahead(table, commit) {
             return Ok(());
         }
+        self.empty(table, note).await
+    }
+
+    async fn empty(&mut self, table: u32, note: &Note) -> Result<(), Fault> {
         self.altered.rewritten.insert(table);
         let Some(relation) = self.tables.relation(table).cloned() else { return Ok(()) };
         let name = qualified(&relation.schema, &relation.name);

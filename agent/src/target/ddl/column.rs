@@ -160,6 +160,10 @@ fn change(
         (_, "") => statements.push(format!("{column} drop expression if exists")),
         _ => return Err(format!("column {:?} became a generated one", new.name)),
     }
+    // An identity needs it.
+    if new.not_null && !old.not_null {
+        statements.push(format!("{column} set not null"));
+    }
     match (old.identity.is_empty(), new.identity.is_empty()) {
         (true, false) => {
             let options = new.sequence.as_deref().unwrap_or_default();
@@ -180,10 +184,8 @@ fn change(
             None => statements.push(format!("{column} drop default")),
         }
     }
-    match (old.not_null, new.not_null) {
-        (false, true) => statements.push(format!("{column} set not null")),
-        (true, false) => statements.push(format!("{column} drop not null")),
-        _ => {}
+    if old.not_null && !new.not_null {
+        statements.push(format!("{column} drop not null"));
     }
     Ok(statements)
 }

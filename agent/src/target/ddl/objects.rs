@@ -44,7 +44,9 @@ pub(super) fn alter_sequence(old: &SequenceStructure, new: &SequenceStructure) -
     let mut statements = moved("sequence", (&old.schema, &old.name), (&new.schema, &new.name), "");
     let name = qualified(&new.schema, &new.name);
     if (&old.type_name, &old.options) != (&new.type_name, &new.options) {
-        statements.push(format!("alter sequence {name} as {} {}", new.type_name, new.options));
+        // RESTART: where it stands here may be out of its new bounds; its place comes with the cutover.
+        let (kind, options) = (&new.type_name, &new.options);
+        statements.push(format!("alter sequence {name} as {kind} {options} restart"));
     }
     if old.owner != new.owner && new.owned_by.is_none() {
         statements.push(owned("sequence", &name, &new.owner));

@@ -60,6 +60,9 @@ pub(super) fn new_constraints(
         .filter(|constraint| old.is_none_or(|old| kept(old, constraint).is_none()))
         .filter(|constraint| constraint.contype != "c" || !constraint.inherited || standalone)
         .map(|constraint| {
+            if let Some(sql) = take_index_over(old, constraint) {
+                return format!("alter table {table} {sql}");
+            }
             // ONLY: partitions' keys are made by themselves, under their own names, and attached.
             let only = if constraint.contype == "c" { "" } else { "only " };
             format!(
@@ -69,6 +72,23 @@ pub(super) fn new_constraints(
             )
         })
         .collect()
+}
+
+/// A key that took an index over (USING INDEX): the index that is here bears its name already.
+fn take_index_over(
+    old: Option<&RelationStructure>,
+    constraint: &ConstraintStructure,
+) -> Option<String> {
+    let index = old?.indexes.iter().find(|index| index.name == constraint.name && index.unique)?;
+    let kind = match constraint.contype.as_str() {
+        "p" => "primary key",
+        "u" => "unique",
+        _ => return None,
+    };
+    let deferrable =
+        constraint.definition.find(" DEFERRABLE").map_or("", |at| &constraint.definition[at..]);
+    let name = identifier(&index.name);
+    Some(format!("add constraint {name} {kind} using index {name}{deferrable}"))
 }
 
 fn index_kept<'a>(of: &'a RelationStructure, index: &IndexStructure) -> Option<&'a IndexStructure> {
@@ -88,12 +108,41 @@ pub(super) fn old_indexes(old: &RelationStructure, new: &RelationStructure) -> V
             // Taken over by a constraint (USING INDEX), under the constraint's name.
             None if new.constraints.iter().any(|c| c.name == before.name) => {}
             None => statements.push(format!("drop index if exists {name} cascade")),
-            Some(after) if before.name != after.name => {
-                statements
-                    .push(format!("alter index {name} rename to {}", identifier(&after.name)));
+            Some(after) => {
+                if before.name != after.name {
+                    statements
+                        .push(format!("alter index {name} rename to {}", identifier(&after.name)));
+                }
+                let name = qualified(&new.schema, &after.name);
+                statements.extend(set_storage(&name, &before.definition, &after.definition));
             }
-            Some(_) => {}
         }
+    }
+    statements
+}
+
+/// The storage parameters in an index's definition: `fillfactor='70', fastupdate='off'`.
+fn storage(definition: &str) -> Vec<&str> {
+    let given = definition.split_once(") WITH (").and_then(|(_, rest)| rest.split_once(')'));
+    given.map_or_else(Vec::new, |(given, _)| given.split(", ").collect())
+}
+
+/// From those of the `old` definition to those of the `new` one.
+fn set_storage(index: &str, old: &str, new: &str) -> Vec<String> {
+    let (old, new) = (storage(old), storage(new));
+    let name = |parameter: &str| parameter.split('=').next().unwrap_or_default().to_owned();
+    let gone: Vec<String> = old
+        .iter()
+        .map(|parameter| name(parameter))
+        .filter(|gone| !new.iter().any(|kept| name(kept) == *gone))
+        .collect();
+    let set: Vec<&str> = new.iter().copied().filter(|parameter| !old.contains(parameter)).collect();
+    let mut statements = Vec::new();
+    if !gone.is_empty() {
+        statements.push(format!("alter index {index} reset ({})", gone.join(", ")));
+    }
+    if !set.is_empty() {
+        statements.push(format!("alter index {index} set ({})", set.join(", ")));
     }
     statements
 }
@@ -130,7 +179,9 @@ pub(super) fn attach_indexes(
         let parent = constraint.parent_index.as_ref()?;
         (before.is_none_or(|b| b.parent_index.is_none())).then_some((&constraint.name, parent))
     });
-    let of_indexes = new.indexes.iter().filter_map(|index| {
+    // An invalid one of a table was not made.
+    let made = |index: &&IndexStructure| index.valid || new.relkind == RelationKind::Partitioned;
+    let of_indexes = new.indexes.iter().filter(made).filter_map(|index| {
         let before = old.and_then(|old| index_kept(old, index));
         let parent = index.parent.as_ref()?;
         (before.is_none_or(|b| b.parent.is_none())).then_some((&index.name, parent))
@@ -216,4 +267,22 @@ pub(in crate::target) fn foreign_keys(of: &RelationStructure) -> Vec<(String, St
             (constraint.name.clone(), sql)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_takes_its_storage_parameters_in_place() {
+        let (bare, one) = ("USING btree (a)", "USING btree (a) WITH (fillfactor='70')");
+        let two = "USING btree (a) WITH (fillfactor='80', deduplicate_items=off) WHERE (b > 1)";
+        assert_eq!(set_storage("i", bare, one), ["alter index i set (fillfactor='70')"]);
+        assert_eq!(set_storage("i", one, bare), ["alter index i reset (fillfactor)"]);
+        assert_eq!(
+            set_storage("i", one, two),
+            ["alter index i set (fillfactor='80', deduplicate_items=off)"]
+        );
+        assert!(set_storage("i", two, two).is_empty());
+    }
 }

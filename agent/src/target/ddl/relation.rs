@@ -154,7 +154,15 @@ fn options(new: &RelationStructure) -> String {
 
 fn set(option: &str) -> String {
     let (name, value) = option.split_once('=').unwrap_or((option, "true"));
-    format!("{} = {}", identifier(name), literal(value).trim_start())
+    format!("{} = {}", parameter(name), literal(value).trim_start())
+}
+
+/// A storage parameter's name; those of its TOAST table are the table's too.
+fn parameter(name: &str) -> String {
+    match name.strip_prefix("toast.") {
+        Some(name) => format!("toast.{}", identifier(name)),
+        None => identifier(name),
+    }
 }
 
 fn set_options(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
@@ -167,7 +175,7 @@ fn set_options(old: &RelationStructure, new: &RelationStructure) -> Vec<String> 
         .iter()
         .map(name_only)
         .filter(|name| !new.options.iter().map(name_only).any(|kept| kept == *name))
-        .map(|name| identifier(&name))
+        .map(|name| parameter(&name))
         .collect();
     if !gone.is_empty() {
         statements.push(format!("alter {keyword} {} reset ({})", name_of(new), gone.join(", ")));

@@ -42,7 +42,7 @@ struct Made {
 
 impl Receiver {
     /// Makes those that are missing.
-    pub(super) async fn make_roles(&self) -> Result<(), Fault> {
+    pub(crate) async fn make_roles(&self) -> Result<(), Fault> {
         self.progress.operation("making roles on the target");
         self.lease.require()?;
         let Answer::Roles(roles) = self.caller.ask(Ask::Roles).await? else {

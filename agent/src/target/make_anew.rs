@@ -1,0 +1,73 @@
+//! Makes an entry of a newer dump: an object that is new, or one that is here as it was before it was altered.
+//!
+//! An altered one (a text search configuration, an aggregate, a server's options) is dropped and made again, never with
+//! what depends on it: then a person must do it.
+use tokio_postgres::{GenericClient, error::SqlState};
+
+use super::schema::Entry;
+use crate::fault::{Doing, Fault};
+
+/// Before an entry.
+const BEFORE: &str = "whimbrel_entry";
+
+/// Runs the entry in the caller's transaction.
+///
+/// # Errors
+/// The server's; `SchemaChangeNotCarried` when the older form can't be dropped.
+pub(super) async fn make_anew(
+    client: &impl GenericClient,
+    entry: &Entry,
+    doing: &str,
+) -> Result<(), Fault> {
+    let name = format!("{} {}", entry.kind.to_lowercase(), entry.tag);
+    let doing = format!("{doing}: {name}");
+    client.batch_execute(&format!("savepoint {BEFORE}")).await.doing(&doing)?;
+    let Err(error) = client.batch_execute(&entry.sql).await else {
+        return client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing);
+    };
+    let duplicates =
+        [SqlState::DUPLICATE_OBJECT, SqlState::DUPLICATE_FUNCTION, SqlState::DUPLICATE_TABLE];
+    if !error.code().is_some_and(|code| duplicates.contains(code)) {
+        return Err(Fault::sql(&doing, &error));
+    }
+    client.batch_execute(&format!("rollback to {BEFORE}")).await.doing(&doing)?;
+    let object = owned_object(&entry.sql);
+    let again = object.map(|object| format!("drop {object};\n{}", entry.sql));
+    let fault = match again {
+        None => Fault::sql(&doing, &error),
+        Some(sql) => match client.batch_execute(&sql).await {
+            Ok(()) => {
+                return client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing);
+            }
+            Err(error) => Fault::sql(&doing, &error),
+        },
+    };
+    let object = object.unwrap_or(&name);
+    Err(Fault::hold(
+        "SchemaChangeNotCarried",
+        format!("{name} was altered on the source, and can't be made anew on the target: {}", fault.message),
+    )
+    .remedy(format!(
+        "on the target: drop {object} cascade; -- note what goes with it: the next cutover makes the object itself, and what \
+         depends on it is made by hand; then order the cutover again"
+    )))
+}
+
+/// The words by which DROP knows the object: those by which the entry gives it its owner.
+fn owned_object(sql: &str) -> Option<&str> {
+    let line = sql.lines().rev().find(|line| line.starts_with("ALTER "))?;
+    let (object, _) = line.strip_prefix("ALTER ")?.rsplit_once(" OWNER TO ")?;
+    Some(object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_known_by_its_owners_line() {
+        let sql = "CREATE AGGREGATE a.total(integer) (\n    SFUNC = x\n);\n\n\nALTER AGGREGATE a.total(integer) OWNER TO app;\n";
+        assert_eq!(owned_object(sql), Some("AGGREGATE a.total(integer)"));
+        assert_eq!(owned_object("CREATE CAST (a.b AS text) WITH FUNCTION a.f(a.b);"), None);
+    }
+}

@@ -1,0 +1,126 @@
+//! Families of tables: a parent's command reaches its partitions and heirs, and each is told. And rows that stand in the way
+//! here, where the source has others.
+use super::{cut_over_alike, following, following_with};
+use crate::driver::{sql, value};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_parent_loses_its_partitions_and_heirs_lose() {
+    let (source, target, mut driver) = following(
+        "create table p (id int primary key, v int, w int) partition by range (id);
+         create table p1 partition of p for values from (1) to (1000);
+         alter table p add constraint small check (v < 100), add constraint known unique (id, v);
+         create table parent (id int primary key, v int, extra text);
+         create table heir (own int, primary key (id)) inherits (parent);
+         create table second_heir (own int, primary key (id)) inherits (heir);
+         alter table parent add constraint small check (v < 100);
+         insert into p select g, g, g from generate_series(1, 20) g;
+         insert into second_heir select g, g, 'x', g from generate_series(1, 20) g",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter table p drop constraint small;
+         insert into p values (100, 1000, 1);
+         alter table p drop constraint known;
+         alter table p drop column w;
+         alter table parent drop constraint small;
+         alter table parent drop column extra;
+         insert into second_heir values (100, 1000, 1);
+         create table p2 partition of p for values from (1000) to (2000);
+         insert into p values (1001, 1);
+         alter table p detach partition p2;
+         create table p2_again partition of p for values from (1000) to (1500);
+         insert into p values (1001, 2);
+         update p2 set v = 3",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_columns_and_sequences_in_forms_that_must_come_in_order() {
+    let (source, target, mut driver) = following(
+        "create table item (id int not null, a int, b int, twice int generated always as (a * 2) stored);
+         create unique index item_id on item (id);
+         create unique index item_late on item (id, b);
+         insert into item (id, a, b) select g, g, g from generate_series(1, 20) g;
+         create sequence s maxvalue 100;
+         select setval('s', 90)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter table item add primary key using index item_id;
+         alter table item add constraint item_late unique using index item_late deferrable;
+         insert into item values (21, 21, 21);
+         alter table item drop column a cascade;
+         alter table item add column n int;
+         update item set n = id;
+         alter table item alter column n set not null, alter column n add generated always as identity,
+             alter column n type bigint;
+         insert into item (id, b) values (1001, 22);
+         alter table item set (fillfactor = 80, toast.autovacuum_vacuum_cost_delay = 23);
+         create table stored (id int primary key, v text) with (fillfactor = 40, toast.autovacuum_vacuum_cost_delay = 23);
+         alter table stored reset (fillfactor, toast.autovacuum_vacuum_cost_delay);
+         create index item_b on item (b);
+         alter index item_b set (fillfactor = 60);
+         alter sequence s increment by -1 minvalue -100 maxvalue -5 start with -5 restart",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// Its deletes and updates are not in the stream.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_without_a_key_takes_what_its_rows_on_the_source_allow() {
+    let (source, target, mut driver) = following(
+        "create table bare (v int);
+         insert into bare select g % 10 from generate_series(1, 100) g;
+         create table p (v int) partition by list (v);
+         create table rest partition of p default;
+         insert into p values (1), (2), (3);
+         create domain filled as int;
+         create table uses (v filled);
+         insert into uses values (null), (1)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "update bare set v = ctid::text::point <-> '(0,0)'::point;
+         delete from bare a using bare b where a.v = b.v and a.ctid > b.ctid;
+         alter table bare add unique (v);
+         insert into bare values (5000);
+         delete from p where v = 2;
+         create table two partition of p for values in (2);
+         insert into p values (2), (4);
+         update uses set v = 2 where v is null;
+         alter domain filled set not null;
+         insert into uses values (3)",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_was_made_since_comes_with_what_it_owns() {
+    let (source, target, mut driver) =
+        following_with("create table t (id int primary key)", |driver| driver.migrate_roles = true)
+            .await;
+    sql(
+        &source,
+        "shop",
+        "create role \"newly made\" login connection limit 7;
+         create table hers (id int primary key);
+         alter table hers owner to \"newly made\";
+         insert into hers values (1);
+         create role granted;
+         grant select on t to granted",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+    let limit = "select rolconnlimit from pg_roles where rolname = 'newly made'";
+    assert_eq!(value(&target, "postgres", limit).await, "7");
+}
