@@ -10,7 +10,7 @@ use crate::fault::{Doing, Fault};
 /// Before an entry.
 const BEFORE: &str = "whimbrel_entry";
 
-/// Runs the entry in the caller's transaction.
+/// Runs the entry in the caller's transaction; whether it took the place of an older form.
 ///
 /// # Errors
 /// The server's; `SchemaChangeNotCarried` when the older form can't be dropped.
@@ -18,15 +18,21 @@ pub(super) async fn make_anew(
     client: &impl GenericClient,
     entry: &Entry,
     doing: &str,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let name = format!("{} {}", entry.kind.to_lowercase(), entry.tag);
     let doing = format!("{doing}: {name}");
     client.batch_execute(&format!("savepoint {BEFORE}")).await.doing(&doing)?;
     let Err(error) = client.batch_execute(&entry.sql).await else {
-        return client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing);
+        client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
+        return Ok(false);
     };
-    let duplicates =
-        [SqlState::DUPLICATE_OBJECT, SqlState::DUPLICATE_FUNCTION, SqlState::DUPLICATE_TABLE];
+    // The last one is of a catalog's own index: some kinds of objects are not looked for before.
+    let duplicates = [
+        SqlState::DUPLICATE_OBJECT,
+        SqlState::DUPLICATE_FUNCTION,
+        SqlState::DUPLICATE_TABLE,
+        SqlState::UNIQUE_VIOLATION,
+    ];
     if !error.code().is_some_and(|code| duplicates.contains(code)) {
         return Err(Fault::sql(&doing, &error));
     }
@@ -37,7 +43,8 @@ pub(super) async fn make_anew(
         None => Fault::sql(&doing, &error),
         Some(sql) => match client.batch_execute(&sql).await {
             Ok(()) => {
-                return client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing);
+                client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
+                return Ok(true);
             }
             Err(error) => Fault::sql(&doing, &error),
         },
@@ -53,8 +60,16 @@ pub(super) async fn make_anew(
     )))
 }
 
-/// The words by which DROP knows the object: those by which the entry gives it its owner.
+/// The words by which DROP knows the object: those by which the entry gives it its owner. A user mapping has none.
 fn owned_object(sql: &str) -> Option<&str> {
+    if let Some(mapping) = sql.trim_start().strip_prefix("CREATE ")
+        && mapping.starts_with("USER MAPPING ")
+    {
+        return mapping
+            .split([';', '('])
+            .next()
+            .map(|words| words.trim_end_matches("OPTIONS ").trim());
+    }
     let line = sql.lines().rev().find(|line| line.starts_with("ALTER "))?;
     let (object, _) = line.strip_prefix("ALTER ")?.rsplit_once(" OWNER TO ")?;
     Some(object)
@@ -68,6 +83,12 @@ mod tests {
     fn an_object_is_known_by_its_owners_line() {
         let sql = "CREATE AGGREGATE a.total(integer) (\n    SFUNC = x\n);\n\n\nALTER AGGREGATE a.total(integer) OWNER TO app;\n";
         assert_eq!(owned_object(sql), Some("AGGREGATE a.total(integer)"));
+        let sql = "\nCREATE USER MAPPING FOR \"a b\" SERVER far OPTIONS (\n    name 'y'\n);\n";
+        assert_eq!(owned_object(sql), Some("USER MAPPING FOR \"a b\" SERVER far"));
+        assert_eq!(
+            owned_object("CREATE USER MAPPING FOR app SERVER far;"),
+            Some("USER MAPPING FOR app SERVER far")
+        );
         assert_eq!(owned_object("CREATE CAST (a.b AS text) WITH FUNCTION a.f(a.b);"), None);
     }
 }

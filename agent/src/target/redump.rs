@@ -120,11 +120,13 @@ impl Receiver {
         let known: HashSet<(&str, &str, &str)> = entries(&before).map(key).collect();
         let tx = session.transaction().await.doing(doing)?;
         tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
+        let mut anew: Vec<&Entry> = Vec::new();
         for entry in entries(&plan) {
-            if CARRIED.contains(&entry.kind.as_str()) || known.contains(&key(entry)) {
-                continue;
+            let is_known = CARRIED.contains(&entry.kind.as_str()) || known.contains(&key(entry));
+            let lost = anew.iter().any(|object| goes_with(object, entry));
+            if (!is_known || lost) && make_anew(&tx, entry, doing).await? {
+                anew.push(entry);
             }
-            make_anew(&tx, entry, doing).await?;
         }
         drop_comments(&tx, &before, &plan).await?;
         ledger.commit(tx, doing).await?;
@@ -199,6 +201,21 @@ fn key(entry: &Entry) -> (&str, &str, &str) {
         sql = rest;
     }
     (&entry.kind, &entry.tag, sql)
+}
+
+/// Whether an object that was made anew has lost what the entry gives it: all comments are given again, which does no harm;
+/// of the rights, which may be as they are for a reason, its own.
+fn goes_with(anew: &Entry, entry: &Entry) -> bool {
+    let known_as = match anew.kind.as_str() {
+        "SERVER" => "FOREIGN SERVER",
+        "AGGREGATE" => "FUNCTION",
+        kind => kind,
+    };
+    match entry.kind.as_str() {
+        "COMMENT" | "SECURITY LABEL" => true,
+        "ACL" => entry.tag == format!("{known_as} {}", anew.tag),
+        _ => false,
+    }
 }
 
 async fn here(client: &impl GenericClient) -> Result<HashSet<(String, String, String)>, Fault> {

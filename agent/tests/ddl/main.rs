@@ -1,6 +1,7 @@
 //! Changes of the source's schema while the stream runs: carried at their place among the rows.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 mod again;
+mod altered;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 #[path = "../driver/mod.rs"]
