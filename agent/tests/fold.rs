@@ -116,3 +116,71 @@ async fn a_row_that_is_missing_is_named_in_a_long_run_too() {
     assert_eq!(failure.code, "RowMissing");
     assert!(failure.message.contains("public.b"), "{}", failure.message);
 }
+
+/// Small transactions that lie ready when the target lets go: full groups, each closed while the next one is received.
+async fn pile_up(source: &Cluster, target: &Cluster, table: &str, backlog: &str) {
+    let holder = driver::session(target, "shop").await;
+    let lock = format!("begin; lock table {table} in access exclusive mode");
+    holder.batch_execute(&lock).await.unwrap();
+    batch(source, "shop", backlog).await;
+    holder.batch_execute("commit").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closed_groups_come_to_the_same() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(
+        &source,
+        "shop",
+        "create table log (id int primary key, n int, later text, never numeric);
+                          create table chain (id int primary key, place int not null unique);
+                          insert into chain select g, g from generate_series(1, 100) g",
+    )
+    .await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    // Two swaps that no set-wise update can do: one in a group that is closed, one in the last. A column is used from the
+    // middle on, and another never.
+    let backlog = "do $$ begin
+        for i in 1..5000 loop
+            insert into log (id, n) values (i, i);
+            update log set n = n + 1, later = case when i > 2500 then 'used ' || i end where id = i;
+            if i in (1990, 4990) then
+                update chain set place = 0 where id = 1;
+                update chain set place = 3 - place where id = 2;
+                update chain set place = 3 - (select place from chain where id = 2) where id = 1;
+            end if;
+            commit;
+        end loop;
+        end $$";
+    pile_up(&source, &target, "log", backlog).await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    for step in [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch] {
+        driver.step(step, 1, &[], end).await.unwrap();
+    }
+    moved_alike(&source, &target, "shop").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_is_missing_is_named_in_a_closed_group_too() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(&source, "shop", "create table a (id int primary key, v int); create table b (id int primary key, v int);
+                          insert into a select g, 0 from generate_series(1, 200) g; insert into b select g, 0 from generate_series(1, 200) g").await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(&target, "shop", "delete from b where id = 77").await;
+    let backlog = "do $$ begin
+        for i in 1..5000 loop
+            update a set v = i where id = 1 + i % 200; update b set v = i where id = 1 + i % 200; commit;
+        end loop;
+        end $$";
+    pile_up(&source, &target, "a", backlog).await;
+    let report = driver.wait(|kind| matches!(kind, Kind::TableHeld(_))).await;
+    let Some(Kind::TableHeld(held)) = report.kind else { panic!("not a held table") };
+    assert_eq!(held.table, "public.b");
+    assert_eq!(held.failure.unwrap().code, "RowMissing");
+}

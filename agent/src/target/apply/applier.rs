@@ -1,17 +1,17 @@
 //! The loop: frames in, groups of whole transactions out, positions back.
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::{
     sync::{mpsc, watch},
     time::{MissedTickBehavior, interval},
 };
-use whimbrel_points::point;
 use whimbrel_proto::Lsn;
 
 use super::{
     change::Changes,
     clock::Clock,
     durable::Durable,
+    group::{Closed, Group, POSITION_EVERY},
     state::{Control, Ended, Stale, StreamState},
 };
 use crate::{
@@ -19,17 +19,6 @@ use crate::{
     target::{ledger::Ledger, progress::Progress},
     wire::{Frame, FrameReceiver, Marker, unexpected},
 };
-
-/// A group is committed at the first source commit after this many row changes, however many more are here: it bounds
-/// what a crash repeats and how long the target's rows stay locked.
-const GROUP_CHANGES: u64 = 5_000;
-
-/// A position that comes with no rows is written to the ledger at most this often: an idle database should cost its
-/// target one small write a second, no more.
-const POSITION_EVERY: Duration = Duration::from_secs(1);
-
-/// The source's transactions may have relied on constraints that are checked at their end.
-const BEGIN: &str = "begin; set constraints all deferred";
 
 /// Applies one stream.
 pub(in crate::target) struct Applier<'a> {
@@ -50,12 +39,14 @@ pub(in crate::target) struct Applier<'a> {
     copy_tried: Option<Lsn>,
     pub(super) transaction: Option<Transaction>,
     pub(super) group: Group,
+    /// The group before, until it is committed.
+    pub(super) closed: Option<Closed>,
     pub(super) clock: Clock,
-    durable: Durable,
+    pub(super) durable: Durable,
     /// The ledger's position, and one that it may be moved to.
-    position: Lsn,
-    reached: Lsn,
-    written_at: Instant,
+    pub(super) position: Lsn,
+    pub(super) reached: Lsn,
+    pub(super) written_at: Instant,
 }
 
 /// The source transaction that is being received.
@@ -63,13 +54,6 @@ pub(super) struct Transaction {
     /// Where its commit record starts.
     pub(super) commit: Lsn,
     pub(super) marker: Option<Marker>,
-}
-
-/// The target transaction.
-#[derive(Default)]
-pub(super) struct Group {
-    open: bool,
-    pub(super) changes: u64,
 }
 
 impl<'a> Applier<'a> {
@@ -97,6 +81,7 @@ impl<'a> Applier<'a> {
             copy_tried: None,
             transaction: None,
             group: Group::default(),
+            closed: None,
             clock: Clock::default(),
             durable: Durable::default(),
             position,
@@ -176,109 +161,19 @@ impl<'a> Applier<'a> {
     /// changed once more.
     fn is_time_to_copy(&self) -> bool {
         self.changes.altered.copy
-            && !self.group.open
-            && self.transaction.is_none()
+            && self.is_between()
             && (self.copy_after.is_some_and(|after| self.reached >= after)
                 // Nothing is applied behind a marker; once there, since the source should stand still.
                 || self.at_marker() && self.copy_tried.is_none_or(|tried| self.position > tried))
     }
 
-    pub(super) async fn open(&mut self) -> Result<(), Fault> {
-        if std::mem::replace(&mut self.group.open, true) {
-            return Ok(());
-        }
-        self.changes.command(BEGIN.to_owned(), "beginning a transaction".into()).await
-    }
-
-    pub(super) async fn commit(&mut self, end: Lsn, commit_time: i64) -> Result<(), Fault> {
-        let transaction = self
-            .transaction
-            .take()
-            .ok_or_else(|| unreadable("a commit came outside a transaction"))?;
-        if !self.at_marker() {
-            self.reached = end;
-            if self.group.open {
-                self.progress.pending_since(self.clock.age(commit_time));
-            }
-        }
-        match transaction.marker {
-            Some(Marker::End(attempt)) if self.stale.stops(attempt, end) && !self.at_marker() => {
-                self.write(Some(attempt)).await?;
-                self.state.send_modify(|state| state.at_marker = Some(attempt));
-            }
-            Some(Marker::Probe(probe)) => {
-                self.flush().await?;
-                self.state.send_modify(|state| state.probed(probe));
-            }
-            _ if self.group.changes >= GROUP_CHANGES
-                || self.changes.altered.commit
-                || self.is_due() =>
-            {
-                self.write(None).await?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Nothing more is here: what is complete is committed. In the middle of a transaction nothing is.
-    async fn flush(&mut self) -> Result<(), Fault> {
-        if self.transaction.is_some() {
-            return Ok(());
-        }
-        if self.group.open || self.is_due() { self.write(None).await } else { Ok(()) }
-    }
-
-    /// Between source transactions only. In a stream that never pauses, too, the position moves, and the target's rows are
-    /// not locked without end.
-    fn is_due(&self) -> bool {
-        self.reached > self.position && self.written_at.elapsed() >= POSITION_EVERY
-    }
-
-    /// Commits the group with the position that it reaches. It is acknowledged when the target has flushed it, and only
-    /// then; a cutover's marker, which others act upon, is flushed at once.
-    async fn write(&mut self, marker: Option<u32>) -> Result<(), Fault> {
-        if std::mem::take(&mut self.changes.altered.commit) {
-            self.changes.keep_catalog().await?;
-        }
-        if marker.is_some() {
-            self.changes.wait_for_flush(true).await?;
-        }
-        self.changes.position(self.reached, marker, self.ledger.epoch()).await?;
-        self.changes.pipeline.wait(0).await?;
-        point!("apply.committing");
-        let wal = self.changes.commit(self.group.open).await?;
-        point!("apply.committed");
-        if marker.is_some() {
-            self.changes.wait_for_flush(false).await?;
-        }
-        self.position = self.reached;
-        self.written_at = Instant::now();
-        self.durable.committed(wal.inserted, self.position);
-        self.acknowledge(wal.flushed);
-        self.progress.applied(self.position, self.group.changes);
-        self.group = Group::default();
-        let applied = self.position;
-        self.state.send_modify(|state| state.applied = applied);
-        Ok(())
-    }
-
-    fn acknowledge(&mut self, flushed: Lsn) {
-        if let Some(position) = self.durable.flushed(flushed) {
-            self.frames.acknowledge(position);
-        }
-    }
-
-    async fn acknowledge_flushed(&mut self) -> Result<(), Fault> {
-        if self.durable.is_waiting() {
-            let flushed = self.changes.wal().await?.flushed;
-            self.acknowledge(flushed);
-        }
-        Ok(())
+    /// Nothing that was received waits for its commit.
+    fn is_between(&self) -> bool {
+        self.transaction.is_none() && !self.group.open && self.closed.is_none()
     }
 
     fn is_past(&self) -> bool {
-        let between = self.transaction.is_none() && !self.group.open && !self.at_marker();
+        let between = self.is_between() && !self.at_marker();
         between && self.awaited.is_some_and(|awaited| self.position >= awaited)
     }
 

@@ -8,8 +8,9 @@ use whimbrel_proto::Lsn;
 
 use super::{
     carry::Altered,
-    chunk::{Chunk, Run},
+    chunk::{Chunk, Ready},
     pipeline::{Expected, Otherwise, Pipeline},
+    run::Run,
     statement::{self, Change},
     table::{Table, Tables},
 };
@@ -34,6 +35,20 @@ pub(super) struct Wal {
     pub(super) flushed: Lsn,
 }
 
+/// The table that a change is about; a truncate is about several.
+#[derive(Debug)]
+pub(super) struct About {
+    pub(super) table: Arc<Table>,
+    others: Vec<Arc<Table>>,
+}
+
+impl About {
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Table>> {
+        std::iter::once(&self.table).chain(&self.others)
+    }
+}
+
 /// Turns row changes into statements.
 pub(in crate::target) struct Changes {
     client: Arc<Client>,
@@ -50,6 +65,8 @@ pub(in crate::target) struct Changes {
     pub(super) pipeline: Pipeline,
     /// Changes that have not been written yet.
     pub(super) chunk: Chunk,
+    /// Those that are to be sent next.
+    pub(super) ready: Option<Ready>,
     /// Those that the server is writing set-wise, kept until it has.
     pub(super) on_its_way: Option<Run>,
 }
@@ -66,6 +83,7 @@ impl Changes {
             prepared: HashMap::new(),
             pipeline: Pipeline::default(),
             chunk: Chunk::default(),
+            ready: None,
             on_its_way: None,
         }
     }
@@ -119,12 +137,9 @@ impl Changes {
         self.prepared.clear();
     }
 
-    /// The tables that a message changes at `commit`; those whose copy has the change already are left out.
-    pub(super) fn concerned(
-        &self,
-        message: &Message,
-        commit: Lsn,
-    ) -> Result<Vec<Arc<Table>>, Fault> {
+    /// What a message changes at `commit`; tables whose copy has the change already are left out, and with all of them the
+    /// message is.
+    pub(super) fn concerned(&self, message: &Message, commit: Lsn) -> Result<Option<About>, Fault> {
         let relations: &[u32] = match message {
             Message::Insert { relation, .. }
             | Message::Update { relation, .. }
@@ -132,31 +147,34 @@ impl Changes {
             Message::Truncate { relations, .. } => relations,
             _ => &[],
         };
-        let mut tables = Vec::with_capacity(relations.len());
+        let mut about: Option<About> = None;
         for relation in relations {
-            if self.tables.leaves_out(*relation, commit) {
-                continue;
-            }
-            let table = self.streamed.get(relation).ok_or_else(|| {
-                Fault::hold(
-                    "StreamUnreadable",
-                    format!("a change came of table {relation}, whose columns did not come before"),
-                )
-            })?;
-            if crate::wire::Relation::is_newer(table.point, commit) {
-                tables.push(Arc::clone(table));
+            let Some(table) = self.table_of(*relation, commit)? else { continue };
+            match &mut about {
+                Some(about) => about.others.push(table),
+                None => about = Some(About { table, others: Vec::new() }),
             }
         }
-        Ok(tables)
+        Ok(about)
+    }
+
+    fn table_of(&self, relation: u32, commit: Lsn) -> Result<Option<Arc<Table>>, Fault> {
+        if self.tables.leaves_out(relation, commit) {
+            return Ok(None);
+        }
+        let table = self.streamed.get(&relation).ok_or_else(|| {
+            Fault::hold(
+                "StreamUnreadable",
+                format!("a change came of table {relation}, whose columns did not come before"),
+            )
+        })?;
+        let newer = crate::wire::Relation::is_newer(table.point, commit);
+        Ok(newer.then(|| Arc::clone(table)))
     }
 
     /// Sends one change by itself.
-    pub(super) async fn alone(
-        &mut self,
-        message: Message,
-        tables: &[Arc<Table>],
-    ) -> Result<(), Fault> {
-        let Some(table) = tables.first() else { return Ok(()) };
+    pub(super) async fn alone(&mut self, message: Message, about: &About) -> Result<(), Fault> {
+        let table = &about.table;
         let mut rows = Some(1);
         let (verb, change) = match message {
             Message::Insert { new, .. } => {
@@ -167,7 +185,7 @@ impl Changes {
                 ("an update of", statement::update(table, old, new)?)
             }
             Message::Delete { old, .. } => ("a delete from", statement::delete(table, old)?),
-            Message::Truncate { .. } => return self.truncate(tables).await,
+            Message::Truncate { .. } => return self.truncate(about).await,
             _ => return Ok(()),
         };
         self.send(table, verb, change, rows).await
@@ -193,6 +211,7 @@ impl Changes {
             bytes,
             otherwise: Otherwise::RowMissing,
             table: Some(Arc::clone(&table.label)),
+            bracket: false,
         };
         self.pipeline.send(run, expected).await
     }
@@ -214,9 +233,9 @@ impl Changes {
     /// All in one statement, as on the source, and not further: the stream names every table that was truncated, and one
     /// that it does not name was copied later. Where such a one (or an unlogged one) refers to them, the server would
     /// refuse; the rows are deleted then.
-    async fn truncate(&mut self, tables: &[Arc<Table>]) -> Result<(), Fault> {
-        let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
-        let labels: Vec<&str> = tables.iter().map(|table| &*table.label).collect();
+    async fn truncate(&mut self, about: &About) -> Result<(), Fault> {
+        let names: Vec<&str> = about.all().map(|table| table.name.as_str()).collect();
+        let labels: Vec<&str> = about.all().map(|table| &*table.label).collect();
         let doing: Arc<str> = format!("applying a truncate of {}", labels.join(", ")).into();
         self.pipeline.wait(0).await?;
         let referred =
@@ -235,10 +254,24 @@ impl Changes {
 
     /// Sends a statement without values or rows. Changes that wait come after it.
     pub(super) async fn command(&mut self, sql: String, doing: Arc<str>) -> Result<(), Fault> {
+        self.send_text(sql, doing, false).await
+    }
+
+    /// As [`Changes::command`], of one that only begins or ends something.
+    pub(super) async fn bracket(&mut self, sql: &str, doing: &str) -> Result<(), Fault> {
+        self.send_text(sql.to_owned(), doing.into(), true).await
+    }
+
+    async fn send_text(
+        &mut self,
+        sql: String,
+        doing: Arc<str>,
+        bracket: bool,
+    ) -> Result<(), Fault> {
         let client = Arc::clone(&self.client);
         let run = async move { client.batch_execute(&sql).await.map(|()| 0) };
-        let expected =
-            Expected { doing, rows: None, bytes: 0, otherwise: Otherwise::RowMissing, table: None };
+        let otherwise = Otherwise::RowMissing;
+        let expected = Expected { doing, rows: None, bytes: 0, otherwise, table: None, bracket };
         self.pipeline.send(run, expected).await
     }
 
@@ -267,14 +300,13 @@ impl Changes {
         self.command(sql, "setting synchronous_commit on the target".into()).await
     }
 
-    /// Sends the ledger's guarded UPDATE; with a cutover attempt when the position is its marker 2.
+    /// Sends the ledger's guarded UPDATE, behind all that was settled; with a cutover attempt when the position is its marker 2.
     pub(super) async fn position(
         &mut self,
         position: Lsn,
         marker: Option<u32>,
         epoch: i64,
     ) -> Result<(), Fault> {
-        self.write_chunk().await?;
         let doing: Arc<str> = "writing the position to the ledger".into();
         let statement = self.prepare(include_str!("position.sql"), &doing).await?;
         let client = Arc::clone(&self.client);
@@ -282,8 +314,8 @@ impl Changes {
         let marker = marker.and_then(|attempt| i32::try_from(attempt).ok());
         let run = async move { client.execute(&statement, &[&lsn, &epoch, &marker]).await };
         let rows = (!is_broken(FENCE)).then_some(1);
-        let expected =
-            Expected { doing, rows, bytes: 0, otherwise: Otherwise::Fenced, table: None };
+        let otherwise = Otherwise::Fenced;
+        let expected = Expected { doing, rows, bytes: 0, otherwise, table: None, bracket: false };
         self.pipeline.send(run, expected).await
     }
 }

@@ -1,12 +1,9 @@
 //! A run of changes: written set-wise if the server takes it so, otherwise one by one, in order.
-use std::{collections::HashMap, sync::Arc};
-
 use super::{
     by_key::by_key,
-    change::Changes,
-    fold::Fold,
-    setwise::{Bulk, statements},
-    table::Table,
+    change::{About, Changes},
+    run::{Held, Run, Step, steps},
+    setwise::Bulk,
 };
 use crate::{
     fault::{Fault, Policy},
@@ -14,8 +11,8 @@ use crate::{
 };
 
 /// Changes of a run, at most: more gain nothing, and are that much more to repeat when the server objects. Two runs are
-/// held at once: one on its way, and one that grows.
-const CHANGES: usize = 2_000;
+/// held at once: one on its way, and one that grows. Only a transaction longer than a group is cut here.
+const CHANGES: usize = 6_000;
 
 /// Bytes of their values, at most; one row may have more, and goes alone then.
 const BYTES: usize = 4 << 20;
@@ -27,56 +24,70 @@ const SAVEPOINT: &str = "savepoint whimbrel_run";
 const ROLLBACK: &str = "rollback to savepoint whimbrel_run";
 const RELEASE: &str = "release savepoint whimbrel_run";
 
-/// Changes that wait to be written, with the tables that each is about.
+/// Changes that wait to be written.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     changes: Run,
     bytes: usize,
 }
 
-/// Changes in their order.
-pub(super) type Run = Vec<(Message, Vec<Arc<Table>>)>;
+/// A run that is ready to be sent.
+#[derive(Debug)]
+pub(super) struct Ready {
+    changes: Run,
+    /// `None`: it goes one by one.
+    steps: Option<Vec<Step>>,
+}
 
 impl Changes {
-    /// Takes a change of `tables` in; writes when the run is long.
-    pub(super) async fn apply(
-        &mut self,
-        message: Message,
-        tables: Vec<Arc<Table>>,
-    ) -> Result<(), Fault> {
-        let message = match tables.first() {
-            Some(table) if table.full_identity && table.keyed => by_key(table, message),
-            _ => message,
+    /// A change as it is held, and the bytes of its values.
+    pub(super) fn weigh(about: &About, message: Message) -> (Message, usize) {
+        let table = &about.table;
+        let message = match table.full_identity && table.keyed {
+            true => by_key(table, message),
+            false => message,
         };
         let bytes = bytes(&message);
-        // A large row is not held, and copied, with others.
-        if self.chunk.bytes + bytes > BYTES {
-            self.send_chunk().await?;
-        }
-        self.chunk.bytes += bytes;
-        self.chunk.changes.push((message, tables));
-        if self.chunk.changes.len() >= CHANGES || self.chunk.bytes >= BYTES {
-            self.send_chunk().await?;
-        }
-        Ok(())
+        (message, bytes)
     }
 
-    /// Writes what waits, and waits for it.
+    /// Whether one more change of so many bytes may be held. A large row is not held, and copied, with others.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.chunk.changes.len() < CHANGES && self.chunk.bytes + bytes <= BYTES
+    }
+
+    /// Takes a change in.
+    pub(super) fn take_in(&mut self, message: Message, about: About, bytes: usize) {
+        self.chunk.bytes += bytes;
+        self.chunk.changes.push(Held { message, about });
+    }
+
+    /// Writes what waits, and waits for it. The transaction is begun.
     pub(super) async fn write_chunk(&mut self) -> Result<(), Fault> {
-        self.send_chunk().await?;
+        self.make_ready();
+        self.send_ready().await?;
         self.settle_chunk().await
     }
 
-    /// Sends what waits. A long run is still on its way then: the server works at it while the next one is received.
-    async fn send_chunk(&mut self) -> Result<(), Fault> {
-        let Chunk { changes, .. } = std::mem::take(&mut self.chunk);
-        self.settle_chunk().await?;
-        if changes.len() < CHANGES_MIN {
-            return self.one_by_one(changes).await;
+    /// Folds what waits, while the server may still work at what came before.
+    pub(super) fn make_ready(&mut self) {
+        if self.chunk.changes.is_empty() || self.ready.is_some() {
+            return;
         }
-        self.pipeline.wait(0).await?;
-        self.command(SAVEPOINT.to_owned(), "beginning a run of changes".into()).await?;
-        let sent = self.set_wise(&changes).await;
+        let Chunk { changes, .. } = std::mem::take(&mut self.chunk);
+        let steps = if changes.len() < CHANGES_MIN { None } else { or_one_by_one(steps(&changes)) };
+        self.ready = Some(Ready { changes, steps });
+    }
+
+    /// Sends the run that is ready. A long one is still on its way then: the server works at it while the next is received.
+    pub(super) async fn send_ready(&mut self) -> Result<(), Fault> {
+        self.settle_chunk().await?;
+        let Some(Ready { changes, steps }) = self.ready.take() else { return Ok(()) };
+        let Some(steps) = steps else { return self.one_by_one(changes).await };
+        // A change before that is wrong must not be taken for one of the run.
+        self.pipeline.settle_changes().await?;
+        self.bracket(SAVEPOINT, "beginning a run of changes").await?;
+        let sent = self.set_wise(&changes, steps).await;
         self.on_its_way = Some(changes);
         match sent {
             Ok(()) => Ok(()),
@@ -85,7 +96,7 @@ impl Changes {
     }
 
     /// Waits for the run that is on its way.
-    async fn settle_chunk(&mut self) -> Result<(), Fault> {
+    pub(super) async fn settle_chunk(&mut self) -> Result<(), Fault> {
         if self.on_its_way.is_none() {
             return Ok(());
         }
@@ -101,49 +112,42 @@ impl Changes {
             Err(fault) if fault.policy == Policy::Hold => {
                 tracing::debug!(code = %fault.code, "a run of changes goes one by one");
                 self.pipeline.abandon().await;
-                self.command(ROLLBACK.to_owned(), "undoing a run of changes".into()).await?;
+                self.bracket(ROLLBACK, "undoing a run of changes").await?;
                 self.one_by_one(changes).await?;
             }
             Err(fault) => return Err(fault),
         }
         // Or each would open inside the one before.
-        self.command(RELEASE.to_owned(), "ending a run of changes".into()).await
+        self.bracket(RELEASE, "ending a run of changes").await
     }
 
     async fn one_by_one(&mut self, changes: Run) -> Result<(), Fault> {
-        for (message, tables) in changes {
-            self.alone(message, &tables).await?;
+        for Held { message, about } in changes {
+            self.alone(message, &about).await?;
         }
         Ok(())
     }
 
-    /// Tables do not mind each other here: foreign keys are off, or not made yet.
-    async fn set_wise(&mut self, changes: &[(Message, Vec<Arc<Table>>)]) -> Result<(), Fault> {
-        let mut folds: HashMap<u32, Fold> = HashMap::new();
-        for (message, tables) in changes {
-            let Some(first) = tables.first() else { continue };
-            let fold = folds.entry(first.oid).or_insert_with(|| Fold::new(Arc::clone(first)));
-            let Err(alone) = fold.add(message.clone()) else { continue };
-            for table in tables {
-                if let Some(before) = folds.remove(&table.oid) {
-                    self.write_fold(before).await?;
+    async fn set_wise(&mut self, changes: &[Held], steps: Vec<Step>) -> Result<(), Fault> {
+        for step in steps {
+            match step {
+                Step::Bulk(table, Bulk { change, rows, verb }) => {
+                    self.send(&table, verb, change, rows).await?;
+                }
+                Step::Alone(at) => {
+                    let Held { message, about } = &changes[at];
+                    self.alone(message.clone(), about).await?;
                 }
             }
-            self.alone(alone, tables).await?;
-        }
-        for fold in folds.into_values() {
-            self.write_fold(fold).await?;
         }
         Ok(())
     }
+}
 
-    async fn write_fold(&mut self, fold: Fold) -> Result<(), Fault> {
-        let table = Arc::clone(fold.table());
-        for Bulk { change, rows, verb } in statements(&table, fold.finish())? {
-            self.send(&table, verb, change, rows).await?;
-        }
-        Ok(())
-    }
+/// What can't be put into arrays goes as it came; the server says then which change is wrong.
+fn or_one_by_one(steps: Result<Vec<Step>, Fault>) -> Option<Vec<Step>> {
+    let refused = |fault: &Fault| tracing::debug!(code = %fault.code, "a run can't go set-wise");
+    steps.inspect_err(refused).ok()
 }
 
 fn bytes(message: &Message) -> usize {

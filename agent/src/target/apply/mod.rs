@@ -4,7 +4,8 @@
 //! - A transaction of the source is never split: a group ends at a source commit.
 //! - A change counts when its commit begins at its table's point or later (DESIGN.md, the snapshot rule).
 //! - A run of changes is folded by key ([`fold`]), or as rows that are alike ([`whole`]), and written set-wise ([`setwise`]); when the server objects, it is rolled
-//!   back to where it began and goes change by change, in order ([`chunk`]).
+//!   back to where it began and goes change by change, in order ([`chunk`]). The next run is received and folded ([`run`])
+//!   while the server works at it, and a group that has ended is committed then ([`group`]).
 //! - A change that matches no row, or several, is an error (law 4).
 mod applier;
 mod array;
@@ -18,8 +19,10 @@ mod clock;
 mod durable;
 mod find_out;
 mod fold;
+mod group;
 mod not_carried;
 mod pipeline;
+mod run;
 mod setwise;
 mod state;
 mod statement;

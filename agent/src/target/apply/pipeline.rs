@@ -33,6 +33,8 @@ pub(super) struct Expected {
     pub(super) otherwise: Otherwise,
     /// The table that it is about, alone.
     pub(super) table: Option<Arc<str>>,
+    /// It only begins or ends something: it fails with what was before it, or not at all.
+    pub(super) bracket: bool,
 }
 
 /// What another number of rows means.
@@ -67,6 +69,15 @@ impl Pipeline {
             self.wait(self.replies.len() / 2).await?;
         }
         Ok(())
+    }
+
+    /// Waits until no change is on its way; what only begins or ends something may be.
+    pub(super) async fn settle_changes(&mut self) -> Result<(), Fault> {
+        let last = self.replies.iter().rposition(|(_, expected)| !expected.bracket);
+        match last {
+            Some(last) => self.wait(self.replies.len() - 1 - last).await,
+            None => Ok(()),
+        }
     }
 
     /// Waits until at most `left` replies are to come.

@@ -202,6 +202,7 @@ mod tests {
             exact,
             operator: "operator(x.=)".into(),
             collation: (name == "id").then(|| "\"C\"".into()),
+            used: false.into(),
         };
         Table {
             oid: 1,

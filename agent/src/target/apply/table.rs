@@ -1,7 +1,10 @@
 //! A table of the stream, matched with the one that was copied.
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use whimbrel_proto::Lsn;
@@ -10,7 +13,7 @@ use super::array::Elements;
 use crate::{
     fault::Fault,
     postgres::{identifier, qualified, same_to_index},
-    replication::pgoutput,
+    replication::pgoutput::{self, Value},
     wire::{Catalog, Column, Relation},
 };
 
@@ -53,6 +56,9 @@ pub(super) struct TableColumn {
     pub(super) operator: String,
     /// Of the key's index, quoted, where it is not the column's.
     pub(super) collation: Option<String>,
+    /// A value of it has come. Until then a run writes nulls, and does not send them: many columns of a wide table are never
+    /// used. It is never taken back, so that a table's statements settle on a few forms.
+    pub(super) used: AtomicBool,
 }
 
 impl Table {
@@ -63,6 +69,17 @@ impl Table {
 }
 
 impl TableColumn {
+    /// Whether values of the column have to be sent: one of these rows, or one before, has one.
+    pub(super) fn is_used<'a>(&self, values: impl IntoIterator<Item = &'a Value>) -> bool {
+        // Only this stream's task looks, so no order is needed.
+        if self.used.load(Ordering::Relaxed) {
+            return true;
+        }
+        let used = self.key || values.into_iter().any(|value| *value != Value::Null);
+        self.used.store(used, Ordering::Relaxed);
+        used
+    }
+
     /// `value`, as SQL has it, as a value of the column.
     pub(super) fn cast(&self, value: &str) -> String {
         format!("{value}::{}", self.type_name)
@@ -217,6 +234,7 @@ fn columns(known: &[Column], stream: &pgoutput::Relation) -> Result<Vec<TableCol
                 exact: known.exact_equality,
                 operator: equality.map_or(EQUALITY, |equality| &equality.operator).to_owned(),
                 collation: equality.and_then(|equality| equality.collation.clone()),
+                used: AtomicBool::new(false),
             })
         })
         .collect()

@@ -1,5 +1,8 @@
 //! One message of the stream: where a transaction begins and ends, what it changes of rows and of the schema.
-use super::applier::{Applier, Transaction, unreadable};
+use super::{
+    applier::{Applier, Transaction, unreadable},
+    change::Changes,
+};
 use crate::{
     fault::Fault,
     replication::pgoutput::{self, Message},
@@ -45,25 +48,25 @@ impl Applier<'_> {
         let Some(transaction) = &self.transaction else {
             return Err(unreadable("a row change came outside a transaction"));
         };
-        let tables = self.changes.concerned(&message, transaction.commit)?;
-        let Some(first) = tables.first() else { return Ok(()) };
+        let Some(about) = self.changes.concerned(&message, transaction.commit)? else {
+            return Ok(());
+        };
         if self.at_marker() {
-            let label = first.label.to_string();
+            let label = about.table.label.to_string();
             self.state.send_modify(|state| {
                 state.written_later.get_or_insert(label);
             });
             return Ok(());
         }
-        self.open().await?;
+        let (message, bytes) = Changes::weigh(&about, message);
+        if !self.changes.has_room(bytes) {
+            self.send_run().await?;
+        }
+        self.group.open = true;
         self.group.changes += 1;
-        let kind = match message {
-            Message::Insert { .. } => Kind::Insert,
-            Message::Update { .. } => Kind::Update,
-            Message::Delete { .. } => Kind::Delete,
-            _ => Kind::Other,
-        };
-        self.progress.incoming(first.oid, kind);
-        self.changes.apply(message, tables).await
+        self.progress.incoming(about.table.oid, kind(&message));
+        self.changes.take_in(message, about, bytes);
+        Ok(())
     }
 
     /// A table's columns. What no event trigger has told of them is asked now.
@@ -106,5 +109,14 @@ impl Applier<'_> {
             self.state.send_modify(|state| state.tables_wait = true);
         }
         Ok(())
+    }
+}
+
+fn kind(message: &Message) -> Kind {
+    match message {
+        Message::Insert { .. } => Kind::Insert,
+        Message::Update { .. } => Kind::Update,
+        Message::Delete { .. } => Kind::Delete,
+        _ => Kind::Other,
     }
 }

@@ -2,24 +2,27 @@
 //!
 //! PURE. Such rows have no identity: of those that are the same in every column, any one stands for the others. So an
 //! update is a row that goes and another that comes, and a run of them is two statements, not a search for each.
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 
 use super::{
-    fold::{Folded, Row},
+    fold::{Alone, Folded, Row},
     table::Table,
 };
 use crate::replication::pgoutput::{Message, OldTuple, Value};
 
 /// The net changes of one table.
 #[derive(Debug)]
-pub(super) struct Whole {
+pub(super) struct Whole<'a> {
     pub(super) table: Arc<Table>,
     /// Of a table whose rows never go: nothing has to be found again.
-    inserts: Vec<Row>,
-    rows: HashMap<Vec<Option<Bytes>>, Count>,
+    inserts: Vec<Row<'a>>,
+    rows: HashMap<Texts<'a>, Count>,
 }
+
+/// A row's texts; `None`: a null.
+type Texts<'a> = Vec<Option<&'a Bytes>>;
 
 /// How often a row is there.
 #[derive(Debug, Default)]
@@ -30,7 +33,7 @@ struct Count {
     here: u32,
 }
 
-impl Whole {
+impl<'a> Whole<'a> {
     pub(super) fn new(table: Arc<Table>) -> Self {
         Self { table, inserts: Vec::new(), rows: HashMap::new() }
     }
@@ -38,50 +41,30 @@ impl Whole {
     /// Takes a change in.
     ///
     /// # Errors
-    /// The change itself when it must go alone: it does not tell the whole old row, or is a truncate.
-    pub(super) fn add(&mut self, message: Message) -> Result<(), Message> {
+    /// [`Alone`]: it does not tell the whole old row, or is a truncate.
+    pub(super) fn add(&mut self, message: &'a Message) -> Result<(), Alone> {
         match message {
             Message::Insert { new, .. } if !self.table.full_identity => {
-                self.inserts.push(new);
-                Ok(())
+                self.inserts.push(Cow::Borrowed(new));
             }
-            Message::Insert { xid, relation, new } => match row(&new) {
-                Some(key) => {
-                    self.come(key);
-                    Ok(())
-                }
-                None => Err(Message::Insert { xid, relation, new }),
-            },
-            Message::Update { xid, relation, old: Some(OldTuple::Full(old)), new } => {
-                match (row(&old), row_over(&old, &new)) {
-                    (Some(before), Some(after)) => {
-                        self.go(before);
-                        self.come(after);
-                        Ok(())
-                    }
-                    _ => {
-                        let old = Some(OldTuple::Full(old));
-                        Err(Message::Update { xid, relation, old, new })
-                    }
-                }
+            Message::Insert { new, .. } => self.come(row(new)?),
+            Message::Update { old: Some(OldTuple::Full(old)), new, .. } => {
+                let (before, after) = (row(old)?, row_over(old, new)?);
+                self.go(before);
+                self.come(after);
             }
-            Message::Delete { xid, relation, old: OldTuple::Full(old) } => match row(&old) {
-                Some(key) => {
-                    self.go(key);
-                    Ok(())
-                }
-                None => Err(Message::Delete { xid, relation, old: OldTuple::Full(old) }),
-            },
-            other => Err(other),
+            Message::Delete { old: OldTuple::Full(old), .. } => self.go(row(old)?),
+            _ => return Err(Alone),
         }
+        Ok(())
     }
 
-    fn come(&mut self, row: Vec<Option<Bytes>>) {
+    fn come(&mut self, row: Texts<'a>) {
         self.rows.entry(row).or_default().here += 1;
     }
 
     /// One that came in this run goes first: those of before must then be on the target, and are counted there.
-    fn go(&mut self, row: Vec<Option<Bytes>>) {
+    fn go(&mut self, row: Texts<'a>) {
         let count = self.rows.entry(row).or_default();
         if count.here > 0 {
             count.here -= 1;
@@ -91,11 +74,11 @@ impl Whole {
     }
 
     /// What it came to.
-    pub(super) fn finish(self) -> Folded {
+    pub(super) fn finish(self) -> Folded<'a> {
         let mut folded = Folded { inserts: self.inserts, ..Folded::default() };
         for (row, Count { gone, here }) in self.rows {
-            let row: Row =
-                row.into_iter().map(|value| value.map_or(Value::Null, Value::Text)).collect();
+            let value = |text: Option<&Bytes>| text.cloned().map_or(Value::Null, Value::Text);
+            let row: Row<'a> = row.into_iter().map(value).collect();
             for _ in 0..here {
                 folded.inserts.push(row.clone());
             }
@@ -107,29 +90,25 @@ impl Whole {
     }
 }
 
-/// A row's values as texts; `None` when one of them did not come so.
-fn row(values: &[Value]) -> Option<Vec<Option<Bytes>>> {
+/// A row's values as texts, if all of them came so.
+fn row(values: &[Value]) -> Result<Texts<'_>, Alone> {
     values.iter().map(text).collect()
 }
 
 /// As [`row`], of a later row: what did not come is as it was before.
-fn row_over(before: &[Value], after: &[Value]) -> Option<Vec<Option<Bytes>>> {
-    let kept = |(at, value)| match value {
-        &Value::UnchangedToast => before.get(at).and_then(text),
+fn row_over<'a>(before: &'a [Value], after: &'a [Value]) -> Result<Texts<'a>, Alone> {
+    let kept = |(at, value): (usize, &'a Value)| match value {
+        Value::UnchangedToast => before.get(at).ok_or(Alone).and_then(text),
         other => text(other),
     };
     after.iter().enumerate().map(kept).collect()
 }
 
-#[allow(
-    clippy::option_option,
-    reason = "an outer None is a value that is not known, an inner one a null"
-)]
-fn text(value: &Value) -> Option<Option<Bytes>> {
+fn text(value: &Value) -> Result<Option<&Bytes>, Alone> {
     match value {
-        Value::Null => Some(None),
-        Value::Text(bytes) => Some(Some(bytes.clone())),
-        Value::UnchangedToast | Value::Binary(_) => None,
+        Value::Null => Ok(None),
+        Value::Text(bytes) => Ok(Some(bytes)),
+        Value::UnchangedToast | Value::Binary(_) => Err(Alone),
     }
 }
 
@@ -163,18 +142,21 @@ mod tests {
     #[test]
     fn a_row_there_and_back_must_have_been_there() {
         let mut whole = Whole::new(table());
-        whole.add(update(vec![value("a")], vec![value("b")])).unwrap();
-        whole.add(update(vec![value("b")], vec![value("a")])).unwrap();
+        let there = update(vec![value("a")], vec![value("b")]);
+        let back = update(vec![value("b")], vec![value("a")]);
+        whole.add(&there).unwrap();
+        whole.add(&back).unwrap();
         let folded = whole.finish();
-        assert_eq!(folded.whole_deletes, [(vec![value("a")], 1)]);
-        assert_eq!(folded.inserts, [[value("a")]]);
+        assert_eq!(folded.whole_deletes, [(Cow::from(vec![value("a")]), 1)]);
+        assert_eq!(folded.inserts, [vec![value("a")]]);
     }
 
     #[test]
     fn a_value_that_was_not_sent_is_the_old_rows() {
         let mut whole = Whole::new(table());
         let old = vec![value("a"), value("long")];
-        whole.add(update(old, vec![Value::Null, Value::UnchangedToast])).unwrap();
-        assert_eq!(whole.finish().inserts, [[Value::Null, value("long")]]);
+        let change = update(old, vec![Value::Null, Value::UnchangedToast]);
+        whole.add(&change).unwrap();
+        assert_eq!(whole.finish().inserts, [vec![Value::Null, value("long")]]);
     }
 }
