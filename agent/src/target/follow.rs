@@ -45,13 +45,14 @@ pub(crate) async fn follow(
         let awaited =
             if as_replica { receiver.build_what_waited(copied, from).await? } else { None };
         let copy_after = copy_waiting(receiver, copied.ledger).await?;
+        // The source begins to decode while the tables are looked up here; what comes meanwhile waits, within its bound.
+        let frames =
+            receiver.caller.open(Ask::Follow { from, system, timeline: known.timeline }).await?;
         let tables = Tables::new(receiver.catalog(&session).await?, points(&session).await?);
         let at_marker = known.marker.filter(|attempt| stale.stops(*attempt, from));
         let tables_wait = copy_after.is_some();
         let begun = StreamState { applied: from, at_marker, tables_wait, ..StreamState::default() };
         state.send_replace(begun);
-        let frames =
-            receiver.caller.open(Ask::Follow { from, system, timeline: known.timeline }).await?;
         if !std::mem::replace(&mut announced, true) {
             receiver.progress.operation("applying changes");
             receiver.tell(Fact::StreamStarted(from)).await;

@@ -130,8 +130,8 @@ impl Receiver {
             self.refill(&mut client, ledger).await?;
         }
         let catalog = self.catalog(&client).await?;
-        let plan = self.plan(&client, &catalog).await?;
-        let (tables, rows, bytes) = self.restore_counts(&client, &catalog).await?;
+        let (plan, (tables, rows, bytes)) =
+            tokio::try_join!(self.plan(&client, &catalog), self.restore_counts(&client, &catalog))?;
         self.tell(Fact::CopyFinished { tables, rows, bytes }).await;
         Ok(Begun::Copied(Copied { ledger, catalog, plan }))
     }
