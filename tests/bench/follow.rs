@@ -1,6 +1,6 @@
 //! Catch-up: a backlog of changes lies in the source's WAL; how long until its last one is visible on the target?
 
-use whimbrel_tests::{Context, Outcome, ensure, installation::output};
+use whimbrel_tests::{Context, Outcome, ensure, fail, installation::output};
 
 use crate::{
     Size,
@@ -53,6 +53,9 @@ const CONTENDERS: [&str; 3] = ["whimbrel", "native", "decode only"];
 
 /// The copy that native logical replication writes to, on the same target server.
 const NATIVE: &str = "native";
+
+/// Longer than a running stream takes to acknowledge.
+const SETTLE_PAUSE: std::time::Duration = std::time::Duration::from_millis(1_500);
 
 /// Tables, slots and a subscription; the migration is following.
 fn prepare(scene: &mut Scene, size: Size) -> Outcome<String> {
@@ -183,12 +186,45 @@ fn replay(scene: &Scene, contender: &str, migration: &str, marker: &Marker) -> O
         _ => decode(scene, &marker.lsn)?,
     }
     let cost = meter.end()?;
+    settle(scene, contender, marker)?;
     match contender {
         "whimbrel" => scene.stage.migration("pause", migration, &[]).map(drop)?,
         "native" => quiet_native(scene)?,
         _ => {}
     }
     Ok(cost)
+}
+
+/// Where decoding begins again (`restart_lsn`) follows what was acknowledged a record of running transactions at a time, and
+/// a reader that is stopped at once leaves it at the begin of what it has read: the next run would decode all of that once
+/// more, and time it. So each reader goes on until its slot begins where the next backlog does.
+fn settle(scene: &Scene, contender: &str, marker: &Marker) -> Outcome {
+    /// A checkpoint writes one such record; a slot needs two of them, or three.
+    const TRIES: u32 = 50;
+    let source = &scene.stage.source;
+    let slot = match contender {
+        "native" => "bench_native",
+        "whimbrel" => "whimbrel%",
+        _ => "bench_decode",
+    };
+    let settled = format!(
+        "select bool_and(restart_lsn >= '{}') from pg_replication_slots \
+         where slot_name like '{slot}' and database = '{DATABASE}'",
+        marker.lsn
+    );
+    for _ in 0..TRIES {
+        source.psql("postgres", "checkpoint")?;
+        source.psql(DATABASE, "select pg_logical_emit_message(true, 'bench', 'settle')")?;
+        if slot == "bench_decode" {
+            decode(scene, &source.psql(DATABASE, "select pg_current_wal_lsn()")?)?;
+        } else {
+            std::thread::sleep(SETTLE_PAUSE);
+        }
+        if source.psql(DATABASE, &settled)? == "t" {
+            return Ok(());
+        }
+    }
+    fail!("the slot {slot} does not come to {}", marker.lsn)
 }
 
 /// Its slot must be free of it before the next load.
