@@ -3,6 +3,7 @@ mod copy;
 mod cutover;
 mod fleet;
 mod follow;
+mod impact;
 mod latency;
 mod meter;
 mod scene;
@@ -88,7 +89,7 @@ fn all_cases() -> Vec<String> {
     let mut cases: Vec<String> =
         copy::WORKLOADS.iter().map(|workload| format!("copy-{workload}")).collect();
     cases.extend(follow::WORKLOADS.iter().map(|(name, ..)| format!("follow-{name}")));
-    cases.extend(["latency", "cutover", "fleet"].map(str::to_owned));
+    cases.extend(["latency", "cutover", "fleet", "impact"].map(str::to_owned));
     cases
 }
 
@@ -121,6 +122,12 @@ fn measure(wanted: &Wanted) -> Outcome<String> {
     }
     if wanted.has("fleet") {
         report += &format!("\n### fleet\n\nThe controller alone. {}", fleet::run(wanted.size)?);
+    }
+    if wanted.has("impact") {
+        let lines = impact::run(&mut scene, wanted.size)?;
+        report += &format!(
+            "\n### impact\n\nThe application's throughput (pgbench -N, 4 connections, as fast as it can) while its database is copied and followed.\n\n{lines}"
+        );
     }
     Ok(report)
 }
