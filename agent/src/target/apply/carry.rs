@@ -132,8 +132,11 @@ impl Changes {
             _ => false,
         };
         let around = Around { emptied, told: &note.objects };
-        let statements = ddl::statements(old, new, around)
-            .map_err(|what| not_carried(note, &new.label(), &what, &[]))?;
+        let statements = match ddl::statements(old, new, around) {
+            Ok(statements) => statements,
+            Err(_) if self.is_made(old, new).await? => return Ok(()),
+            Err(what) => return Err(not_carried(note, &new.label(), &what, &[])),
+        };
         let doing = format!("carrying {} of {}", note.tag, new.label());
         self.execute_over_rows(&statements, &doing, note).await.map_err(|fault| {
             match fault.policy {
@@ -141,6 +144,19 @@ impl Changes {
                 _ => fault,
             }
         })
+    }
+
+    /// Whether a person has made a type that can't be carried.
+    async fn is_made(&mut self, old: Option<&Structure>, new: &Structure) -> Result<bool, Fault> {
+        let (Structure::Type(new), None) = (new, old) else { return Ok(false) };
+        let sql = "select exists (select from pg_type t join pg_namespace n on n.oid = t.typnamespace \
+                   where n.nspname = $1 and t.typname = $2 and t.typtype::text = $3 and t.typisdefined)";
+        let row = self
+            .session()
+            .query_one(sql, &[&new.schema, &new.name, &new.typtype])
+            .await
+            .doing(format!("looking for type {}.{} on the target", new.schema, new.name))?;
+        Ok(row.get(0))
     }
 
     /// The target's own form: a parent's change may have brought a part of it, or a person what could not be carried.
