@@ -224,6 +224,7 @@ pub(crate) const fn verdict(verdict: Verdict) -> Option<&'static str> {
         V::OnlyOnTarget => Some("OnlyOnTarget"),
         V::Pending => Some("Pending"),
         V::Undecided => Some("Undecided"),
+        V::Stale => Some("Stale"),
     }
 }
 

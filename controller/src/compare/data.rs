@@ -43,9 +43,9 @@ pub(super) struct Subject {
     materialized_view: bool,
 }
 
-/// Said of one that differs.
-const STALE: &str = "a materialized view: the cutover filled the target's with what its query gives then; the source's has what it \
-    was filled with last";
+/// Said of one that was filled with other rows on each side.
+const STALE: &str = "a materialized view: the cutover fills the target's with what its query gives then, the source's has what it was filled \
+    with last (refresh materialized view)";
 
 /// Compares every table.
 pub(super) async fn compare(
@@ -242,6 +242,7 @@ fn verdict(
     });
     note(&mut table);
     if differs && subject.materialized_view {
+        table.set_verdict(Verdict::Stale);
         STALE.clone_into(&mut table.note);
     }
     table
@@ -294,7 +295,7 @@ async fn tell_table(
 ) -> Result<(), CompareError> {
     done.tables += 1;
     match table.verdict() {
-        Verdict::Equal | Verdict::Pending => {}
+        Verdict::Equal | Verdict::Pending | Verdict::Stale => {}
         Verdict::Undecided => done.undecided_tables += 1,
         _ => done.differing_tables += 1,
     }
