@@ -1,5 +1,5 @@
 //! What is said when a change of the source's schema can't be carried.
-use crate::{fault::Fault, wire::Note};
+use crate::{fault::Fault, postgres::identifier, wire::Note};
 
 /// The code of a hold for a role that the target does not have.
 pub(in crate::target) const ROLE_MISSING: &str = "RolesMissing";
@@ -7,21 +7,16 @@ pub(in crate::target) const ROLE_MISSING: &str = "RolesMissing";
 /// `what`: why, in words; `statements`: what would make the object, if that is known.
 pub(super) fn not_carried(note: &Note, label: &str, what: &str, statements: &[String]) -> Fault {
     let role = missing_role(what);
-    let mut todo: Vec<String> = Vec::new();
-    todo.extend(role.map(|role| format!("create role \"{role}\"")));
-    // The role alone was missing: the rest is carried when it is tried again.
-    if role.is_none() {
-        todo.extend(statements.iter().cloned());
-    }
-    let remedy = match (todo.is_empty(), role) {
-        (true, _) => "make the target's object as the source's is now, then `whimbrel migration retry`; or cancel and start a new migration".to_owned(),
-        (false, Some(_)) => format!(
-            "on the target: {}; -- with the attributes that it has on the source; then `whimbrel migration retry`",
-            todo.join("; ")
+    let remedy = match role {
+        // It alone was missing: the rest is carried when it is tried again.
+        Some(role) => format!(
+            "on the target: create role {}; -- with the attributes that it has on the source; then `whimbrel migration retry`",
+            identifier(role)
         ),
-        (false, None) => format!(
+        None if statements.is_empty() => "make the target's object as the source's is now, then `whimbrel migration retry`; or cancel and start a new migration".to_owned(),
+        None => format!(
             "on the target: {}; -- whatever of it goes, until the object is as on the source; then `whimbrel migration retry`",
-            todo.join("; ")
+            statements.join("; ")
         ),
     };
     let code = if role.is_some() { ROLE_MISSING } else { "SchemaChangeNotCarried" };
@@ -50,6 +45,9 @@ mod tests {
         assert_eq!(fault.code, ROLE_MISSING);
         assert!(fault.remedy.contains("create role \"new one\""), "{}", fault.remedy);
         assert!(!fault.remedy.contains("create table"), "{}", fault.remedy);
+        let odd = "carrying x: role \"a\"b\" does not exist (SQLSTATE 42704)";
+        let fault = not_carried(&Note::default(), "x", odd, &[]);
+        assert!(fault.remedy.contains(r#"create role "a""b";"#), "{}", fault.remedy);
         let what = "collation \"c\" for encoding \"UTF8\" does not exist (SQLSTATE 42704)";
         assert_eq!(missing_role(what), None);
     }
