@@ -8,7 +8,7 @@ use tokio::{
 use whimbrel_points::{is_broken, point};
 use whimbrel_proto::Lsn;
 
-use super::{marker::Unstreamed, position::Position, sender::Sender};
+use super::{marker::Unstreamed, pace::Pace, position::Position, sender::Sender};
 use crate::{
     fault::Fault,
     replication::{Event, ReplicationConnection, ReplicationStream, StreamOptions},
@@ -45,7 +45,8 @@ impl Sender {
         let stream = self.start(connection, at.from).await?;
         let (acknowledged, unstreamed) = (reply.acknowledged(), &self.unstreamed);
         let (durable, received) = (at.from, at.from);
-        let pump = Pump { acknowledged, durable, received, stream, reply, unstreamed };
+        let pace = Pace::new();
+        let pump = Pump { acknowledged, durable, received, stream, reply, unstreamed, pace };
         tokio::select! {
             result = pump.run() => result,
             fault = self.heartbeats(reply) => Err(fault),
@@ -103,6 +104,7 @@ struct Pump<'a> {
     durable: Lsn,
     /// What has come.
     received: Lsn,
+    pace: Pace,
 }
 
 impl Pump<'_> {
@@ -118,6 +120,7 @@ impl Pump<'_> {
                 () = std::future::ready(()), if !pending.is_empty() => {
                     weight = 0;
                     self.send(Frame::Changes(std::mem::take(&mut pending)), &mut status).await?;
+                    self.look_away().await;
                     continue;
                 }
                 _ = status.tick() => { self.tell().await?; continue }
@@ -130,6 +133,7 @@ impl Pump<'_> {
                 Some(Event::XLogData { server_time, data, wal_end, .. }) => {
                     self.received = self.received.max(wal_end);
                     weight += data.len();
+                    self.pace.count(data.len());
                     let marker = self.unstreamed.behind(&data);
                     for data in std::iter::once(data).chain(marker) {
                         pending.push(Change { sent_us: server_time, data });
@@ -156,6 +160,14 @@ impl Pump<'_> {
                         .remedy("it is opened again"));
                 }
             }
+        }
+    }
+
+    /// Lets messages gather, over a backlog.
+    async fn look_away(&mut self) {
+        let pause = self.pace.pause();
+        if !pause.is_zero() {
+            sleep(pause).await;
         }
     }
 

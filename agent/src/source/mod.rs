@@ -17,6 +17,7 @@ mod follow;
 mod inspect;
 mod large_objects;
 mod marker;
+mod pace;
 mod position;
 mod publication;
 mod retention;
