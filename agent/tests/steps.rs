@@ -203,3 +203,52 @@ async fn foreign_keys_go_again_where_their_triggers_cannot_be_switched_off() {
     moved_alike(&source, &target, "plain").await;
     assert_eq!(value(&target, "plain", foreign_keys).await, "1");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_switch_at_another_marker_says_so_and_the_next_attempt_has_its_own() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let mut driver = streaming(&source, &target, "elsewhere").await;
+    let end = run(&mut driver, &STEPS[..7], 0).await;
+    for marker in ["null", "7"] {
+        sql(&target, "elsewhere", &format!("update whimbrel.ledger set marker = {marker}")).await;
+        let failure = driver.step(Step::Switch, 1, &[], end).await.unwrap_err();
+        assert_eq!(failure.code, "NotDrained", "{}", failure.message);
+        assert!(failure.message.contains("attempt 1"), "{}", failure.message);
+    }
+    driver.back(1).await;
+    let end = driver.step(Step::MarkEnd, 2, &[], 0).await.unwrap().lsn;
+    for step in &STEPS[3..8] {
+        driver.step(*step, 2, &[], end).await.unwrap();
+    }
+    moved_alike(&source, &target, "elsewhere").await;
+}
+
+/// Its sequences leap ahead, and nobody has drawn from them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_of_the_source_after_its_sequences_were_carried_is_no_write() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let down = "create sequence down increment -3; select nextval('down')";
+    let drawn = "select nextval('child_id_seq')";
+    for (name, then, code) in
+        [("leap", "select 1", None), ("draw", drawn, Some("SourceStillWritten"))]
+    {
+        let mut driver = streaming(&source, &target, name).await;
+        sql(&source, name, down).await;
+        let end = run(&mut driver, &STEPS[..7], 0).await;
+        driver.kill().await;
+        let before = value(&source, name, "select last_value::text from child_id_seq").await;
+        source.crash();
+        let after = value(&source, name, "select last_value::text from child_id_seq").await;
+        assert_ne!(before, after, "the crash should have made it leap");
+        sql(&source, name, then).await;
+        let mut next = Driver::another(&driver).await;
+        next.begin(2, driver.target_oid()).await;
+        let switched = next.step(Step::Switch, 1, &[], end).await;
+        assert_eq!(switched.as_ref().err().map(|failure| failure.code.as_str()), code);
+        if let Ok(done) = switched {
+            assert!(done.note.contains("2 sequences"), "{}", done.note);
+            moved_alike(&source, &target, name).await;
+        }
+        next.kill().await;
+    }
+}

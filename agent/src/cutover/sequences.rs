@@ -1,16 +1,23 @@
 //! SEQUENCES: the target's are as the source's: owned, unowned and identity ones, `last_value` and `is_called` exact.
 use whimbrel_points::point;
 
-use super::{order::StepDone, steps::Steps};
+use super::{order::StepDone, steps::Steps, verify::still_written};
 use crate::{
     fault::{Doing, Fault},
-    postgres::qualified,
+    postgres::{Client, qualified},
+    verify::{jumped, sequence_difference, sequence_values},
     wire::{Answer, Ask, SequenceValue, unexpected_answer},
 };
 
 pub(super) async fn carry_over(steps: &Steps<'_>) -> Result<StepDone, Fault> {
     let values = of_source(steps).await?;
     point!("sequences.read");
+    set(steps, &values).await?;
+    Ok(StepDone::default())
+}
+
+/// Sets the target's sequences, as the current epoch.
+async fn set(steps: &Steps<'_>, values: &[SequenceValue]) -> Result<(), Fault> {
     let doing = "setting the target's sequences";
     let mut session = steps.receiver.session("sequences").await?;
     let names: Vec<String> = values.iter().map(|v| qualified(&v.name.0, &v.name.1)).collect();
@@ -27,11 +34,36 @@ pub(super) async fn carry_over(steps: &Steps<'_>) -> Result<StepDone, Fault> {
     )
     .await
     .doing(doing)?;
-    steps.copied.ledger.commit(tx, doing).await?;
-    Ok(StepDone::default())
+    steps.copied.ledger.commit(tx, doing).await
 }
 
-pub(super) async fn of_source(steps: &Steps<'_>) -> Result<Vec<SequenceValue>, Fault> {
+/// The target's are still as the source's; what was done, for an operator to read.
+///
+/// A crash of the source since SEQUENCES makes its sequences leap ahead, though nobody has drawn from them: those are carried
+/// once more, forward only. Whoever draws from now on is seen as ever.
+pub(super) async fn verify(steps: &Steps<'_>, session: &Client) -> Result<String, Fault> {
+    let selected = &steps.receiver.spec.selected;
+    let source = of_source(steps).await?;
+    let target = sequence_values(session, selected).await?;
+    let Some(difference) = sequence_difference(&source, &target) else {
+        return Ok(String::new());
+    };
+    let jumped = jumped(&source, &target);
+    if jumped.is_empty() {
+        return Err(still_written(&format!("sequence {difference}")));
+    }
+    set(steps, &jumped).await?;
+    let (source, target) = (of_source(steps).await?, sequence_values(session, selected).await?);
+    match sequence_difference(&source, &target) {
+        Some(difference) => Err(still_written(&format!("sequence {difference}"))),
+        None => Ok(format!(
+            "{} sequences were carried once more: the source has crashed, and they leapt ahead",
+            jumped.len()
+        )),
+    }
+}
+
+async fn of_source(steps: &Steps<'_>) -> Result<Vec<SequenceValue>, Fault> {
     match steps.receiver.caller.ask(Ask::Sequences).await? {
         Answer::Sequences(values) => Ok(values),
         _ => Err(unexpected_answer()),

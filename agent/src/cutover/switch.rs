@@ -9,8 +9,27 @@ use super::{
 };
 use crate::{
     fault::{Doing, Fault},
-    target::{RESTORE_SETTINGS, current, identity_always, ledger::Phase},
+    target::{
+        RESTORE_SETTINGS, current, identity_always,
+        ledger::{Phase, State},
+    },
 };
+
+/// Why the ledger let no switch in. It was not made: under our epoch nobody else could.
+fn refused(steps: &Steps<'_>, order: &StepOrder, ledger: &State) -> Fault {
+    if ledger.epoch != steps.copied.ledger.epoch() {
+        return Fault::fenced("switching the target database");
+    }
+    let marker = ledger.marker.map_or("no marker".to_owned(), |it| format!("attempt {it}'s"));
+    Fault::hold(
+        "NotDrained",
+        format!(
+            "switching the target database: the ledger should be at marker 2 of cutover attempt {}, and is at {marker} ({:?})",
+            order.attempt, ledger.phase
+        ),
+    )
+    .remedy("order the cutover again: it sets markers of its own")
+}
 
 pub(super) async fn switch(steps: &Steps<'_>, order: &StepOrder) -> Result<StepDone, Fault> {
     steps.receiver.lease.require()?;
@@ -19,7 +38,7 @@ pub(super) async fn switch(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
     if current(&session).await?.phase == Phase::Live {
         return Ok(StepDone::default());
     }
-    verify_if_stale(steps, order).await?;
+    let verified = verify_if_stale(steps, order).await?;
     let catalog = steps.receiver.catalog(&session).await?;
     let settings = steps.receiver.database_settings(&session).await?;
     let tx = session.transaction().await.doing(doing)?;
@@ -50,10 +69,10 @@ pub(super) async fn switch(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
         .doing(doing)?;
     if switched != 1 {
         tx.rollback().await.doing(doing)?;
-        return Err(Fault::fenced(doing));
+        return Err(refused(steps, order, &current(&session).await?));
     }
     point!("switch.committing");
     tx.commit().await.doing(doing)?;
     point!("switch.committed");
-    Ok(StepDone::default())
+    Ok(verified)
 }

@@ -10,13 +10,13 @@ use super::{
     complete::compare_unpublished,
     drain::{no_stream, stream_ended},
     order::{StepDone, StepOrder},
-    sequences::of_source,
+    sequences,
     steps::Steps,
 };
 use crate::{
     fault::{Fault, Policy},
     target::{current, held_tables},
-    verify::{schema_changed, sequence_difference, sequence_values, shape_difference},
+    verify::{schema_changed, shape_difference},
     wire::{Answer, Ask, unexpected_answer},
 };
 
@@ -34,14 +34,9 @@ pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
         return Err(Fault::hold("NotDrained", "tables are still to be copied again")
             .remedy("order the cutover again when they are"));
     }
+    let mut note = String::new();
     if !order.allow_source_writes {
-        let selected = &steps.receiver.spec.selected;
-        let source = of_source(steps).await?;
-        if let Some(difference) =
-            sequence_difference(&source, &sequence_values(&session, selected).await?)
-        {
-            return Err(still_written(&format!("sequence {difference}")));
-        }
+        note = sequences::verify(steps, &session).await?;
     }
     if steps.receiver.spec.online {
         if current(&session).await?.applied < Some(order.end) {
@@ -68,7 +63,7 @@ pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
     }
     *steps.verified.lock().unwrap_or_else(PoisonError::into_inner) =
         Some((order.attempt, Instant::now()));
-    Ok(StepDone::default())
+    Ok(StepDone { note, ..StepDone::default() })
 }
 
 /// How old a verification may be at the switch. The controller orders the switch within milliseconds; after a pause, or by
@@ -76,12 +71,15 @@ pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
 const FRESH: Duration = Duration::from_secs(2);
 
 /// Verifies again, unless this agent has just done so for this attempt.
-pub(super) async fn verify_if_stale(steps: &Steps<'_>, order: &StepOrder) -> Result<(), Fault> {
+pub(super) async fn verify_if_stale(
+    steps: &Steps<'_>,
+    order: &StepOrder,
+) -> Result<StepDone, Fault> {
     let last = *steps.verified.lock().unwrap_or_else(PoisonError::into_inner);
     if last.is_some_and(|(attempt, at)| attempt == order.attempt && at.elapsed() < FRESH) {
-        return Ok(());
+        return Ok(StepDone::default());
     }
-    verify(steps, order).await.map(|_| ())
+    verify(steps, order).await
 }
 
 /// A probe behind everything that is committed on the source comes back through the stream: what was written after
@@ -114,7 +112,7 @@ fn held(table: &str) -> Fault {
         .remedy("`whimbrel migration retry` copies it again; then order the cutover again")
 }
 
-fn still_written(what: &str) -> Fault {
+pub(super) fn still_written(what: &str) -> Fault {
     Fault::new(
         Policy::Hold,
         "SourceStillWritten",

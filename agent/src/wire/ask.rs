@@ -294,7 +294,7 @@ pub struct ShapeItem {
 }
 
 /// A sequence's state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SequenceValue {
     /// Schema and name, not quoted.
     pub name: (String, String),
@@ -302,6 +302,10 @@ pub struct SequenceValue {
     pub last_value: i64,
     /// As the sequence's own column.
     pub is_called: bool,
+    /// As the sequence's own column: 0 as long as nobody has drawn from it since a crash.
+    pub log_cnt: i64,
+    /// Does it count down?
+    pub descends: bool,
 }
 
 /// What a table holds: equal when the rows are, whatever their order.
