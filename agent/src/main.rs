@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use whimbrel_agent::{
     config::{Arguments, Config, Verb},
-    link::{DataDir, Enrolment, Identity, Link, LinkError, Outlet, enrol},
+    link::{DataDir, Enrolment, Identity, JoinToken, Link, LinkError, Outlet, enrol},
     observe,
     postgres::Programs,
     secret::Secrets,
@@ -63,14 +63,33 @@ async fn run(config: &Config) -> Result<(), LinkError> {
     link.run(tasks, stop, move || ready(&name)).await
 }
 
-/// The identity in the folder; else one for the join token.
+/// The identity in the folder; else, or if its certificate has expired, one for the join token.
 async fn identify(dir: &DataDir, config: &Config) -> Result<Identity, LinkError> {
-    if let Some(identity) = Identity::load(dir)? {
+    let Some(identity) = Identity::load(dir)? else {
+        let token = config.join_token()?.ok_or(LinkError::NotEnrolled)?;
+        return join(dir, config, &token, &config.name).await;
+    };
+    if !identity.is_expired() {
         return Ok(identity);
     }
-    let token = config.join_token()?.ok_or(LinkError::NotEnrolled)?;
-    let wish = Enrolment { name: config.name.clone(), labels: config.labels.clone() };
-    let identity = enrol(dir, &token, &wish).await?;
+    match config.join_token()? {
+        // The link says what to do.
+        None => Ok(identity),
+        Some(token) => {
+            tracing::warn!(agent = identity.name(), "the certificate has expired: joining again");
+            join(dir, config, &token, identity.name()).await
+        }
+    }
+}
+
+async fn join(
+    dir: &DataDir,
+    config: &Config,
+    token: &JoinToken,
+    name: &str,
+) -> Result<Identity, LinkError> {
+    let wish = Enrolment { name: name.to_owned(), labels: config.labels.clone() };
+    let identity = enrol(dir, token, &wish).await?;
     tracing::info!(agent = identity.name(), folder = %dir.path().display(), "enrolled");
     Ok(identity)
 }

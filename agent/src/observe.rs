@@ -19,13 +19,13 @@ pub fn start(format: LogFormat) {
         }
     }
     let registry = tracing_subscriber::registry().with(filter);
+    // A line that can't be written (a full disk) is lost; telling so, to standard error too, would be a panic.
+    let lines = fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     match format {
         LogFormat::Text => {
             let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            registry.with(fmt::layer().with_writer(std::io::stderr).with_ansi(ansi)).init();
+            registry.with(lines.with_ansi(ansi)).init();
         }
-        LogFormat::Json => {
-            registry.with(fmt::layer().json().with_writer(std::io::stderr)).init();
-        }
+        LogFormat::Json => registry.with(lines.json()).init(),
     }
 }

@@ -24,7 +24,12 @@ pub fn start(format: LogFormat) -> Result<(), LogError> {
         _ => EnvFilter::new(FILTER_DEFAULT),
     };
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
+    let builder = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        // A line that can't be written (a full disk) is lost; telling so, to standard error too, would be a panic.
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => builder.finish().try_init(),
         LogFormat::Json => builder.json().finish().try_init(),

@@ -39,6 +39,8 @@ pub struct Enrolment {
 
 /// Spends the token and keeps the identity in `dir`. Tries for a minute while nobody answers.
 ///
+/// With the keys of an identity that is there already, and its name, the agent is who it was, with a new certificate.
+///
 /// # Errors
 /// [`LinkError`]: `WrongController`, `EnrolRefused`, `Unreachable`, or about the folder.
 pub async fn enrol(

@@ -7,7 +7,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{data_dir::DataDir, error::LinkError};
+use super::{data_dir::DataDir, error::LinkError, renew};
 
 /// Written last: what makes the rest an identity.
 const RECORD: &str = "identity.toml";
@@ -144,6 +144,12 @@ impl Identity {
         dir.write(CERTIFICATE, certificate_pem.as_bytes())?;
         self.certificate_pem = certificate_pem;
         Ok(())
+    }
+
+    /// Is it too late to renew the certificate? A new token makes it good again (see [`super::enrol()`]).
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        renew::is_expired(self)
     }
 
     /// The agent's name, `agents/` left out.

@@ -16,7 +16,6 @@ use super::{
     error::LinkError,
     identity::Identity,
     outlet::Outlet,
-    renew,
     session::{self, End, Work},
     tasks::Tasks,
     term::Term,
@@ -139,9 +138,10 @@ impl Link {
 
     /// Tries each address once.
     async fn session(&mut self, work: &mut Work, welcomed: &mut (dyn FnMut() + Send)) -> End {
-        if renew::is_expired(&self.identity) {
+        if self.identity.is_expired() {
             tracing::error!(
-                "the agent's certificate has expired: enrol again with an empty data folder and a new token"
+                "the agent's certificate has expired: make a token with `whimbrel agent token create`, and start this \
+                 agent again with it (--join-file) on the same --data-dir: it keeps its name and its work"
             );
         }
         // Made anew each time: the certificate may have been renewed.

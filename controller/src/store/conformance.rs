@@ -210,17 +210,31 @@ async fn a_token_is_good_once(store: &dyn Store) {
     assert_eq!(joined.labels["site"], "x");
     let refuse = |hash: u8, id: &'static str, at| async move {
         match store.enrol(&[hash], agent(id), at).await {
-            Err(StoreError::Token(why)) => Some(why),
-            Err(StoreError::NameTaken { .. }) => None,
+            Err(StoreError::Token(why)) => why,
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(refuse(1, "b", now()).await, Some(TokenError::Used));
-    assert_eq!(refuse(9, "b", now()).await, Some(TokenError::Unknown));
-    assert_eq!(refuse(2, "b", later).await, Some(TokenError::Expired));
-    assert_eq!(refuse(2, "a", now()).await, None);
+    assert_eq!(refuse(1, "b", now()).await, TokenError::Used);
+    assert_eq!(refuse(9, "b", now()).await, TokenError::Unknown);
+    assert_eq!(refuse(2, "b", later).await, TokenError::Expired);
+    for other in [
+        Agent { key_hash: b"another".to_vec(), ..agent("a") },
+        Agent { sealing_key: vec![2; 32], ..agent("a") },
+    ] {
+        let taken = store.enrol(&[2], other, now()).await;
+        assert!(matches!(taken, Err(StoreError::NameTaken { .. })), "{taken:?}");
+    }
     // A name that is taken has cost no token.
     store.enrol(&[2], agent("b"), now()).await.unwrap();
+    // With the same keys and a new token it is the same agent, unless that was revoked.
+    store.add_token(token(3), None).await.unwrap();
+    store.add_token(token(4), None).await.unwrap();
+    let again = Agent { uid: "made anew".to_owned(), ..agent("a") };
+    assert_eq!(store.enrol(&[3], again.clone(), now()).await.unwrap(), joined);
+    assert_eq!(refuse(3, "b", now()).await, TokenError::Used);
+    store.update_agent(Agent { revoked: true, version: 2, ..joined }, None).await.unwrap();
+    let taken = store.enrol(&[4], again, now()).await;
+    assert!(matches!(taken, Err(StoreError::NameTaken { .. })), "{taken:?}");
     let mut changed = store.agent("b").await.unwrap().unwrap();
     changed.draining = true;
     changed.version += 1;

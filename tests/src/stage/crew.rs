@@ -1,5 +1,5 @@
 //! More agents than one.
-use std::fs;
+use std::{fs, process::Command};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Stage;
 use crate::{
     Failure, Outcome, ensure, fail,
+    installation::output,
     program::Program,
     proxy::{Proxy, Weather},
     wait,
@@ -46,6 +47,14 @@ impl Stage {
         self.launch_agent_as(folder, &[], points)
     }
 
+    /// As [`Stage::launch_again`], with more words.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn launch_again_with(&self, folder: &str, words: &[&str]) -> Outcome<Program> {
+        self.launch_agent_as(folder, words, "")
+    }
+
     /// What an agent has logged.
     #[must_use]
     pub fn log_of(&self, folder: &str) -> String {
@@ -60,6 +69,21 @@ impl Stage {
         wait::until(&format!("{words:?} in the log of {folder}"), || {
             Ok(self.log_of(folder).contains(words).then_some(()))
         })
+    }
+}
+
+impl Stage {
+    /// No file of the controller's takes a byte more, or all take them again: its disk is full, and then it is not. This
+    /// needs no rights.
+    ///
+    /// # Errors
+    /// When it does not run, or `prlimit` is not there.
+    pub fn fill_controllers_disk(&self, full: bool) -> Outcome {
+        let Some(controller) = &self.controller else { fail!("the controller does not run") };
+        // The soft limit alone: an ordinary user may not raise the other one again.
+        let limit = if full { "--fsize=0:" } else { "--fsize=unlimited:" };
+        output(Command::new("prlimit").args(["--pid", &controller.id().to_string(), limit]))
+            .map(drop)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an operator does, done with the real programs on real servers.
 mod again;
 mod cancel;
+mod certificates;
 mod compare;
 mod contract;
 mod dial;

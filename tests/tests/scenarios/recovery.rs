@@ -185,6 +185,41 @@ fn a_pause_lets_the_slot_go_before_the_source_keeps_more_than_it_may() -> Outcom
     })
 }
 
+/// What is not stored is not acknowledged, and nothing follows from it; agents go on, and so does all when there is room.
+#[test]
+fn the_disk_under_the_controllers_store_is_full_for_a_while() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        create_bank(&stage.source, "app")?;
+        let mut hand = stage.hire("hand", "step.DRAIN.begin=freeze,step.DRAIN.done=freeze")?;
+        stage.create("tough", &["--database", "app", "--mode", "online", "--agent", "hand"])?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        stage.fill_controllers_disk(true)?;
+        for verb in ["pause", "cutover"] {
+            let words = ["migration", verb, "tough", "--target", stage::TARGET];
+            stage.cli.refused(&words, 4, &["StoreFull", "free some room"])?;
+        }
+        assert_stream_flows(stage, "though nothing can be stored")?;
+        stage.fill_controllers_disk(false)?;
+        stage.migration("cutover", "tough", &[])?;
+        hand.frozen()?;
+        stage.fill_controllers_disk(true)?;
+        hand.wake()?;
+        hand.frozen()?;
+        hand.wake()?;
+        // Time to go wrong in: the next step would be ordered at once.
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        let shown = stage.cli.show("tough")?;
+        let operation = cli::database(&shown, "app")["migrationOperation"].to_string();
+        ensure!(operation.to_lowercase().contains("drain"), "{shown:#}");
+        let log = stage.log_of("hand");
+        stage.fill_controllers_disk(false)?;
+        stage.wait_for("tough", "Succeeded")?;
+        ensure!(!log.contains("no session"), "the agent lost its session:\n{log}");
+        stage.assert_same("app")?;
+        stage.assert_source_clean("app")
+    })
+}
+
 #[test]
 fn a_controller_that_is_asked_to_stop_drains() -> Outcome {
     stage::play(&Plan::default(), |stage| {

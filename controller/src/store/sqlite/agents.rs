@@ -35,27 +35,38 @@ pub(super) fn enrol(
         Token::Fresh(labels) => labels,
         Token::SpentBy(id) => return joined_before(tx, &id, &agent),
     };
-    if by_id(tx, &agent.id)?.is_some() {
+    let known = by_id(tx, &agent.id)?;
+    if known.as_ref().is_some_and(|known| !is_same(known, &agent)) {
         return Err(StoreError::NameTaken { what: whimbrel_proto::name::agent(&agent.id) });
+    }
+    let sql = "update join_token set spent_by = ?1 where hash = ?2";
+    tx.execute(sql, params![agent.id, hash]).map_err(|e| failure(doing, &e))?;
+    if let Some(known) = known {
+        // Its certificate has expired while it was away: it stays who it was.
+        return Ok(known);
     }
     labels.append(&mut agent.labels);
     agent.labels = labels;
     agent.version = 1;
-    let sql = "update join_token set spent_by = ?1 where hash = ?2";
-    tx.execute(sql, params![agent.id, hash]).map_err(|e| failure(doing, &e))?;
     let doc = to_doc(doing, &agent)?;
     let sql = "insert into agent (id, version, doc) values (?1, 1, ?2)";
     tx.execute(sql, params![agent.id, doc]).map_err(|e| failure(doing, &e))?;
     Ok(agent)
 }
 
-/// The agent that spent the token asks once more: it did not hear the answer. Another key is another agent.
+/// The agent that spent the token asks once more: it did not hear the answer.
 fn joined_before(tx: &Connection, id: &str, agent: &Agent) -> Result<Agent> {
     let known = by_id(tx, id)?;
-    let same = |known: &Agent| {
-        known.id == agent.id && known.key_hash == agent.key_hash && !known.key_hash.is_empty()
-    };
-    known.filter(|known| same(known) && !known.revoked).ok_or_else(|| TokenError::Used.into())
+    known.filter(|known| is_same(known, agent)).ok_or_else(|| TokenError::Used.into())
+}
+
+/// By name and keys: its request is signed with its key, and another key is another agent. One that was revoked is nobody.
+fn is_same(known: &Agent, agent: &Agent) -> bool {
+    let keys = |agent: &Agent| (agent.key_hash.clone(), agent.sealing_key.clone());
+    known.id == agent.id
+        && !known.key_hash.is_empty()
+        && keys(known) == keys(agent)
+        && !known.revoked
 }
 
 enum Token {
