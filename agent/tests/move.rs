@@ -165,6 +165,31 @@ async fn another_epoch_goes_on_from_the_ledger_and_fences_the_older_one() {
     moved_alike(&source, &target, "shop").await;
 }
 
+/// A cloned machine, or a controller whose memory was set back: an epoch belongs to one life of one process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_processes_with_one_epoch_the_second_is_turned_away() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(&source, "shop", "create table t (id int primary key, v text)").await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    let holder = "select holder::text from whimbrel.ledger";
+    let first = value(&target, "shop", holder).await;
+    let mut clone = Driver::another(&driver).await;
+    clone.begin(1, driver.target_oid()).await;
+    let failure = clone.failure().await;
+    assert_eq!(failure.code, "EpochOvertaken", "{}", failure.message);
+    clone.kill().await;
+    assert_eq!(value(&target, "shop", holder).await, first);
+    sql(&source, "shop", "insert into t values (1, 'later')").await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    for step in [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch] {
+        driver.step(step, 1, &[], end).await.unwrap();
+    }
+    moved_alike(&source, &target, "shop").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_that_is_cut_goes_on_under_another_snapshot() {
     let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
