@@ -46,6 +46,13 @@ impl Outlet {
         self.shared.progress.put(progress);
     }
 
+    /// As [`Outlet::progress`], and before the reports that are made from now on: who hears that a copy is finished sees no table
+    /// that is still loaded.
+    pub fn progress_ahead(&self, progress: TaskProgress) {
+        self.shared.progress.put_ahead(progress);
+        self.shared.wake.notify_one();
+    }
+
     /// The lease.
     #[must_use]
     pub fn lease(&self) -> Lease {

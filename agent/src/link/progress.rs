@@ -35,6 +35,8 @@ struct Entry {
     tables: BTreeMap<TableKey, TableProgress>,
     unsent_tables: BTreeSet<TableKey>,
     unsent: bool,
+    /// The next report speaks of it, so it goes before.
+    ahead: bool,
     /// When it was told last, in a count of all that was told.
     told: u64,
 }
@@ -66,6 +68,20 @@ impl Board {
         make_room(&mut databases);
     }
 
+    /// As [`Board::put`], and it goes before the next report.
+    pub(super) fn put_ahead(&self, progress: TaskProgress) {
+        let key = (progress.migration_uid.clone(), progress.database.clone());
+        self.put(progress);
+        if let Some(entry) = self.databases().get_mut(&key) {
+            entry.ahead = entry.unsent;
+        }
+    }
+
+    /// Whether progress goes before reports now.
+    pub(super) fn has_ahead(&self) -> bool {
+        self.databases().values().any(|entry| entry.ahead)
+    }
+
     pub(super) fn has_unsent(&self) -> bool {
         self.databases().values().any(|entry| entry.unsent)
     }
@@ -73,7 +89,9 @@ impl Board {
     /// The next message to be sent.
     pub(super) fn take(&self) -> Option<TaskProgress> {
         let mut databases = self.databases();
-        let entry = databases.values_mut().find(|entry| entry.unsent)?;
+        // `false` comes first: what goes ahead is the least.
+        let unsent = databases.values_mut().filter(|entry| entry.unsent);
+        let entry = unsent.min_by_key(|entry| !entry.ahead)?;
         let mut message = entry.newest.clone();
         while message.tables.len() < TABLES_PER_MESSAGE
             && let Some(key) = entry.unsent_tables.pop_first()
@@ -81,6 +99,7 @@ impl Board {
             message.tables.extend(entry.tables.get(&key).cloned());
         }
         entry.unsent = !entry.unsent_tables.is_empty();
+        entry.ahead &= entry.unsent;
         Some(message)
     }
 
@@ -147,6 +166,22 @@ mod tests {
         assert_eq!(names(&board.take().unwrap()), ["a", "b"]);
         board.start_over(&[]);
         assert!(!board.has_unsent());
+    }
+
+    #[test]
+    fn what_a_report_speaks_of_goes_before_it() {
+        let board = Board::default();
+        let of = |database: &str| TaskProgress { database: database.into(), ..progress(1, &["a"]) };
+        board.put(of("first"));
+        assert!(!board.has_ahead());
+        board.put_ahead(of("second"));
+        assert!(board.has_ahead());
+        assert_eq!(board.take().unwrap().database, "second");
+        assert!(!board.has_ahead());
+        assert_eq!(board.take().unwrap().database, "first");
+        // An older epoch's is not taken, so there is nothing to go ahead.
+        board.put_ahead(TaskProgress { epoch: 0, ..of("second") });
+        assert!(!board.has_ahead());
     }
 
     #[test]

@@ -22,8 +22,17 @@ pub(super) async fn tell(reporter: &Reporter, progress: &Arc<Progress>) -> Infal
 
 /// Now: before a task ends, so that its last counts are known.
 pub(super) fn tell_once(reporter: &Reporter, progress: &Progress) {
+    reporter.outlet().progress(newest(reporter, progress));
+}
+
+/// Now, and before the next report: the counts that it speaks of.
+pub(super) fn tell_ahead(reporter: &Reporter, progress: &Progress) {
+    reporter.outlet().progress_ahead(newest(reporter, progress));
+}
+
+fn newest(reporter: &Reporter, progress: &Progress) -> TaskProgress {
     let (operation, counts, tables) = progress.tell();
-    reporter.outlet().progress(TaskProgress {
+    TaskProgress {
         migration_uid: reporter.id().migration.clone(),
         database: reporter.id().database.clone(),
         epoch: reporter.epoch(),
@@ -36,5 +45,5 @@ pub(super) fn tell_once(reporter: &Reporter, progress: &Progress) {
             })
             .collect(),
         operation,
-    });
+    }
 }

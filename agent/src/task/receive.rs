@@ -32,7 +32,10 @@ pub(super) async fn run(
     let counts = Arc::new(Progress::default());
     let work = work(kit, reporter, spec, inbox, Arc::clone(&counts), facts_in, results_in);
     let telling = async {
-        tokio::join!(tell_facts(reporter, facts), tell_results(reporter, results));
+        tokio::join!(
+            tell_facts(reporter, &counts, facts),
+            tell_results(reporter, &counts, results)
+        );
     };
     let both = async { tokio::join!(work, telling).0 };
     let ended = tokio::select! {
@@ -43,14 +46,20 @@ pub(super) async fn run(
     ended
 }
 
-async fn tell_facts(reporter: &Reporter, mut facts: mpsc::Receiver<Fact>) {
+async fn tell_facts(reporter: &Reporter, counts: &Progress, mut facts: mpsc::Receiver<Fact>) {
     while let Some(fact) = facts.recv().await {
+        progress::tell_ahead(reporter, counts);
         reporter.fact(fact).await;
     }
 }
 
-async fn tell_results(reporter: &Reporter, mut results: mpsc::Receiver<StepResult>) {
+async fn tell_results(
+    reporter: &Reporter,
+    counts: &Progress,
+    mut results: mpsc::Receiver<StepResult>,
+) {
     while let Some(result) = results.recv().await {
+        progress::tell_ahead(reporter, counts);
         reporter.step(result).await;
     }
 }

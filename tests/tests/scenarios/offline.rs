@@ -19,7 +19,12 @@ fn plan() -> Plan {
 fn a_quiet_database_moves_whole() -> Outcome {
     stage::play(&plan(), |stage| {
         create_everything(&stage.source, "app", 2)?;
-        stage.create("quiet", &["--database", "app", "--ssl-mode", "require", "--wait"])?;
+        let from = stage.from_source();
+        let from: Vec<&str> = from.iter().map(String::as_str).collect();
+        let words = ["--database", "app", "--ssl-mode", "require", "--wait"];
+        let said = stage.cli.ok(&[&["migration", "create", "quiet"], &from[..], &words].concat())?;
+        // The last counts came before the word that it is over.
+        ensure!(said.contains("0 queued, 0 loading"), "{said}");
         let shown = stage.cli.show("quiet")?;
         ensure!(shown["properties"]["migrationMode"] == "Offline", "offline is the default");
         ensure!(cli::state(&shown) == "Succeeded", "{shown:#}");

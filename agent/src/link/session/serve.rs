@@ -131,6 +131,7 @@ impl<'a> Session<'a> {
         self.heartbeats.due
             || !self.ready.is_empty()
             || self.may_report()
+            || self.shared().progress.has_ahead()
             || (self.progress_due && self.shared().progress.has_unsent())
     }
 
@@ -151,7 +152,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The next message: the lease first, progress last.
+    /// The next message: the lease first, progress last, but for what a report speaks of.
     fn outgoing(&mut self) -> Option<Kind> {
         if self.heartbeats.due {
             let running_tasks = self.work.tasks.running().len();
@@ -164,6 +165,7 @@ impl<'a> Session<'a> {
             return Some(kind);
         }
         if self.may_report()
+            && !self.shared().progress.has_ahead()
             && let Some(report) = self.shared().reports.after(self.reported)
         {
             self.reported = report.sequence;
