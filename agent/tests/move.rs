@@ -276,6 +276,25 @@ async fn a_database_keeps_its_locale_whatever_the_servers_is() {
     assert_eq!(value(&target, "shop", "select min(v) from t").await, "B");
 }
 
+/// A new database has the schema `public`. No dump says that the source's has it no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_that_every_new_database_has_goes_where_the_source_dropped_it() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    let schema = "drop schema public; create schema s; create table s.t (id int primary key); insert into s.t values (1)";
+    sql(&source, "shop", schema).await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    for step in [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch] {
+        driver.step(step, 1, &[], end).await.unwrap();
+    }
+    let there = "select string_agg(nspname, ' ' order by nspname) from pg_namespace where nspname in ('public', 's')";
+    assert_eq!(value(&target, "shop", there).await, "s");
+    moved_alike(&source, &target, "shop").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables_that_are_made_beside_each_other_may_need_each_other() {
     let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));

@@ -132,7 +132,13 @@ pub(super) const LOOKS: [Look; 11] = [
         told: Told::Missing,
         place: Where::EachDatabase,
         needs: Some("pg_catalog.pg_subscription"),
-        sql: include_str!("sql/subscriptions.sql"),
+        sql: concat!(
+            "select name as object, publications as detail, '-- on the target, with the source''s connection string'
+                 || coalesce(', and the position that the source has when it is disabled (' || position || ')', '')
+                 || ': ' || anew as remedy from (\n",
+            include_str!("../postgres/subscriptions.sql"),
+            "\n) s"
+        ),
     },
     Look {
         topic: "jobs",

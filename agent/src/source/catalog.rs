@@ -44,12 +44,14 @@ impl Sender {
         let relations = self.relations_sql();
         let relations = client.query(&*client.sql(&relations), &[]).await.doing(&doing)?;
         let owners = client.query(include_str!("sql/owners.sql"), &[]).await.doing(&doing)?;
+        let public = client.query_one(include_str!("sql/public.sql"), &[]).await.doing(&doing)?;
         Ok(Catalog {
             server_version: client.server_version_num(),
             relations: relations.iter().map(|row| parse(row.get(0))).collect::<Result<_, _>>()?,
             owners: owners.iter().map(|row| (row.get(0), row.get(1))).collect(),
             not_made: self.pairs(&client, NOT_MADE).await?,
             extension_schemas: self.pairs(&client, EXTENSION_SCHEMAS).await?,
+            public: parse(public.get(0))?,
         })
     }
 

@@ -17,6 +17,23 @@ pub struct Catalog {
     /// Schemas that are left out and made all the same, with their owners: extensions are in them.
     #[serde(default)]
     pub extension_schemas: Vec<(String, String)>,
+    /// What became of the schema that every new database has.
+    #[serde(default)]
+    pub public: Public,
+}
+
+/// The schema `public`, as far as the dump does not tell of it: no dump says that it was dropped, and one that quotes all
+/// names does not say that its comment was taken away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Public {
+    /// What there is to tell is in the dump.
+    #[default]
+    AsDumped,
+    /// It has no comment.
+    NoComment,
+    /// There is none.
+    Missing,
 }
 
 /// `pg_database`, as far as CREATE DATABASE takes it.

@@ -25,7 +25,7 @@ pub use ask::{
     ShapeItem, SnapshotKind, SnapshotTaken, TableChecksum,
 };
 pub use catalog::{
-    Catalog, Column, DatabaseProperties, KeyEquality, Publish, Relation, TableIdentity,
+    Catalog, Column, DatabaseProperties, KeyEquality, Public, Publish, Relation, TableIdentity,
 };
 pub use credit::{FrameReceiver, FrameSender};
 pub use exchange::{Exchange, PipeKey};

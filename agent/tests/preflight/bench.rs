@@ -1,5 +1,8 @@
 //! A server to look at, and what was found there.
-use std::sync::{Arc, Mutex, Weak};
+use std::{
+    sync::{Arc, Mutex, Weak},
+    time::Duration,
+};
 
 use whimbrel_agent::{
     postgres::{Client, Endpoint, Password, Programs, SslMode, connect},
@@ -71,6 +74,20 @@ impl Bench {
                 .await
                 .unwrap_or_else(|error| panic!("{statement}: {error:?}"));
         }
+    }
+
+    /// Asks until there is an answer: what waits for a cause that no notice tells.
+    pub(crate) async fn answer(&self, database: &str, sql: &str) -> String {
+        let client = self.client(database).await;
+        for _ in 0..600 {
+            let rows =
+                client.query(&format!("select q::text from ({sql}) p(q)"), &[]).await.unwrap();
+            if let Some(row) = rows.first() {
+                return row.get(0);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("no answer in a minute to {sql}");
     }
 
     /// Everything of an online migration of `databases` is checked.
@@ -261,11 +278,12 @@ impl Looked {
         }
     }
 
-    /// Pastes every remedy, as it is, into the database that it is about, or into `postgres`.
+    /// Pastes every remedy, as it is (what stands behind its comment's dashes is none of its statements), into the database that it is about, or into `postgres`.
     pub(crate) async fn paste(&self, bench: &Bench) {
         for (of, finding) in self.defects() {
             let database = if of.is_empty() { "postgres" } else { of };
-            bench.sql(database, &finding.remedy).await;
+            let sql = finding.remedy.split_once(" -- ").map_or(&*finding.remedy, |(sql, _)| sql);
+            bench.sql(database, sql).await;
         }
     }
 }

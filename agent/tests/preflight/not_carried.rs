@@ -1,4 +1,5 @@
 //! What a source's database has that is not carried, or not as it is.
+use whimbrel_agent::postgres::Password;
 use whimbrel_proto::v1::FindingState;
 
 use crate::bench::{Bench, ROLE_PASSWORD};
@@ -83,7 +84,8 @@ async fn what_lies_elsewhere_or_speaks_of_it() {
     let looked = bench.source(&bench.superuser(), &["far"]).await;
     looked.assert_told(&["far: ForeignTable public.away", "far: SubscriptionsNotCarried From hub"]);
     looked.assert_status(FindingState::FindingWarning);
-    assert!(looked.only("SubscriptionsNotCarried").remedy.contains("publication one, two"));
+    let remedy = &looked.only("SubscriptionsNotCarried").remedy;
+    assert!(remedy.contains("publication one, two"), "{remedy}");
     assert!(!format!("{:?}", looked.0.findings).contains("nowhere"));
     looked.paste(&bench).await;
 
@@ -95,6 +97,47 @@ async fn what_lies_elsewhere_or_speaks_of_it() {
     );
     bench.sql("far", "alter subscription \"From hub\" set (slot_name = none)").await;
     bench.sql("far", "drop subscription \"From hub\"").await;
+}
+
+/// What the remedy says is done, and the target's subscription goes on where the source's ended.
+#[tokio::test]
+async fn a_subscription_is_taken_over_by_the_statements_of_its_remedy() {
+    let bench = Bench::shared().await;
+    bench
+        .sql("postgres", "create database hub; create database moves; create database moved")
+        .await;
+    for database in ["hub", "moves", "moved"] {
+        bench.sql(database, "create table public.news (id int primary key)").await;
+    }
+    let publish = "create publication \"P 1\" for table public.news; select pg_create_logical_replication_slot('hubs', 'pgoutput')";
+    bench.sql("hub", publish).await;
+    let endpoint = bench.superuser();
+    let password = endpoint.password.as_ref().map_or("", Password::expose).replace('\\', r"\\");
+    let connection = format!(
+        "host={} port={} dbname=hub user={} password={password}",
+        endpoint.host, endpoint.port, endpoint.user
+    );
+    bench
+        .sql("moves", &format!("create subscription \"Of hub\" connection '{connection}' publication \"P 1\" with (create_slot = false, slot_name = 'hubs', binary = true)"))
+        .await;
+    bench.sql("hub", "insert into public.news values (1)").await;
+    bench.answer("moves", "select id from public.news where id = 1").await;
+
+    let looked = bench.source(&bench.superuser(), &["moves"]).await;
+    let remedy = looked.only("SubscriptionsNotCarried").remedy.clone();
+    looked.paste(&bench).await;
+    bench.sql("moved", "insert into public.news values (1)").await;
+    bench.sql("hub", "insert into public.news values (2)").await;
+    let told = remedy.split_once("; -- ").unwrap().0.split_once("; ").unwrap().1.to_owned();
+    let position = bench.answer("moves", &told).await;
+    let (_, anew) = remedy.split_once("told: ").unwrap();
+    let (anew, then) = anew.split_once("; then, on the source: ").unwrap();
+    assert!(anew.contains("binary = true"), "{anew}");
+    let anew = anew.replacen('…', &connection, 1).replacen('…', &position, 1);
+    bench.sql("moved", &anew).await;
+    bench.answer("moved", "select id from public.news where id = 2").await;
+    bench.sql("moves", then).await;
+    bench.sql("moved", "drop subscription \"Of hub\"").await;
 }
 
 #[tokio::test]

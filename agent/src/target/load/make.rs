@@ -15,7 +15,7 @@ use crate::{
         schema::{Entry, Plan},
         structure,
     },
-    wire::{Answer, Ask, Catalog, Relation, SnapshotTaken, Structure, unexpected_answer},
+    wire::{Answer, Ask, Catalog, Public, Relation, SnapshotTaken, Structure, unexpected_answer},
 };
 
 /// Tables that are altered in one transaction: so many locks have room in any server.
@@ -93,6 +93,7 @@ impl Receiver {
         let made: HashSet<i32> = row.get::<_, Vec<i32>>(1).into_iter().collect();
         let missing: Vec<&Entry> =
             plan.before.iter().filter(|entry| !made.contains(&entry.dump_id)).collect();
+        shape_public(client, ledger, catalog.public).await?;
         make_extension_schemas(client, ledger, catalog).await?;
         self.make_entries(client, ledger, &missing).await?;
         begin_tables(client, ledger, &catalog.relations).await?;
@@ -100,6 +101,19 @@ impl Receiver {
         self.tell(Fact::Milestone("SchemaCreated", text)).await;
         Ok(())
     }
+}
+
+/// The new database has the schema `public`, with a comment, whether the source's has or not.
+async fn shape_public(client: &mut Client, ledger: Ledger, public: Public) -> Result<(), Fault> {
+    let sql = match public {
+        Public::AsDumped => return Ok(()),
+        Public::NoComment => "comment on schema public is null",
+        Public::Missing => "drop schema if exists public",
+    };
+    let doing = "shaping the schema public of the target as the source's is";
+    let tx = client.transaction().await.doing(doing)?;
+    tx.batch_execute(sql).await.doing(doing)?;
+    ledger.commit(tx, doing).await
 }
 
 /// Schemas that are left out, for the extensions in them.
