@@ -137,7 +137,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Whether trying again can help, by SQLSTATE class (PostgreSQL manual, appendix "Error Codes"): 08 connection,
-/// 40 rollback (deadlock, serialization), 53 resources, 55P03 lock timeout, 57P shutdown, 58 system.
+/// 40 rollback (deadlock, serialization), 53 resources, 55P03 lock timeout, 57P shutdown, 58 system, XX000 internal.
 fn sqlstate_policy(state: &SqlState) -> Policy {
     match &state.code()[..2] {
         "08" => Policy::Away,
@@ -151,6 +151,8 @@ fn sqlstate_policy(state: &SqlState) -> Policy {
         }
         // Two epochs made the provisional database at once: the next try sees whose it is.
         "42" if *state == SqlState::DUPLICATE_DATABASE => Policy::Retry,
+        // "cache lookup failed for index", "tuple concurrently updated": somebody changed the schema while it was read.
+        "XX" if *state == SqlState::INTERNAL_ERROR => Policy::Retry,
         // 57014 is a cancelled query (a statement timeout of the server's, an operator): worth another try.
         "57" => Policy::Retry,
         _ => Policy::Hold,
@@ -269,6 +271,8 @@ mod tests {
         assert_eq!(sqlstate_policy(&SqlState::T_R_DEADLOCK_DETECTED), Policy::Retry);
         assert_eq!(sqlstate_policy(&SqlState::ADMIN_SHUTDOWN), Policy::Away);
         assert_eq!(sqlstate_policy(&SqlState::QUERY_CANCELED), Policy::Retry);
+        assert_eq!(sqlstate_policy(&SqlState::INTERNAL_ERROR), Policy::Retry);
+        assert_eq!(sqlstate_policy(&SqlState::DATA_CORRUPTED), Policy::Hold);
         assert_eq!(sqlstate_policy(&SqlState::DISK_FULL), Policy::Hold);
         assert_eq!(sqlstate_policy(&SqlState::UNIQUE_VIOLATION), Policy::Hold);
         assert_eq!(sqlstate_code(&SqlState::INSUFFICIENT_PRIVILEGE), "InsufficientPrivilege");

@@ -2,7 +2,7 @@
 use tokio_postgres::{GenericClient, Row};
 
 use crate::{
-    fault::{Doing, Fault},
+    fault::{Doing, Fault, Policy},
     wire::{Ask, Caller, Frame, Structure, unexpected},
 };
 
@@ -21,7 +21,7 @@ pub(super) async fn fetch(
     let mut structures = Vec::new();
     loop {
         match frames.next().await {
-            Some(Frame::Bytes(document)) => structures.push(parse(&document)?),
+            Some(Frame::Bytes(document)) => structures.push(told(&document)?),
             Some(Frame::End) => return Ok(structures),
             Some(Frame::Failed(fault)) => return Err(fault),
             Some(other) => return Err(unexpected(&other)),
@@ -30,6 +30,12 @@ pub(super) async fn fetch(
             }
         }
     }
+}
+
+/// Reads a document of the source's catalogs as they are now. What is dropped at that moment has no definition any more: that
+/// passes.
+fn told(document: &[u8]) -> Result<Structure, Fault> {
+    parse(document).map_err(|fault| Fault { policy: Policy::Retry, ..fault })
 }
 
 /// Reads a document.
@@ -145,4 +151,21 @@ pub(super) async fn rename_schema(
         .await
         .doing(DOING)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_dropped_while_it_is_read_is_read_again() {
+        let function = |definition| {
+            format!(
+                r#"{{"kind": "function", "class": 1255, "oid": 1, "schema": "s", "name": "f", "owner": "o", "arguments": "", "definition": {definition}}}"#
+            )
+        };
+        assert!(told(function("\"create …\"").as_bytes()).is_ok());
+        let fault = told(function("null").as_bytes()).unwrap_err();
+        assert_eq!((fault.code.as_ref(), fault.policy), ("CatalogUnreadable", Policy::Retry));
+    }
 }

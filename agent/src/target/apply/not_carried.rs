@@ -4,6 +4,10 @@ use crate::{fault::Fault, postgres::identifier, wire::Note};
 /// The code of a hold for a role that the target does not have.
 pub(in crate::target) const ROLE_MISSING: &str = "RolesMissing";
 
+/// What is made by hand, with a path, is there; and its next row is applied without one.
+const SEARCH_PATH: &str = "if a function that it calls finds what is missing by the search_path only: alter function … set \
+                           search_path = …, there and on the source (rows are applied with an empty one); ";
+
 /// `what`: why, in words; `statements`: what would make the object, if that is known.
 pub(super) fn not_carried(note: &Note, label: &str, what: &str, statements: &[String]) -> Fault {
     let role = missing_role(what);
@@ -15,13 +19,21 @@ pub(super) fn not_carried(note: &Note, label: &str, what: &str, statements: &[St
         ),
         None if statements.is_empty() => "make the target's object as the source's is now, then `whimbrel migration retry`; or cancel and start a new migration".to_owned(),
         None => format!(
-            "on the target: {}; -- whatever of it goes, until the object is as on the source; then `whimbrel migration retry`",
-            statements.join("; ")
+            "on the target: {}; -- whatever of it goes, until the object is as on the source; {}then `whimbrel migration retry`",
+            statements.join("; "),
+            if lacks_a_name(what) { SEARCH_PATH } else { "" }
         ),
     };
     let code = if role.is_some() { ROLE_MISSING } else { "SchemaChangeNotCarried" };
     let message = format!("{} on the source ({label}) can't be carried: {what}", note.tag);
     Fault::hold(code, message).remedy(remedy)
+}
+
+/// No such function, table, object or schema: the statements name all in full, but what they call may not.
+fn lacks_a_name(what: &str) -> bool {
+    ["42883", "42P01", "42704", "3F000"]
+        .iter()
+        .any(|state| what.ends_with(&format!("(SQLSTATE {state})")))
 }
 
 /// Roles belong to the server: no event trigger tells of them. A server that speaks another language is not understood,
@@ -48,6 +60,11 @@ mod tests {
         let odd = "carrying x: role \"a\"b\" does not exist (SQLSTATE 42704)";
         let fault = not_carried(&Note::default(), "x", odd, &[]);
         assert!(fault.remedy.contains(r#"create role "a""b";"#), "{}", fault.remedy);
+        let made = ["alter table a.b add x s.t".to_owned()];
+        let what = "carrying ALTER TABLE of table a.b: type … (SQLSTATE 42704)";
+        assert!(not_carried(&Note::default(), "x", what, &made).remedy.contains("search_path"));
+        let what = "carrying ALTER TABLE of table a.b: no space (SQLSTATE 53100)";
+        assert!(!not_carried(&Note::default(), "x", what, &made).remedy.contains("search_path"));
         let what = "collation \"c\" for encoding \"UTF8\" does not exist (SQLSTATE 42704)";
         assert_eq!(missing_role(what), None);
     }
