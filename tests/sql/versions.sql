@@ -4,10 +4,6 @@ select current_setting('server_version_num')::int >= 110000 as v11, current_sett
        current_setting('server_version_num')::int >= 180000 as v18 \gset
 
 create schema zoo;
-
--- A dump that quotes all names, as one for another version does, forgets to say this.
-comment on schema public is null;
-
 create type zoo.mood as enum ('sad', 'ok', 'fine');
 create domain zoo.even as integer check (value % 2 = 0);
 create type zoo.pair as (n integer, label text);

@@ -2,7 +2,7 @@
 use std::cmp::Ordering;
 
 use whimbrel_proto::{
-    agent::v1::DescribedObject,
+    agent::v1::{DescribedObject, SumRows},
     v1::{self, Verdict, compare_response::Kind},
 };
 
@@ -34,12 +34,26 @@ const KINDS: [&str; 18] = [
 const ON_TABLES: [&str; 8] =
     ["table", "view", "index", "constraint", "trigger", "rule", "policy", "statistics"];
 
+/// Waits until what was done to the source's objects before this is carried. A stream that stands still, or is far behind, is
+/// no reason not to say how the objects are; the rows say so.
+async fn catch_up(pair: &Pair) -> Result<(), CompareError> {
+    if pair.standing == Standing::Apart {
+        return Ok(());
+    }
+    let after_lsn = pair.source.sums(SumRows::default()).await?.lsn;
+    match pair.target.sums(SumRows { after_lsn, ..SumRows::default() }).await {
+        Ok(_) | Err(CompareError::Behind { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Compares every object.
 pub(super) async fn compare(
     pair: &Pair,
     tell: &Teller<'_>,
     done: &mut v1::ComparedDatabase,
 ) -> Result<(), CompareError> {
+    catch_up(pair).await?;
     for kind in KINDS {
         if !pair.tables_only || ON_TABLES.contains(&kind) {
             compare_kind(pair, kind, tell, done).await?;

@@ -1,7 +1,7 @@
 //! `migration compare` and `source compare`: equal says equal, also under a write load; a difference is found and named.
 use serde_json::Value;
 use whimbrel_tests::{
-    Context as _, Outcome, ensure, pgbench,
+    Context as _, Failure, Outcome, ensure, pgbench,
     stage::{self, Plan, Stage, TARGET},
 };
 
@@ -42,7 +42,17 @@ fn a_followed_database_is_equal_under_load_and_what_is_not_is_named() -> Outcome
         let bank = start_bank(&stage.source, "app");
         migrate_until_cutover(stage, "side", "app")?;
         let words = ["migration", "compare", "side", "--target", TARGET];
+        // A change of the schema that is on its way is no difference: the target can't take it until the lock goes.
+        let mut blocks = stage.target.connect("app")?;
+        blocks.batch_execute("begin; lock table odd.by_year in access share mode")?;
+        stage.source.psql("app", "alter table odd.by_year add column on_its_way int")?;
+        let unblocks = std::thread::spawn(move || {
+            // Most likely it looks meanwhile; should it not, there is nothing to be mistaken about.
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            blocks.batch_execute("rollback")
+        });
         let told = compare(stage, &words, 0)?;
+        unblocks.join().map_err(|_| Failure::new("the lock's thread panicked"))??;
         ensure!(told["equal"] == true && differing(&told).is_empty(), "{told:#}");
         ensure!(told["databases"][0]["comparedTables"].as_u64() > Some(10), "{told:#}");
 
