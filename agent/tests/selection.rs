@@ -111,6 +111,7 @@ async fn what_is_left_out_stays_through_copy_stream_and_cutover() {
          create table app.new (id serial primary key);
          insert into app.new default values;
          alter table app.new add log int references app.log_new;
+         comment on constraint new_log_fkey on app.new is 'goes with its key';
          insert into app.new (log) values (1);
          create table audit.more (id serial primary key);
          insert into audit.more default values;

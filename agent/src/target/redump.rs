@@ -18,7 +18,7 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, qualified},
-    wire::{ShapeItem, Structure},
+    wire::{Catalog, ShapeItem, Structure},
 };
 
 /// What the stream carries, or the switch makes: all other kinds of entries are made from the new dump.
@@ -52,6 +52,7 @@ const CARRIED: [&str; 23] = [
 pub(crate) struct Dumped {
     archive: Vec<u8>,
     plan: Arc<Plan>,
+    catalog: Arc<Catalog>,
 }
 
 impl Receiver {
@@ -116,6 +117,7 @@ impl Receiver {
         let old = documents::get(&**session, "dump").await?;
         let before = self.read_dump(session, &catalog, &old).await?;
         let dump = self.fetch_dump(session.server_major()).await?;
+        let catalog = self.left_out_now(catalog).await?;
         let plan = Arc::new(self.read_dump(session, &catalog, &dump).await?);
         let known: HashSet<(&str, &str, &str)> = entries(&before).map(key).collect();
         let tx = session.transaction().await.doing(doing)?;
@@ -130,7 +132,16 @@ impl Receiver {
         }
         drop_comments(&tx, &before, &plan).await?;
         ledger.commit(tx, doing).await?;
-        Ok(Dumped { archive: dump, plan })
+        Ok(Dumped { archive: dump, plan, catalog })
+    }
+
+    /// A foreign key to a table that is left out may have come since, with its comment: neither is made.
+    async fn left_out_now(&self, known: Arc<Catalog>) -> Result<Arc<Catalog>, Fault> {
+        if self.spec.selected.is_everything() {
+            return Ok(known);
+        }
+        let now = self.fetch_catalog().await?;
+        Ok(Arc::new(Catalog { not_made: now.not_made, ..Catalog::clone(&known) }))
     }
 
     /// The ledger keeps the new dump in place of the old one. `shape`: what the source is now; it is what the next change
@@ -148,6 +159,10 @@ impl Receiver {
         documents::put(&tx, "dump", &dumped.archive).await?;
         documents::put(&tx, "shape", &documents::to_json("shape", &shape)?).await?;
         documents::put(&tx, "changed", b"1").await?;
+        if !self.spec.selected.is_everything() {
+            let catalog = documents::to_json("catalog", &*dumped.catalog)?;
+            documents::put(&tx, "catalog", &catalog).await?;
+        }
         let made: Vec<i32> = entries(&plan).chain(&plan.foreign_keys).map(|e| e.dump_id).collect();
         tx.execute("delete from whimbrel.entry", &[]).await.doing(doing)?;
         tx.execute("insert into whimbrel.entry (dump_id) select unnest($1::int4[])", &[&made])

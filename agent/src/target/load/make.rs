@@ -51,7 +51,8 @@ impl Receiver {
         ledger.commit(tx, doing).await
     }
 
-    async fn fetch_catalog(&self) -> Result<Catalog, Fault> {
+    /// The source's, under the snapshot that is held.
+    pub(in crate::target) async fn fetch_catalog(&self) -> Result<Catalog, Fault> {
         match self.caller.ask(Ask::Catalog).await? {
             Answer::Catalog(catalog) => Ok(catalog),
             _ => Err(unexpected_answer()),
