@@ -276,6 +276,24 @@ async fn a_database_keeps_its_locale_whatever_the_servers_is() {
     assert_eq!(value(&target, "shop", "select min(v) from t").await, "B");
 }
 
+/// The server went down in our DROP of a half-made one. Since 15.4 it is left as invalid then: nobody can connect to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provisional_database_whose_drop_was_cut_is_dropped_and_made_anew() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(&source, "shop", "create table t (id int primary key); insert into t values (1)").await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    let provisional = "whimbrel_test_shop_new";
+    database(&target, &format!("create database {provisional}")).await;
+    let cut = format!("update pg_database set datconnlimit = -2 where datname = '{provisional}'");
+    sql(&target, "postgres", &cut).await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    assert_eq!(value(&target, "shop", "select count(*)::text from t").await, "1");
+    let left = "select count(*)::text from pg_database where datconnlimit = -2";
+    assert_eq!(value(&target, "postgres", left).await, "0");
+}
+
 /// A new database has the schema `public`. No dump says that the source's has it no more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_schema_that_every_new_database_has_goes_where_the_source_dropped_it() {

@@ -36,7 +36,7 @@ impl Receiver {
             return self.find_made(&mut admin, &provisional).await;
         }
         if let Some(oid) = oid_of(&admin, &self.spec.database).await? {
-            if self.is_ours(&self.spec.database).await? {
+            if self.is_ours(&admin, &self.spec.database).await? {
                 return Ok(oid);
             }
             if oid != self.spec.overwrite_oid {
@@ -84,7 +84,13 @@ impl Receiver {
         }
     }
 
-    async fn is_ours(&self, database: &str) -> Result<bool, Fault> {
+    /// One whose DROP was cut has nothing that can be read, and is nobody's.
+    async fn is_ours(&self, admin: &Client, database: &str) -> Result<bool, Fault> {
+        let cut = "select from pg_database where datname = $1 and datconnlimit = -2";
+        let doing = format!("looking whether database {database:?} on the target is whole");
+        if admin.query_opt(cut, &[&database]).await.doing(&doing)?.is_some() {
+            return Ok(false);
+        }
         let client = connect(&self.spec.endpoint, database, "prepare").await?;
         Ok(Ledger::owner(&client).await? == Some(self.spec.migration))
     }
@@ -104,8 +110,8 @@ impl Receiver {
 
     /// Creates the provisional database with its ledger; its OID.
     async fn make(&self, admin: &Client, provisional: &str) -> Result<u32, Fault> {
-        if oid_of(admin, provisional).await?.is_some() && !self.is_ours(provisional).await? {
-            // Cut between CREATE DATABASE and its ledger: nothing is in it.
+        if oid_of(admin, provisional).await?.is_some() && !self.is_ours(admin, provisional).await? {
+            // Cut between CREATE DATABASE and its ledger, or in this very DROP: nothing is in it.
             drop_database(admin, provisional).await?;
         }
         if oid_of(admin, provisional).await?.is_none() {
