@@ -52,7 +52,7 @@ fn a_migration_flies_through_a_storm() -> Outcome {
         let seen = seen?;
         flown?;
         ensure!(seen.looks > 0, "the witness saw nothing");
-        stage.assert_same("app")?;
+        stage.assert_same_after_crashes("app")?;
         stage.assert_source_clean("app")?;
         let journal = bank.end()?;
         workload::check(&mut stage.target.connect("app")?, &journal)
@@ -136,7 +136,7 @@ fn fly_together(stage: &mut Stage, storm: &mut Storm, round: u64, length: Durati
     flown?;
     let [bank_of_big, bank_of_kept, _] = banks;
     for (name, bank) in [(big, bank_of_big), (kept, bank_of_kept)] {
-        stage.assert_same(name)?;
+        stage.assert_same_after_crashes(name)?;
         workload::check(&mut stage.target.connect(name)?, &bank.end()?)?;
     }
     for name in [big, kept, left] {
