@@ -105,14 +105,25 @@ impl Receiver {
 }
 
 /// The new database has the schema `public`, with a comment, whether the source's has or not.
+///
+/// Before 15 the schema is of the superuser who made the server, and who is not that one can't alter it: it stays as it is
+/// then, which `compare` tells.
 async fn shape_public(client: &mut Client, ledger: Ledger, public: Public) -> Result<(), Fault> {
     let sql = match public {
         Public::AsDumped => return Ok(()),
         Public::NoComment => "comment on schema public is null",
-        Public::Missing => "drop schema if exists public",
+        Public::Missing => "drop schema public",
     };
     let doing = "shaping the schema public of the target as the source's is";
+    let owned =
+        "select from pg_namespace where nspname = 'public' and pg_has_role(nspowner, 'usage')";
     let tx = client.transaction().await.doing(doing)?;
+    if tx.query_opt(owned, &[]).await.doing(doing)?.is_none() {
+        tracing::warn!(
+            "the schema public of the target is not ours or not there: it stays as it is"
+        );
+        return tx.rollback().await.doing(doing);
+    }
     tx.batch_execute(sql).await.doing(doing)?;
     ledger.commit(tx, doing).await
 }
