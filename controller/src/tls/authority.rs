@@ -25,8 +25,8 @@ const AGENT_LIFE: Duration = DAY.saturating_mul(90);
 /// For a test that can't wait so long: agents' certificates are good for [`SHORT_LIFE`].
 const AGENT_LIFE_LAW: &str = "agent-life";
 
-/// Long enough to join and to open a session with, on a busy machine.
-const SHORT_LIFE: Duration = Duration::from_secs(10);
+/// Long enough to join, to open a session, and to renew with a third of it left, on a busy machine.
+const SHORT_LIFE: Duration = Duration::from_secs(24);
 
 fn agent_life() -> Duration {
     if is_broken(AGENT_LIFE_LAW) { SHORT_LIFE } else { AGENT_LIFE }
