@@ -40,7 +40,7 @@ async fn set(steps: &Steps<'_>, values: &[SequenceValue]) -> Result<(), Fault> {
 /// The target's are still as the source's; what was done, for an operator to read.
 ///
 /// A crash of the source since SEQUENCES makes its sequences leap ahead, though nobody has drawn from them: those are carried
-/// once more, forward only. Whoever draws from now on is seen as ever.
+/// once more, forward only. Whoever draws from now on is seen as ever ([`jumped`] says what can't be told apart).
 pub(super) async fn verify(steps: &Steps<'_>, session: &Client) -> Result<String, Fault> {
     let selected = &steps.receiver.spec.selected;
     let source = of_source(steps).await?;

@@ -80,7 +80,8 @@ fn differ(a: &SequenceValue, b: &SequenceValue) -> bool {
 /// The sequences that differ, as the source has them, if a crash of the source explains each difference; otherwise none.
 ///
 /// WAL has a sequence up to 32 draws ahead, and with `log_cnt = 0`; that is what is there after a crash, until somebody
-/// draws. A draw leaves `log_cnt = 0` only each 33rd time: then the value was drawn, and to carry it is right all the more.
+/// draws. A draw leaves `log_cnt = 0` only each 33rd time, and a `setval` always: such a write is not told from a crash. Its value
+/// is the source's, so to carry it is right; what else was written is seen by its rows, where there is a stream.
 pub fn jumped(source: &[SequenceValue], target: &[SequenceValue]) -> Vec<SequenceValue> {
     let pairs = || source.iter().zip(target).filter(|(a, b)| differ(a, b));
     let explained = |(source, target): (&SequenceValue, &SequenceValue)| {

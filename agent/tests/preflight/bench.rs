@@ -278,7 +278,8 @@ impl Looked {
         }
     }
 
-    /// Pastes every remedy, as it is (what stands behind its comment's dashes is none of its statements), into the database that it is about, or into `postgres`.
+    /// Pastes every remedy, as it is (what stands behind its comment's dashes is none of its statements), into the database that
+    /// it is about, or into `postgres`.
     pub(crate) async fn paste(&self, bench: &Bench) {
         for (of, finding) in self.defects() {
             let database = if of.is_empty() { "postgres" } else { of };

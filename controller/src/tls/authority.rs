@@ -25,7 +25,8 @@ const AGENT_LIFE: Duration = DAY.saturating_mul(90);
 /// For a test that can't wait so long: agents' certificates are good for [`SHORT_LIFE`].
 const AGENT_LIFE_LAW: &str = "agent-life";
 
-/// Long enough to join, to open a session, and to renew with a third of it left, on a busy machine.
+/// Long enough to join and to open a session with, on a busy machine. It is renewed at once: by [`CLOCK_SLACK`] two thirds of it
+/// are over when it is made.
 const SHORT_LIFE: Duration = Duration::from_secs(24);
 
 fn agent_life() -> Duration {
