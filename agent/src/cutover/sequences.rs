@@ -42,9 +42,7 @@ async fn set(steps: &Steps<'_>, values: &[SequenceValue]) -> Result<(), Fault> {
 /// A crash of the source since SEQUENCES makes its sequences leap ahead, though nobody has drawn from them: those are carried
 /// once more, forward only. Whoever draws from now on is seen as ever ([`jumped`] says what can't be told apart).
 pub(super) async fn verify(steps: &Steps<'_>, session: &Client) -> Result<String, Fault> {
-    let selected = &steps.receiver.spec.selected;
-    let source = of_source(steps).await?;
-    let target = sequence_values(session, selected).await?;
+    let (source, target) = of_both(steps, session).await?;
     let Some(difference) = sequence_difference(&source, &target) else {
         return Ok(String::new());
     };
@@ -53,7 +51,7 @@ pub(super) async fn verify(steps: &Steps<'_>, session: &Client) -> Result<String
         return Err(still_written(&format!("sequence {difference}")));
     }
     set(steps, &jumped).await?;
-    let (source, target) = (of_source(steps).await?, sequence_values(session, selected).await?);
+    let (source, target) = of_both(steps, session).await?;
     match sequence_difference(&source, &target) {
         Some(difference) => Err(still_written(&format!("sequence {difference}"))),
         None => Ok(format!(
@@ -61,6 +59,14 @@ pub(super) async fn verify(steps: &Steps<'_>, session: &Client) -> Result<String
             jumped.len()
         )),
     }
+}
+
+async fn of_both(
+    steps: &Steps<'_>,
+    session: &Client,
+) -> Result<(Vec<SequenceValue>, Vec<SequenceValue>), Fault> {
+    let selected = &steps.receiver.spec.selected;
+    tokio::try_join!(of_source(steps), sequence_values(session, selected))
 }
 
 async fn of_source(steps: &Steps<'_>) -> Result<Vec<SequenceValue>, Fault> {

@@ -1,6 +1,8 @@
 //! Sequences: their values, and how those of two sides differ.
 use std::fmt::Write as _;
 
+use futures_util::future::try_join_all;
+
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, literal, qualified},
@@ -8,8 +10,12 @@ use crate::{
     wire::SequenceValue,
 };
 
-/// Sequences read by one statement: each is a table to PostgreSQL, and a statement's locks are held together.
-const SEQUENCES: usize = 500;
+/// Sequences read by one statement: each is a table to PostgreSQL, and planning a UNION ALL of them takes time by the square of their
+/// number (15.18: 500 take 65 ms, 25 half a millisecond).
+const SEQUENCES: usize = 25;
+
+/// Statements on their way at once: a thousand sequences take three round trips, not forty.
+const STATEMENTS: usize = 16;
 
 /// Every chosen sequence's value now, ordered by name.
 ///
@@ -24,9 +30,14 @@ pub async fn sequence_values(
     let names = client.query(&*client.sql(&sql), &[]).await.doing(doing)?;
     let names: Vec<(String, String, bool)> =
         names.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    let statements: Vec<String> = names.chunks(SEQUENCES).map(statement).collect();
     let mut values = Vec::with_capacity(names.len());
-    for some in names.chunks(SEQUENCES) {
-        for row in client.query(&statement(some), &[]).await.doing(doing)? {
+    for some in statements.chunks(STATEMENTS) {
+        let mut asked = Vec::with_capacity(some.len());
+        for sql in some {
+            asked.push(client.query(sql, &[]));
+        }
+        for row in try_join_all(asked).await.doing(doing)?.into_iter().flatten() {
             values.push(SequenceValue {
                 name: (row.get(0), row.get(1)),
                 last_value: row.get(2),

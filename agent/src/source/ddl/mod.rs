@@ -8,6 +8,7 @@
 //!
 //! Law 5 holds it: every error inside is swallowed, no lock is waited for longer than 10 ms, and what it could not tell is
 //! found by the receiver's comparison with the catalog. It goes with the slot, however the migration ends.
+mod linger;
 mod structures;
 
 use whimbrel_proto::agent::v1::SourceObjects;
@@ -25,10 +26,6 @@ const SCHEMA: &str = "whimbrel";
 
 /// Servers before it send no messages in the stream.
 const MESSAGES_SINCE: u32 = 140_000;
-
-/// Between the triggers' end and the function's: a command that had looked the trigger up already calls the function
-/// within microseconds, and would fail without it.
-const LINGER: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// The moments at which the trigger fires, with the end of each one's name.
 const EVENTS: [&str; 3] = ["ddl_command_end", "sql_drop", "table_rewrite"];
@@ -133,7 +130,7 @@ pub(super) async fn remove(client: &Client, objects: &SourceObjects) -> Result<(
         client.batch_execute(&format!("drop event trigger if exists {name}")).await.doing(doing)?;
     }
     if !there.is_empty() {
-        tokio::time::sleep(LINGER).await;
+        linger::linger(client).await?;
     }
     let function = client
         .query_opt(

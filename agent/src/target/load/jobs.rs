@@ -227,7 +227,7 @@ impl Board {
 mod tests {
     use super::*;
     use crate::{
-        target::{limits::PART_PAGES, load::ranges::ranges, schema::Plan},
+        target::{limits::PART_PAGES, schema::Plan},
         wire::{Column, KeyEquality, Publish, TableIdentity},
     };
 
@@ -240,6 +240,10 @@ mod tests {
             tag: String::new(),
             sql: String::new(),
         }
+    }
+
+    fn range(from: u32) -> PageRange {
+        PageRange { from, to: Some(from + PART_PAGES) }
     }
 
     fn table(oid: u32, pages: u32, copied: bool) -> TableWork {
@@ -256,7 +260,10 @@ mod tests {
             conflicts: false,
             binary: true,
         };
-        let parts = ranges(relation.pages, PART_PAGES, false);
+        let parts = match pages.div_ceil(PART_PAGES) {
+            0 | 1 => vec![None],
+            parts => (0..parts).map(|at| Some(range(at * PART_PAGES))).collect(),
+        };
         TableWork { relation, copied, parts, begun: false }
     }
 

@@ -55,18 +55,33 @@ fn gaps(done: &[PageRange]) -> Vec<PageRange> {
     gaps
 }
 
-/// Parts of a range. Pages that the table has grown since are the last part's.
+/// Parts of a range, the last ones smaller. Pages that the table has grown since are the last part's.
 fn cut(range: PageRange, pages: u32, part: u32) -> Vec<Option<PageRange>> {
-    let (part, mut from) = (part.max(1), range.from);
+    let mut from = range.from;
     let end = range.to.unwrap_or(pages);
     let mut parts = Vec::new();
-    while let Some(to) = from.checked_add(part).filter(|to| *to < end) {
+    while let Some(to) =
+        from.checked_add(size(end.saturating_sub(from), part)).filter(|to| *to < end)
+    {
         parts.push(Some(PageRange { from, to: Some(to) }));
         from = to;
     }
     parts.push(Some(PageRange { from, to: range.to }));
     parts
 }
+
+/// Pages of the next part when so many are left. A table's indexes begin when its last part is here, so workers that end far apart
+/// leave a processor idle: from [`TAIL`] parts before the end on, each takes only so large a share of what is left.
+fn size(left: u32, part: u32) -> u32 {
+    (left / TAIL).clamp((part / SMALLEST).max(1), part.max(1))
+}
+
+/// From how many parts before the end on parts get smaller: with two workers, who are the fewest, the last parts of both are
+/// small even if one is twice as fast.
+const TAIL: u32 = 4;
+
+/// What share of a part the smallest is: 16 MB of 128. It costs a transaction on both servers, a millisecond or two.
+const SMALLEST: u32 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -86,20 +101,32 @@ mod tests {
         assert_eq!(ranges(0, PART_PAGES, false), [None]);
         assert_eq!(ranges(PART_PAGES * 9, PART_PAGES, true), [None]);
         assert_eq!(ranges(PART_PAGES, PART_PAGES, false), [None]);
-        assert_eq!(ranges(PART_PAGES * 3, PART_PAGES, false).len(), 3);
         for pages in [PART_PAGES * 2, PART_PAGES * 2 + 1, PART_PAGES * 7 - 1, u32::MAX] {
             cover(ranges(pages, PART_PAGES, false).into_iter().flatten().collect());
         }
     }
 
     #[test]
+    fn the_last_parts_are_small() {
+        let sizes: Vec<u32> = ranges(10_000, 1000, false)
+            .into_iter()
+            .flatten()
+            .map(|range| range.to.unwrap_or(10_000) - range.from)
+            .collect();
+        assert_eq!(sizes[..6], [1000; 6]);
+        assert!(sizes.windows(2).all(|pair| pair[0] >= pair[1]), "{sizes:?}");
+        assert!(sizes[sizes.len() - 4..].iter().all(|size| *size <= 1000 / SMALLEST), "{sizes:?}");
+        assert!(sizes.len() < 20, "{sizes:?}");
+    }
+
+    #[test]
     fn what_remains_and_what_is_done_are_the_table() {
-        let all: Vec<PageRange> = ranges(100, 10, false).into_iter().flatten().collect();
+        let all: Vec<PageRange> = ranges(100, 20, false).into_iter().flatten().collect();
         for chosen in 1_u32..1 << all.len() {
             let done: Vec<PageRange> =
                 (0..).zip(&all).filter(|(at, _)| chosen >> at & 1 == 1).map(|(_, r)| *r).collect();
             // With parts of another size than they were begun with, too.
-            for part in [10, 7, 1000] {
+            for part in [20, 7, 1000] {
                 let left = remaining(100, part, false, &done).into_iter().flatten();
                 cover(done.iter().copied().chain(left).collect());
             }
