@@ -1,8 +1,8 @@
 -- Sequences, whoever owns them or none; an extension's own only where its configuration is the user's.
 select n.nspname, c.relname,
-       -- A source before 10 is never asked for the way: the target is.
-       coalesce((select s.seqincrement < 0 from pg_sequence s where s.seqrelid = c.oid), false)  -- since 10
-       false                                                                                     -- before 10
+       -- A source before 10 is never asked for its step: the target is.
+       coalesce((select s.seqincrement from pg_sequence s where s.seqrelid = c.oid), 0)  -- since 10
+       0::int8                                                                           -- before 10
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'S' and c.relpersistence <> 't'

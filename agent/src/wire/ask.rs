@@ -304,8 +304,8 @@ pub struct SequenceValue {
     pub is_called: bool,
     /// As the sequence's own column: 0 as long as nobody has drawn from it since a crash.
     pub log_cnt: i64,
-    /// Does it count down?
-    pub descends: bool,
+    /// What a draw adds; 0 when it is not known (a source before 10).
+    pub increment: i64,
 }
 
 /// What a table holds: equal when the rows are, whatever their order.
