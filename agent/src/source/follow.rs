@@ -133,7 +133,7 @@ impl Pump<'_> {
                 Some(Event::XLogData { server_time, data, wal_end, .. }) => {
                     self.received = self.received.max(wal_end);
                     weight += data.len();
-                    self.pace.count(data.len());
+                    self.pace.count(&data);
                     let marker = self.unstreamed.behind(&data);
                     for data in std::iter::once(data).chain(marker) {
                         pending.push(Change { sent_us: server_time, data });

@@ -4,51 +4,87 @@
 //! waits for it. Over a backlog of small transactions that is two context switches and a frame of its own for each message, which
 //! costs the server as much as us. A reader that looks away for a moment finds hundreds of them.
 //!
-//! It never looks away from a stream that is as thin as one of a few thousand transactions a second, so what is live stays at the
+//! A busy application's live stream is the same on a smaller scale: taken one by one, its transactions cost both servers several
+//! times what they cost in a group, and that is taken from the application. There the moment is longer, since fewer come in it.
+//!
+//! It never looks away from a stream that is as thin as one of two thousand transactions a second, so what is live stays at the
 //! latency of the network.
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long it looks away: the timer's granularity. At the rate that a walsender reaches (100 MB/s or so) a hundred kilobytes come
-/// meanwhile, which the socket's buffer holds, so the server need not wait.
+/// How long it looks away over a backlog: the timer's granularity. At the rate that a walsender reaches (100 MB/s or so) a hundred
+/// kilobytes come meanwhile, which the socket's buffer holds, so the server need not wait.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// What comes within [`PAUSE`] when there is a backlog: 2,000 transactions a second with a change each make half a kilobyte, a
 /// walsender at work over the smallest changes 20.
 const BACKLOG_BYTES: usize = 4 << 10;
 
+/// How long it looks away from a busy live stream: ten transactions or more come meanwhile. It is what the latency grows by, at most.
+const BUSY_PAUSE: Duration = Duration::from_millis(4);
+
+/// How long transactions are counted for their rate: a burst of a few is no busy stream.
+const BUSY_WINDOW: Duration = Duration::from_millis(50);
+
+/// Transactions within [`BUSY_WINDOW`] of a busy stream: 2,500 a second.
+const BUSY_TRANSACTIONS: u32 = 125;
+
+/// pgoutput's Commit.
+const COMMIT: u8 = b'C';
+
 /// What came since when.
 #[derive(Debug)]
 pub(super) struct Pace {
     since: Instant,
     bytes: usize,
+    window: Instant,
+    transactions: u32,
+    busy: bool,
 }
 
 impl Pace {
     pub(super) fn new() -> Self {
-        Self { since: Instant::now(), bytes: 0 }
+        Self::at(Instant::now())
     }
 
-    /// This many bytes were read.
-    pub(super) const fn count(&mut self, bytes: usize) {
-        self.bytes += bytes;
+    fn at(now: Instant) -> Self {
+        Self { since: now, bytes: 0, window: now, transactions: 0, busy: false }
     }
 
-    /// Nothing more is here: how long to look away. Zero unless there is a backlog.
+    /// This message was read.
+    pub(super) fn count(&mut self, message: &[u8]) {
+        self.bytes += message.len();
+        self.transactions += u32::from(message.first() == Some(&COMMIT));
+    }
+
+    /// Nothing more is here: how long to look away. Zero unless there is a backlog, or much is live.
     pub(super) fn pause(&mut self) -> Duration {
         self.pause_at(Instant::now())
     }
 
     fn pause_at(&mut self, now: Instant) -> Duration {
+        let passed = now.duration_since(self.window);
+        if passed >= BUSY_WINDOW {
+            let count = u128::from(self.transactions) * BUSY_WINDOW.as_nanos();
+            self.busy = count >= u128::from(BUSY_TRANSACTIONS) * passed.as_nanos();
+            (self.window, self.transactions) = (now, 0);
+        }
+        match (self.is_backlog(now), self.busy) {
+            (true, _) => PAUSE,
+            (false, true) => BUSY_PAUSE,
+            (false, false) => Duration::ZERO,
+        }
+    }
+
+    fn is_backlog(&mut self, now: Instant) -> bool {
         let (bytes, passed) = (self.bytes, now.duration_since(self.since));
         if passed < PAUSE && bytes < BACKLOG_BYTES {
-            return Duration::ZERO;
+            return false;
         }
-        *self = Self { since: now, bytes: 0 };
+        (self.since, self.bytes) = (now, 0);
         // Above the rate, however long the window grew: 4 kB in a second are no backlog.
-        let rate = bytes as u128 * PAUSE.as_nanos() >= BACKLOG_BYTES as u128 * passed.as_nanos();
-        if rate { PAUSE } else { Duration::ZERO }
+        bytes as u128 * PAUSE.as_nanos() >= BACKLOG_BYTES as u128 * passed.as_nanos()
     }
 }
 
@@ -56,32 +92,42 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// Messages of `bytes`, `every` so often; how many of the first thousand are followed by a pause.
-    fn pauses(bytes: usize, every: Duration) -> usize {
+    /// Transactions of one message of `bytes` each, `every` so often; the pauses behind the first thousand of them.
+    fn pauses(bytes: usize, every: Duration) -> Vec<Duration> {
         let mut now = Instant::now();
-        let mut pace = Pace { since: now, bytes: 0 };
-        let mut pauses = 0;
+        let mut pace = Pace::at(now);
+        let mut message = vec![0; bytes];
+        message[0] = COMMIT;
+        let mut pauses = Vec::new();
         for _ in 0..1000 {
             now += every;
-            pace.count(bytes);
-            let pause = pace.pause_at(now);
-            pauses += usize::from(!pause.is_zero());
+            pace.count(&message);
+            pauses.push(pace.pause_at(now));
         }
         pauses
     }
 
     #[test]
     fn what_is_live_is_never_kept_waiting() {
+        let waits = |bytes, every| pauses(bytes, every).iter().any(|pause| !pause.is_zero());
         // 2,000 transactions a second with 600 bytes; 1,000 a second with 2 kB; one that is large by itself.
-        assert_eq!(pauses(600, Duration::from_micros(500)), 0);
-        assert_eq!(pauses(2 << 10, Duration::from_millis(1)), 0);
-        assert_eq!(pauses(64 << 10, Duration::from_secs(1)), 0);
+        assert!(!waits(600, Duration::from_micros(500)));
+        assert!(!waits(2 << 10, Duration::from_millis(1)));
+        assert!(!waits(64 << 10, Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn what_is_live_and_much_is_let_gather() {
+        let pauses = pauses(300, Duration::from_micros(300));
+        assert_eq!(pauses[..100], vec![Duration::ZERO; 100], "not known yet");
+        assert_eq!(pauses[400..], vec![BUSY_PAUSE; 600]);
     }
 
     #[test]
     fn a_backlog_is_let_gather() {
+        let backlog = |pauses: Vec<Duration>| pauses.iter().filter(|p| **p == PAUSE).count();
         // A message of 150 bytes every 4 µs, as a walsender sends small inserts.
-        assert!(pauses(150, Duration::from_micros(4)) > 0);
-        assert!(pauses(4 << 10, Duration::from_micros(100)) > 50);
+        assert!(backlog(pauses(150, Duration::from_micros(4))) > 0);
+        assert!(backlog(pauses(4 << 10, Duration::from_micros(100))) > 50);
     }
 }
