@@ -189,6 +189,15 @@ impl Cluster {
         })
     }
 
+    /// The postmaster stands still: connections are taken, and nobody answers them. Open sessions go on.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn freeze(&self) -> Outcome<Silence> {
+        let silence = Silence { postmaster: self.postmaster()?.to_string() };
+        silence.signal("-STOP").map(|()| silence)
+    }
+
     fn pg_ctl(&self, arguments: &[&str]) -> Outcome {
         // Not `output`: the server would inherit the pipe and never close it.
         let mut command = self.server.server("pg_ctl");
@@ -304,6 +313,25 @@ impl Cluster {
             command.args(["-d", database]);
         }
         Ok(command)
+    }
+}
+
+/// A server that answers nobody who comes, for as long as this lives.
+#[derive(Debug)]
+pub struct Silence {
+    postmaster: String,
+}
+
+impl Silence {
+    fn signal(&self, signal: &str) -> Outcome {
+        output(Command::new("kill").args([signal, &self.postmaster])).map(drop)
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        // Gone already, then.
+        self.signal("-CONT").ok();
     }
 }
 

@@ -12,8 +12,10 @@ pub enum ConnectProblem {
     HostUnresolvable,
     /// Nothing listens there.
     ConnectionRefused,
-    /// No answer in time.
+    /// Nobody took the connection in time.
     ConnectTimeout,
+    /// The connection was taken, and nothing came after it in time.
+    ServerSilent,
     /// The network or the server broke the connection off.
     ConnectionFailed,
     /// TLS is asked for, and the server has none.
@@ -54,6 +56,7 @@ impl ConnectProblem {
             Self::HostUnresolvable => "HostUnresolvable",
             Self::ConnectionRefused => "ConnectionRefused",
             Self::ConnectTimeout => "ConnectTimeout",
+            Self::ServerSilent => "ServerSilent",
             Self::ConnectionFailed => "ConnectionFailed",
             Self::TlsNotSupported => "TlsNotSupported",
             Self::TlsFailed => "TlsFailed",
@@ -80,6 +83,7 @@ impl ConnectProblem {
             Self::HostUnresolvable
                 | Self::ConnectionRefused
                 | Self::ConnectTimeout
+                | Self::ServerSilent
                 | Self::ConnectionFailed
                 | Self::TooManyConnections
                 | Self::ServerStarting
@@ -98,6 +102,9 @@ impl ConnectProblem {
             }
             Self::ConnectTimeout => {
                 "check host and port, and that no firewall stands between the agent and the server"
+            }
+            Self::ServerSilent => {
+                "the server is there and does not answer: look whether its machine is overloaded, or the server stopped or hanging"
             }
             Self::ConnectionFailed => {
                 "check the network between the agent and the server, and the server's log"

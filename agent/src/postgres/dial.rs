@@ -22,6 +22,8 @@ use super::{ConnectError, ConnectProblem, Endpoint, SslMode, tls};
 /// For all of dialling and logging in. A server that is there answers in milliseconds; ten seconds is for one that is
 /// far away, or that is forking for many at once.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the socket alone: so much less that it is told which of the two did not come, a connection or an answer.
+const SOCKET_TIMEOUT: Duration = Duration::from_secs(9);
 /// A dead peer must be found before the controller gives up waiting: 30 s of silence, then 3 probes 10 s apart.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -64,7 +66,11 @@ pub(crate) async fn dial(endpoint: &Endpoint, database: &str) -> Result<Wire, Co
             .map_err(|error| ConnectError::from_io(endpoint, database, &error))?;
         return Ok(Wire { socket: Box::new(socket), tls: false, channel_binding: None });
     }
-    let socket = connect_tcp(endpoint, database).await?;
+    let socket = timeout(SOCKET_TIMEOUT, connect_tcp(endpoint, database));
+    let socket = socket.await.unwrap_or_else(|_| {
+        let cause = format!("nobody took the connection within {} s", SOCKET_TIMEOUT.as_secs());
+        Err(ConnectError::new(ConnectProblem::ConnectTimeout, endpoint, database, cause))
+    })?;
     negotiate(endpoint, database, socket).await
 }
 
@@ -172,8 +178,7 @@ pub(crate) async fn in_time<T, E: From<ConnectError>>(
 ) -> Result<T, E> {
     timeout(CONNECT_TIMEOUT, work).await.unwrap_or_else(|_| {
         let cause = format!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
-        let problem = ConnectProblem::ConnectTimeout;
-        Err(ConnectError::new(problem, endpoint, database, cause).into())
+        Err(ConnectError::new(ConnectProblem::ServerSilent, endpoint, database, cause).into())
     })
 }
 

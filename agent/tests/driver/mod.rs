@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 use whimbrel_agent::{
-    fault::Policy,
     link::{Outlet, Tasks as _},
     postgres::{Client, Programs, SslMode, connect},
     secret::Secrets,
@@ -24,9 +23,10 @@ use crate::cluster::{Cluster, PASSWORD};
 pub(crate) const HBA: &str =
     "local all all scram-sha-256\nhost all,replication all 127.0.0.1/32 scram-sha-256\n";
 const PATIENCE: Duration = Duration::from_secs(120);
-/// A step is ordered again when a server did not answer in time: on a machine with forty times more to do than it can, that
-/// is no finding.
+/// A step is ordered again when a server did not answer in time, and for nothing else: on a machine with forty times more to
+/// do than it can, that is no finding.
 const STEP_TRIES: u32 = 5;
+const NO_ANSWER: &str = "ServerSilent";
 
 pub(crate) struct Driver {
     source: Arc<Cluster>,
@@ -213,7 +213,7 @@ impl Driver {
         for _ in 1..STEP_TRIES {
             self.order(step, attempt, open, end).await;
             match self.result(step).await {
-                Err(failure) if failure.policy() == Policy::Away => {}
+                Err(failure) if failure.code == NO_ANSWER => {}
                 told => return told,
             }
         }

@@ -122,6 +122,46 @@ fn servers_restart_under_the_stream() -> Outcome {
     })
 }
 
+/// A server too busy to answer is no reason to end a migration: neither one that begins nor one that is under way.
+#[test]
+fn a_server_that_is_silent_is_waited_for() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        create_bank(&stage.source, "app")?;
+        let bank = start_bank(&stage.source, "app");
+        let silence = stage.source.freeze()?;
+        stage.create("tough", &["--database", "app", "--mode", "online"])?;
+        told(stage, "CheckRetried", &stage.source)?;
+        drop(silence);
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+
+        for (word, cluster) in [("source", &stage.source), ("target", &stage.target)] {
+            let mut session = cluster.connect("app")?;
+            let silence = cluster.freeze()?;
+            // Ours must come anew, and nobody answers them.
+            session.batch_execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'whimbrel/%'",
+            )?;
+            told(stage, "TaskRetried", cluster)?;
+            ensure!(cli::state(&stage.cli.show("tough")?) != "Failed", "it ended");
+            drop(silence);
+            assert_stream_flows(stage, word)?;
+        }
+        bank.stop()?;
+        stage.migration("cutover", "tough", &["--wait"])?;
+        assert_whole(stage, bank)
+    })
+}
+
+/// Until an event of this kind names the server's silence.
+fn told(stage: &Stage, kind: &str, server: &Cluster) -> Outcome {
+    let words = [kind, "ServerSilent", &format!(":{} ", server.port())];
+    wait::until("the event of a server's silence", || {
+        let events = stage.migration("events", "tough", &[])?;
+        let named = |line: &str| words.iter().all(|word| line.contains(word));
+        Ok(events.lines().any(named).then_some(()))
+    })
+}
+
 /// Nothing is wrong with the source: one of our sessions ends while the switch asks whether all is quiet. Going back would
 /// leave the application without a database for as long as nobody looks.
 #[test]
