@@ -21,7 +21,11 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint, Uri};
 use whimbrel_proto::CONTROLLER_TLS_NAME;
 
-use super::{error::LinkError, identity::Identity};
+use super::{
+    error::LinkError,
+    heard::{Heard, LastWord},
+    identity::Identity,
+};
 
 /// For TCP and TLS together. A controller across an ocean answers in well under a second.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,14 +57,19 @@ impl DialError {
     }
 }
 
-/// One connection, never dialled again by itself: each session has its own.
-pub(super) async fn dial(address: &str, config: Arc<ClientConfig>) -> Result<Channel, DialError> {
+/// One connection, never dialled again by itself: each session has its own. With it comes what the controller will have said
+/// if it refuses us.
+pub(super) async fn dial(
+    address: &str,
+    config: Arc<ClientConfig>,
+) -> Result<(Channel, LastWord), DialError> {
     let address = address.to_owned();
     let stream = match timeout(DIAL_TIMEOUT, handshake(&address, config)).await {
         Ok(stream) => stream?,
         Err(_) => return Err(DialError::Timeout { address }),
     };
-    let stream = Arc::new(Mutex::new(Some(stream)));
+    let word = LastWord::default();
+    let stream = Arc::new(Mutex::new(Some(Heard::new(stream, word.clone()))));
     let connector = tower::service_fn(move |_: Uri| {
         let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
         std::future::ready(stream.map(TokioIo::new).ok_or_else(|| {
@@ -73,6 +82,7 @@ pub(super) async fn dial(address: &str, config: Arc<ClientConfig>) -> Result<Cha
         .keep_alive_while_idle(true)
         .connect_with_connector(connector)
         .await
+        .map(|channel| (channel, word))
         .map_err(|cause| DialError::Http { address, cause })
 }
 

@@ -98,7 +98,7 @@ async fn ask(
 ) -> Result<Answer, LinkError> {
     let (config, pinned) = enrolment_config(token.ca_fingerprint)?;
     let channel = match dial(address, config).await {
-        Ok(channel) => channel,
+        Ok((channel, _)) => channel,
         Err(error) if error.is_certificate() => {
             return Err(LinkError::WrongController { address: address.to_owned() });
         }

@@ -10,6 +10,7 @@ mod data_dir;
 mod dial;
 mod enrol;
 mod error;
+mod heard;
 mod identity;
 mod lease;
 mod outlet;

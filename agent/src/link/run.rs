@@ -152,7 +152,13 @@ impl Link {
         let mut last = End::Lost("the identity names no address".to_owned());
         for address in self.identity.addresses().to_vec() {
             match dial(&address, Arc::clone(&config)).await {
-                Ok(channel) => return session::run(self, channel, work, welcomed).await,
+                Ok((channel, word)) => {
+                    let end = session::run(self, channel, work, welcomed).await;
+                    return match (end, word.explained()) {
+                        (End::Lost(cause), Some(why)) => End::Lost(format!("{why} ({cause})")),
+                        (end, _) => end,
+                    };
+                }
                 Err(error) => last = End::Lost(error.to_string()),
             }
         }

@@ -31,6 +31,8 @@ fn an_agent_whose_certificate_expired_while_it_was_away_joins_again_as_itself() 
         stage.controller_points.clear();
         stage.start_controller()?;
         stage.logged("controller", "certificate expired")?;
+        // As an agent hears it whose own clock says otherwise.
+        stage.logged("hand", "the controller says that this agent's certificate has expired")?;
         hand.program.kill()?;
         let token = stage.cli.ok(&["agent", "token", "create"])?;
         let file = stage.folder().join("another-token");
