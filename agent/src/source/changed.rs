@@ -115,3 +115,6 @@ impl Reading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,7 @@ impl From<Gone> for Fault {
 }
 
 /// Both ends of a stream.
-pub(super) fn channel() -> (FrameSender, FrameReceiver) {
+pub(crate) fn channel() -> (FrameSender, FrameReceiver) {
     let (frames_in, frames_out) = mpsc::channel(CREDIT_FRAMES);
     let (ack_in, ack_out) = watch::channel(Lsn::ZERO);
     let credit = Arc::new(Semaphore::new(CREDIT_BYTES));

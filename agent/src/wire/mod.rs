@@ -27,6 +27,8 @@ pub use ask::{
 pub use catalog::{
     Catalog, Column, DatabaseProperties, KeyEquality, Public, Publish, Relation, TableIdentity,
 };
+#[cfg(test)]
+pub(crate) use credit::channel;
 pub use credit::{FrameReceiver, FrameSender};
 pub use exchange::{Exchange, PipeKey};
 pub use extension_rows::ExtensionTable;
