@@ -127,9 +127,13 @@ pub(super) async fn role_attributes(
 }
 
 /// Collations that the database made or uses.
-pub(super) async fn collations(client: &Client) -> Result<Vec<CollationFacts>, Fault> {
+pub(super) async fn collations(
+    client: &Client,
+    selected: &Selected,
+) -> Result<Vec<CollationFacts>, Fault> {
     let doing = format!("reading the collations of database {}", client.database());
-    ask(client, &doing, include_str!("sql/collations.sql"), &[&COLLATION_USERS_MAX]).await
+    let sql = selected.sql(include_str!("sql/collations.sql"));
+    ask(client, &doing, &sql, &[&COLLATION_USERS_MAX]).await
 }
 
 /// The database that the session is in.
@@ -144,9 +148,9 @@ pub(super) async fn of_database(
     Ok(DatabaseFacts {
         roles: database.rows("the roles", include_str!("sql/roles.sql")).await?,
         extensions: database.rows("the extensions", include_str!("sql/extensions.sql")).await?,
-        collations: collations(client).await?,
+        collations: collations(client, selected).await?,
         tablespaces: database.rows("tablespaces", include_str!("sql/tablespaces.sql")).await?,
-        privileged: privileged(client).await?,
+        privileged: privileged(&database).await?,
         libraries: database.rows("the libraries", include_str!("sql/libraries.sql")).await?,
         locks: switch,
         breaks: database
@@ -188,10 +192,11 @@ impl Looking<'_> {
 }
 
 /// What only a superuser can make again.
-async fn privileged(client: &Client) -> Result<Vec<String>, Fault> {
+async fn privileged(database: &Looking<'_>) -> Result<Vec<String>, Fault> {
+    let client = database.client;
     let doing = format!("reading what needs a superuser in database {}", client.database());
     let mut found: Vec<Described> =
-        ask(client, &doing, include_str!("sql/superuser_objects.sql"), &[]).await?;
+        database.rows("what needs a superuser", include_str!("sql/superuser_objects.sql")).await?;
     if client.server_major() >= 15 {
         let sql = include_str!("sql/schema_publications.sql");
         found.extend(ask::<Described>(client, &doing, sql, &[]).await?);

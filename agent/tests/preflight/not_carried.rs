@@ -17,7 +17,7 @@ async fn objects_and_extensions_in_the_systems_schemas() {
              create operator pg_catalog.=== (leftarg = int4, rightarg = int4, function = int4eq);
              create table information_schema.kept (id int primary key);
              grant select on pg_authid to reads_system;
-             grant select (rolname) on pg_authid to public;
+             grant select (rolname, oid), references (oid) on pg_authid to public;
              grant execute on function pg_catalog.pg_read_file(text) to reads_system",
         )
         .await;
@@ -29,9 +29,10 @@ async fn objects_and_extensions_in_the_systems_schemas() {
         "insystem: ObjectInSystemSchema information_schema.kept",
         "insystem: GrantsOnSystemCatalogs function pg_catalog.pg_read_file(text)",
         "insystem: GrantsOnSystemCatalogs table pg_catalog.pg_authid",
-        "insystem: GrantsOnSystemCatalogs table pg_catalog.pg_authid column rolname",
+        "insystem: GrantsOnSystemCatalogs table pg_catalog.pg_authid",
         "insystem: ExtensionInSystemSchema citext",
     ]);
+    assert!(format!("{:?}", looked.0.findings).contains("references (oid), select (oid, rolname)"));
     looked.paste(&bench).await;
     bench.source(&bench.superuser(), &["insystem"]).await.assert_told(&[]);
 }
@@ -78,13 +79,18 @@ async fn what_lies_elsewhere_or_speaks_of_it() {
              create user mapping for far_mover server \"Hub\" options (user 'u', password 'p');
              create user mapping for postgres server \"Hub\" options (user 'u', password 'p');
              create foreign table public.away (id int) server \"Hub\";
-             create subscription \"From hub\" connection 'host=nowhere password=x' publication one, two with (connect = false)",
+             create subscription \"From hub\" connection 'host=nowhere password=x' publication one, two with (connect = false);
+             create subscription \"An earlier\" connection 'host=nowhere password=x' publication one with (connect = false)",
         )
         .await;
     let looked = bench.source(&bench.superuser(), &["far"]).await;
-    looked.assert_told(&["far: ForeignTable public.away", "far: SubscriptionsNotCarried From hub"]);
+    looked.assert_told(&[
+        "far: ForeignTable public.away",
+        "far: SubscriptionsNotCarried An earlier",
+        "far: SubscriptionsNotCarried From hub",
+    ]);
     looked.assert_status(FindingState::FindingWarning);
-    let remedy = &looked.only("SubscriptionsNotCarried").remedy;
+    let remedy = &looked.finding_of("SubscriptionsNotCarried", "From hub").remedy;
     assert!(remedy.contains("publication one, two"), "{remedy}");
     assert!(!format!("{:?}", looked.0.findings).contains("nowhere"));
     looked.paste(&bench).await;
@@ -95,8 +101,10 @@ async fn what_lies_elsewhere_or_speaks_of_it() {
         "{:?}",
         looked.told()
     );
-    bench.sql("far", "alter subscription \"From hub\" set (slot_name = none)").await;
-    bench.sql("far", "drop subscription \"From hub\"").await;
+    for name in ["From hub", "An earlier"] {
+        bench.sql("far", &format!("alter subscription \"{name}\" set (slot_name = none)")).await;
+        bench.sql("far", &format!("drop subscription \"{name}\"")).await;
+    }
 }
 
 /// What the remedy says is done, and the target's subscription goes on where the source's ended.

@@ -124,3 +124,36 @@ async fn rights_on_what_is_left_out_are_not_asked_for() {
     assert_eq!(looked.objects("ReadPrivilegeMissing"), [""; 0]);
     assert_eq!(looked.objects("NotTableOwner"), [""; 0]);
 }
+
+#[tokio::test]
+async fn nothing_is_said_of_what_is_left_out() {
+    let bench = Bench::shared().await;
+    bench.sql("postgres", "create database outside").await;
+    bench.sql("postgres", "alter database outside set search_path = far").await;
+    let schema = "
+        create schema app; create table app.t (id int primary key); create schema far; set search_path = far;
+        create collation far.plain (locale = 'C'); create table far.many (id int primary key, t text collate far.plain);
+        create function far.half(int) returns int language plpgsql immutable as 'begin return $1 / (select count(*) from many); end';
+        insert into far.many values (1, 'one');
+        create table far.reads (id int primary key check (half(id) >= 0)); insert into far.reads values (4);
+        create index on far.reads (half(id)); create materialized view far.seen as select half(id) from far.reads;
+        create function far.set() returns int language sql set geqo = off as 'select 1';
+        create function far.in_c(text) returns int language c as '$libdir/citext', 'citext_hash';
+        create text search dictionary far.words (template = simple, stopwords = english);
+        create aggregate far.total (int8) (sfunc = int8_avg_accum, stype = internal, finalfunc = numeric_poly_avg);
+        create conversion far.to_utf for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8";
+    bench.client("outside").await.batch_execute(schema).await.unwrap();
+    let all = look(&bench, "outside", Selection::default()).await;
+    let told = |looked: &Looked| {
+        format!("{:?} {}", looked.0.findings, String::from_utf8_lossy(&looked.0.facts))
+    };
+    for what in ["reads", "half", "set", "in_c", "words", "total", "plain"] {
+        assert!(told(&all).contains(what), "{what}: {}", told(&all));
+    }
+    let selection = Selection { include_schemas: texts(&["app"]), ..Selection::default() };
+    let looked = look(&bench, "outside", selection).await;
+    assert_eq!(looked.told(), [""; 0]);
+    for what in ["far.", "\"far\"", "plain"] {
+        assert!(!told(&looked).contains(what), "{what}: {}", told(&looked));
+    }
+}

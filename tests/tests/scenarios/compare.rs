@@ -3,6 +3,7 @@ use serde_json::Value;
 use whimbrel_tests::{
     Context as _, Failure, Outcome, ensure, pgbench,
     stage::{self, Plan, Stage, TARGET},
+    wait,
 };
 
 use crate::{create_everything, migrate_until_cutover, start_bank};
@@ -46,10 +47,15 @@ fn a_followed_database_is_equal_under_load_and_what_is_not_is_named() -> Outcome
         let mut blocks = stage.target.connect("app")?;
         blocks.batch_execute("begin; lock table odd.by_year in access share mode")?;
         stage.source.psql("app", "alter table odd.by_year add column on_its_way int")?;
-        let unblocks = std::thread::spawn(move || {
-            // Most likely it looks meanwhile; should it not, there is nothing to be mistaken about.
-            std::thread::sleep(std::time::Duration::from_secs(2));
-            blocks.batch_execute("rollback")
+        let mut watches = stage.target.connect("app")?;
+        let unblocks = std::thread::spawn(move || -> Outcome {
+            // The change waits for the lock, and the comparison for the change.
+            let waiting = "select exists (select from pg_stat_activity where application_name = 'whimbrel/compare') \
+                           and exists (select from pg_locks where relation = 'odd.by_year'::regclass and not granted)";
+            wait::until("the comparison to wait for the change of the schema", || {
+                Ok(watches.query_one(waiting, &[])?.get::<_, bool>(0).then_some(()))
+            })?;
+            Ok(blocks.batch_execute("rollback")?)
         });
         let told = compare(stage, &words, 0)?;
         unblocks.join().map_err(|_| Failure::new("the lock's thread panicked"))??;

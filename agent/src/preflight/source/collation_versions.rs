@@ -46,7 +46,7 @@ async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
             );
         }
     }
-    for collation in collations(source.client).await? {
+    for collation in collations(source.client, source.input.selected).await? {
         let CollationFacts { schema, name, version, actual_version, .. } = &collation;
         if let (Some(then), Some(now)) = (version, actual_version)
             && then != now

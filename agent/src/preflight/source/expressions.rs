@@ -54,7 +54,8 @@ pub(super) struct Expression {
 pub(super) async fn expressions(source: &Source<'_>) -> Result<Vec<Expression>, Fault> {
     let doing =
         format!("looking for functions that indexes and constraints of {} call", source.database);
-    ask(source.client, &doing, include_str!("../sql/expressions.sql"), &[&EXPRESSIONS_MAX]).await
+    let sql = source.chosen(include_str!("../sql/expressions.sql"));
+    ask(source.client, &doing, &sql, &[&EXPRESSIONS_MAX]).await
 }
 
 /// Tries them while there is time.

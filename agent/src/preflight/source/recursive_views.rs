@@ -25,8 +25,8 @@ struct Recursive {
 
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("looking for views of database {} that read themselves", source.database);
-    let sql = include_str!("../sql/recursive_views.sql");
-    let found: Vec<Recursive> = ask(source.client, &doing, sql, &[]).await?;
+    let sql = source.chosen(include_str!("../sql/recursive_views.sql"));
+    let found: Vec<Recursive> = ask(source.client, &doing, &sql, &[]).await?;
     Ok(found.iter().map(finding).collect())
 }
 

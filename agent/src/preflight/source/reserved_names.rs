@@ -25,8 +25,8 @@ struct Schema {
 
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("looking for a schema named whimbrel in database {}", source.database);
-    let sql = include_str!("../sql/reserved_names.sql");
-    let schemas: Vec<Schema> = ask(source.client, &doing, sql, &[]).await?;
+    let sql = source.chosen(include_str!("../sql/reserved_names.sql"));
+    let schemas: Vec<Schema> = ask(source.client, &doing, &sql, &[]).await?;
     let finding = |schema: &Schema| {
         let message = format!(
             "schema whimbrel, with {} relations, is left behind: the migration keeps its own ledger under that name",

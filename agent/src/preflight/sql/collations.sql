@@ -25,13 +25,16 @@ left join lateral (
         left join pg_class r on r.oid = a.attrelid
         left join pg_namespace k on k.oid = r.relnamespace
         where d.refclassid = 'pg_collation'::regclass and d.refobjid = c.oid and d.deptype = 'n'
+          and (d.classid <> 'pg_class'::regclass or {relation d.objid})
         order by 1
         limit $1
     ) x
 ) u on true
 where n.nspname <> 'whimbrel'
-  and (c.oid >= 16384 and n.nspname <> 'pg_catalog' or exists (
-      select from pg_depend d where d.refclassid = 'pg_collation'::regclass and d.refobjid = c.oid and d.deptype = 'n'
+  and (c.oid >= 16384 and n.nspname <> 'pg_catalog' and {schema n.nspname} or exists (
+      select from pg_depend d
+      where d.refclassid = 'pg_collation'::regclass and d.refobjid = c.oid and d.deptype = 'n'
+        and (d.classid <> 'pg_class'::regclass or {relation d.objid})
   ))
   and not exists (
       select from pg_depend d

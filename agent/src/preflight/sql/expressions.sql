@@ -60,7 +60,7 @@ expressions as (
     cross join lateral (
         select a.attrelid, a.attname
         from pg_attribute a
-        join pg_class r on r.oid = a.attrelid and r.relkind = 'r' and r.relpersistence <> 't'
+        join pg_class r on r.oid = a.attrelid and r.relkind = 'r' and r.relpersistence <> 't' and {relation r.oid}
         where a.atttypid = t.oid and not a.attisdropped
         order by r.relpages desc
         limit 1
@@ -85,12 +85,12 @@ select x.kind, x.what as object, x.rel::int8 as rel, x.functions, coalesce(x.pat
               x.rel::regclass) as query
 from expressions x
 join pg_class c on c.oid = x.rel
-where c.relpersistence <> 't' and has_table_privilege(c.oid, 'SELECT')
+where c.relpersistence <> 't' and has_table_privilege(c.oid, 'SELECT') and {relation c.oid}
 union all
 select 'view', format('materialized view %s', v.oid::regclass), v.oid::int8, c.functions, coalesce(c.pathless, '[]'), null,
        format('select count(r) from (select * from (%s) q limit 1) r', rtrim(pg_get_viewdef(v.oid), ';'))
 from called c
 join pg_rewrite r on c.classid = 'pg_rewrite'::regclass and r.oid = c.objid
-join pg_class v on v.oid = r.ev_class and v.relkind = 'm'
+join pg_class v on v.oid = r.ev_class and v.relkind = 'm' and {relation v.oid}
 order by 2
 limit $1

@@ -5,5 +5,5 @@ join pg_class c on c.oid = r.ev_class and c.relkind = 'v' and c.oid >= 16384
 join pg_namespace n on n.oid = c.relnamespace
 join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.deptype = 'n'
     and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid and d.refobjsubid > 0
-where r.ev_type = '1'
+where r.ev_type = '1' and {relation c.oid}
 order by 1

@@ -9,7 +9,7 @@ select format('%I.%I', n.nspname, d.dictname) as dictionary,
            else 'dict'
        end) as files
 from pg_ts_dict d
-join pg_namespace n on n.oid = d.dictnamespace
+join pg_namespace n on n.oid = d.dictnamespace and {schema n.nspname}
 join pg_ts_template t on t.oid = d.dicttemplate
 cross join lateral (
     select m[1] as name, m[2] as value

@@ -20,6 +20,7 @@ from (
            format('alter %s %s', case p.prokind when 'p' then 'procedure' else 'function' end, p.oid::regprocedure) -- since 11
            format('alter function %s', p.oid::regprocedure) -- before 11
     from pg_proc p
+    join pg_namespace n on n.oid = p.pronamespace and {schema n.nspname}
     where p.oid >= 16384 and p.proconfig is not null
       and not exists (
           select from pg_depend e

@@ -1,4 +1,5 @@
--- Rights on the system's own objects that initdb and extensions did not give, or that were taken away since.
+-- Rights on the system's own objects that initdb and extensions did not give, or that were taken away since: one line for an
+-- object and a grantee.
 with objects as (
     select 'pg_class'::regclass::oid as class, c.oid, 0 as sub, c.relacl as acl,
            acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner) as standard,
@@ -42,13 +43,18 @@ given as (
     ) a
     -- initdb gives these, and does not note it.
     where not (a.grantee = 0 and a.privilege_type in ('SELECT', 'USAGE') and o.name ~ '^information_schema')
+),
+-- Columns of one table under one right.
+rights as (
+    select kind, name, grantee, taken,
+           lower(privilege_type) || coalesce(' (' || string_agg("column", ', ' order by "column") || ')', '') as given
+    from given
+    group by kind, name, grantee, taken, privilege_type, "column" is null
 )
-select kind || ' ' || name || coalesce(' column ' || "column", '') as object,
-       case when grantee = 0 then 'public' else pg_get_userbyid(grantee) end as grantee,
-       string_agg(lower(privilege_type), ', ' order by privilege_type) as rights, taken,
-       format('revoke %s on %s %s from %s;',
-              string_agg(lower(privilege_type) || coalesce(' (' || "column" || ')', ''), ', ' order by privilege_type),
-              kind, name, case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end) as remedy
-from given
-group by kind, name, "column", grantee, taken
+select kind || ' ' || name as object, case when grantee = 0 then 'public' else pg_get_userbyid(grantee) end as grantee,
+       string_agg(given, ', ' order by given) as rights, taken,
+       format('revoke %s on %s %s from %s;', string_agg(given, ', ' order by given), kind, name,
+              case when grantee = 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end) as remedy
+from rights
+group by kind, name, grantee, taken
 order by 1, 2

@@ -59,7 +59,12 @@ with made(kind, class, oid, object, remedy) as (
 )
 select kind, object, remedy
 from made m
-where m.oid >= 16384 and (m.class <> 'pg_class'::regclass or {relation m.oid})
+where m.oid >= 16384 and case m.class
+          when 'pg_class'::regclass then {relation m.oid}
+          when 'pg_operator'::regclass then {schema (select n.nspname from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where o.oid = m.oid)}
+          when 'pg_aggregate'::regclass then {schema (select n.nspname from pg_proc p join pg_namespace n on n.oid = p.pronamespace where p.oid = m.oid)}
+          else {schema (select n.nspname from pg_conversion c join pg_namespace n on n.oid = c.connamespace where c.oid = m.oid)}
+      end
   and not exists (
       select from pg_depend d
       where d.objid = m.oid and d.deptype = 'e'
