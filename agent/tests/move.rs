@@ -5,7 +5,7 @@ mod driver;
 
 use std::sync::Arc;
 
-use cluster::Cluster;
+use cluster::{Cluster, PASSWORD};
 use driver::{Driver, HBA, batch, database, moved_alike, rows_alike, sql, value};
 use whimbrel_proto::agent::v1::{Step, report::Kind};
 
@@ -311,6 +311,34 @@ async fn a_schema_that_every_new_database_has_goes_where_the_source_dropped_it()
     let there = "select string_agg(nspname, ' ' order by nspname) from pg_namespace where nspname in ('public', 's')";
     assert_eq!(value(&target, "shop", there).await, "s");
     moved_alike(&source, &target, "shop").await;
+}
+
+/// Before 15 that schema is of the superuser who made the server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_that_is_not_ours_to_drop_stays_and_is_told() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let mover =
+        format!("create role mover login createdb password '{}'", PASSWORD.replace('\'', "''"));
+    for server in [&source, &target] {
+        database(server, &mover).await;
+    }
+    database(&source, "alter role mover superuser").await;
+    database(&source, "create database shop owner mover").await;
+    sql(&source, "shop", "drop schema public").await;
+    database(&target, "alter database template0 allow_connections true").await;
+    sql(&target, "template0", "alter schema public owner to postgres").await;
+    database(&target, "alter database template0 allow_connections false").await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    (driver.online, driver.user) = (false, "mover".into());
+    driver.begin(1, 0).await;
+    let told = driver
+        .wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SchemaPublicLeft"))
+        .await;
+    let Some(Kind::Milestone(left)) = told.kind else { panic!("{told:?}") };
+    assert!(left.message.contains("drop schema public;"), "{}", left.message);
+    driver.wait(|kind| matches!(kind, Kind::CopyFinished(_))).await;
+    let there = "select count(*)::text from pg_namespace where nspname = 'public'";
+    assert_eq!(value(&target, "shop", there).await, "1");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

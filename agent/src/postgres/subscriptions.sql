@@ -30,3 +30,4 @@ cross join lateral (
                    , case when s.subfailover then 'failover = true' end -- since 17
                     ) as options) o
 where s.subdbid = (select oid from pg_database where datname = current_database())
+order by 1

@@ -94,7 +94,9 @@ impl Receiver {
         let made: HashSet<i32> = row.get::<_, Vec<i32>>(1).into_iter().collect();
         let missing: Vec<&Entry> =
             plan.before.iter().filter(|entry| !made.contains(&entry.dump_id)).collect();
-        shape_public(client, ledger, catalog.public).await?;
+        if let Some(left) = shape_public(client, ledger, catalog.public).await? {
+            self.tell(Fact::Milestone("SchemaPublicLeft", left)).await;
+        }
         make_extension_schemas(client, ledger, catalog).await?;
         self.make_entries(client, ledger, &missing).await?;
         begin_tables(client, ledger, &catalog.relations).await?;
@@ -107,25 +109,33 @@ impl Receiver {
 /// The new database has the schema `public`, with a comment, whether the source's has or not.
 ///
 /// Before 15 the schema is of the superuser who made the server, and who is not that one can't alter it: it stays as it is
-/// then, which `compare` tells.
-async fn shape_public(client: &mut Client, ledger: Ledger, public: Public) -> Result<(), Fault> {
+/// then, and what is left to do is told.
+async fn shape_public(
+    client: &mut Client,
+    ledger: Ledger,
+    public: Public,
+) -> Result<Option<String>, Fault> {
     let sql = match public {
-        Public::AsDumped => return Ok(()),
+        Public::AsDumped => return Ok(None),
         Public::NoComment => "comment on schema public is null",
         Public::Missing => "drop schema public",
     };
     let doing = "shaping the schema public of the target as the source's is";
-    let owned =
-        "select from pg_namespace where nspname = 'public' and pg_has_role(nspowner, 'usage')";
+    let owned = "select pg_has_role(nspowner, 'usage') from pg_namespace where nspname = 'public'";
     let tx = client.transaction().await.doing(doing)?;
-    if tx.query_opt(owned, &[]).await.doing(doing)?.is_none() {
-        tracing::warn!(
-            "the schema public of the target is not ours or not there: it stays as it is"
-        );
-        return tx.rollback().await.doing(doing);
+    let owned = tx.query_opt(owned, &[]).await.doing(doing)?.map(|row| row.get::<_, bool>(0));
+    if owned == Some(true) {
+        tx.batch_execute(sql).await.doing(doing)?;
+        ledger.commit(tx, doing).await?;
+        return Ok(None);
     }
-    tx.batch_execute(sql).await.doing(doing)?;
-    ledger.commit(tx, doing).await
+    tx.rollback().await.doing(doing)?;
+    // What is not there needs no shape.
+    Ok(owned.map(|_| {
+        format!(
+            "the schema public of the target is another role's and stays as it is; after the cutover, as its owner: {sql};"
+        )
+    }))
 }
 
 /// Schemas that are left out, for the extensions in them.
