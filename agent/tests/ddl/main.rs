@@ -54,15 +54,13 @@ async fn cut_over_alike(source: &Cluster, target: &Cluster, driver: &mut Driver,
 
 async fn cut_over(driver: &mut Driver, attempt: u32) {
     let end = driver.step(Step::MarkEnd, attempt, &[], 0).await.unwrap().lsn;
-    for step in [
-        Step::Drain,
-        Step::Complete,
-        Step::Sequences,
-        Step::Verify,
-        Step::Switch,
-        Step::RemoveSource,
-        Step::RemoveLedger,
-    ] {
+    let before = [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch];
+    steps(driver, attempt, end, &before).await;
+    steps(driver, attempt, end, &[Step::RemoveSource, Step::RemoveLedger]).await;
+}
+
+async fn steps(driver: &mut Driver, attempt: u32, end: u64, steps: &[Step]) {
+    for step in steps.iter().copied() {
         driver
             .step(step, attempt, &[], end)
             .await

@@ -1,7 +1,7 @@
 //! Where a change stands: in a transaction with rows, rolled back, while the agent is down.
 use std::sync::Arc;
 
-use super::{cut_over_alike, following};
+use super::{cut_over_alike, following, moved_alike, steps};
 use crate::driver::{Driver, batch, sql, value};
 use whimbrel_proto::agent::v1::{Step, report::Kind};
 
@@ -134,6 +134,36 @@ async fn an_application_does_not_notice() {
     app.batch_execute("alter table t drop constraint t_pkey; update t set v = 'w'").await.unwrap();
     driver.kill().await;
     assert_eq!(value(&source, "shop", "select count(*) from pg_event_trigger").await, "3");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_under_way_does_not_notice_that_the_triggers_go() {
+    let (source, target, mut driver) = following(SCHEMA).await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    let before = [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch];
+    steps(&mut driver, 1, end, &before).await;
+    moved_alike(&source, &target, "shop").await;
+    // Fires before ours, so nearly every moment lies between the server's look at the triggers and its call of our function.
+    sql(&source, "shop", "create function slow() returns event_trigger language plpgsql as 'begin perform pg_sleep(0.05); end'; create event trigger a_slow on ddl_command_end when tag in ('CREATE TABLE') execute function slow()").await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let commands: Vec<_> =
+        (0..4).map(|_| tokio::spawn(commands(Arc::clone(&source), stopped.clone()))).collect();
+    let under_way = "select count(*) from pg_stat_activity where state = 'active' and query like 'create temp %'";
+    while value(&source, "shop", under_way).await == "0" {}
+    steps(&mut driver, 1, end, &[Step::RemoveSource, Step::RemoveLedger]).await;
+    stop.send(true).unwrap();
+    for done in commands {
+        done.await.unwrap();
+    }
+    assert_eq!(value(&source, "shop", "select count(*) from pg_event_trigger").await, "1");
+}
+
+/// Each command in a session of its own: one that has called our function before needs no look at the catalog.
+async fn commands(source: Arc<crate::Cluster>, stopped: tokio::sync::watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let app = crate::driver::session(&source, "shop").await;
+        app.batch_execute("create temp table scratch (a int)").await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
