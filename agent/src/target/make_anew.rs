@@ -1,7 +1,8 @@
 //! Makes an entry of a newer dump: an object that is new, or one that is here as it was before it was altered.
 //!
 //! An altered one (a text search configuration, an aggregate, a server's options) is dropped and made again, never with
-//! what depends on it: then a person must do it.
+//! what depends on it: then a person must do it. One that is new on the source and in use here already is a person's, who made
+//! it because the stream could not go on without it: it is taken as it is.
 use tokio_postgres::{GenericClient, error::SqlState};
 
 use super::schema::Entry;
@@ -10,13 +11,15 @@ use crate::fault::{Doing, Fault};
 /// Before an entry.
 const BEFORE: &str = "whimbrel_entry";
 
-/// Runs the entry in the caller's transaction; whether it took the place of an older form.
+/// Runs the entry in the caller's transaction; whether it took the place of an older form. `is_new`: the older dump had no
+/// object of that name.
 ///
 /// # Errors
 /// The server's; `SchemaChangeNotCarried` when the older form can't be dropped.
 pub(super) async fn make_anew(
     client: &impl GenericClient,
     entry: &Entry,
+    is_new: bool,
     doing: &str,
 ) -> Result<bool, Fault> {
     let name = format!("{} {}", entry.kind.to_lowercase(), entry.tag);
@@ -38,6 +41,7 @@ pub(super) async fn make_anew(
     }
     client.batch_execute(&format!("rollback to {BEFORE}")).await.doing(&doing)?;
     let object = owned_object(&entry.sql);
+    let in_use = SqlState::DEPENDENT_OBJECTS_STILL_EXIST;
     let again = object.map(|object| format!("drop {object};\n{}", entry.sql));
     let fault = match again {
         None => Fault::sql(&doing, &error),
@@ -45,6 +49,9 @@ pub(super) async fn make_anew(
             Ok(()) => {
                 client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
                 return Ok(true);
+            }
+            Err(error) if is_new && error.code() == Some(&in_use) => {
+                return take_as_it_is(client, entry, &doing).await;
             }
             Err(error) => Fault::sql(&doing, &error),
         },
@@ -60,6 +67,23 @@ pub(super) async fn make_anew(
     )))
 }
 
+/// A person's object gets the source's owner, and comments.
+async fn take_as_it_is(
+    client: &impl GenericClient,
+    entry: &Entry,
+    doing: &str,
+) -> Result<bool, Fault> {
+    tracing::info!(kind = entry.kind, tag = entry.tag, "made by hand, and taken as it is");
+    let owner = owner_line(&entry.sql).unwrap_or_default();
+    let sql = format!("rollback to {BEFORE}; {owner} release {BEFORE}");
+    client.batch_execute(&sql).await.doing(doing)?;
+    Ok(true)
+}
+
+fn owner_line(sql: &str) -> Option<&str> {
+    sql.lines().rev().find(|line| line.starts_with("ALTER ") && line.contains(" OWNER TO "))
+}
+
 /// The words by which DROP knows the object: those by which the entry gives it its owner. A user mapping has none.
 fn owned_object(sql: &str) -> Option<&str> {
     if let Some(mapping) = sql.trim_start().strip_prefix("CREATE ")
@@ -70,7 +94,7 @@ fn owned_object(sql: &str) -> Option<&str> {
             .next()
             .map(|words| words.trim_end_matches("OPTIONS ").trim());
     }
-    let line = sql.lines().rev().find(|line| line.starts_with("ALTER "))?;
+    let line = owner_line(sql)?;
     let (object, _) = line.strip_prefix("ALTER ")?.rsplit_once(" OWNER TO ")?;
     Some(object)
 }

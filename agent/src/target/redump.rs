@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What the stream carries, or the switch makes: all other kinds of entries are made from the new dump.
-const CARRIED: [&str; 23] = [
+const CARRIED: [&str; 24] = [
     "ACL",
     "CHECK CONSTRAINT",
     "CONSTRAINT",
@@ -41,6 +41,7 @@ const CARRIED: [&str; 23] = [
     "SCHEMA",
     "SEQUENCE",
     "SEQUENCE OWNED BY",
+    "SHELL TYPE",
     "TABLE",
     "TABLE ATTACH",
     "TYPE",
@@ -120,13 +121,16 @@ impl Receiver {
         let catalog = self.left_out_now(catalog).await?;
         let plan = Arc::new(self.read_dump(session, &catalog, &dump).await?);
         let known: HashSet<(&str, &str, &str)> = entries(&before).map(key).collect();
+        let names: HashSet<(&str, &str)> =
+            known.iter().map(|&(kind, tag, _)| (kind, tag)).collect();
         let tx = session.transaction().await.doing(doing)?;
         tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
         let mut anew: Vec<&Entry> = Vec::new();
         for entry in entries(&plan) {
             let is_known = CARRIED.contains(&entry.kind.as_str()) || known.contains(&key(entry));
             let lost = anew.iter().any(|object| goes_with(object, entry));
-            if (!is_known || lost) && make_anew(&tx, entry, doing).await? {
+            let is_new = !names.contains(&(entry.kind.as_str(), entry.tag.as_str()));
+            if (!is_known || lost) && make_anew(&tx, entry, is_new, doing).await? {
                 anew.push(entry);
             }
         }

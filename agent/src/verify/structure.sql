@@ -15,10 +15,19 @@ named as (
 family(place, class, oid, depth) as (
     select n.place, n.class, n.oid, 0 from named n
     union all
-    -- What a parent is altered in, its children are.
-    select f.place, f.class, h.inhrelid, f.depth + 1
-    from family f join pg_inherits h on h.inhparent = f.oid
-    join pg_class c on c.oid = h.inhrelid and c.relkind in ('r', 'p')
+    -- What a parent is altered in, its children are; what a composite type is, the tables made of it.
+    select f.place, f.class, h.oid, f.depth + 1
+    from family f
+    cross join lateral (
+        select i.inhrelid as oid from pg_inherits i where i.inhparent = f.oid
+        union all
+        select d.objid
+        from pg_class y
+        join pg_depend d on d.refclassid = 'pg_type'::regclass and d.refobjid = y.reltype and d.classid = 'pg_class'::regclass
+        join pg_class o on o.oid = d.objid and o.reloftype = y.reltype
+        where y.oid = f.oid and y.relkind = 'c' and d.objsubid = 0
+    ) h
+    join pg_class c on c.oid = h.oid and c.relkind in ('r', 'p')
     where f.class = 'pg_class'::regclass
 ),
 units as (
@@ -51,7 +60,7 @@ documents as (
         'options', to_jsonb(coalesce(c.reloptions, '{}') || array(
             select 'toast.' || o from pg_class toast cross join unnest(toast.reloptions) o where toast.oid = c.reltoastrelid)),
         'definition', case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end,
-        'typed', c.reloftype <> 0,
+        'of_type', case when c.reloftype <> 0 then format_type(c.reloftype, null) end,
         'partition_key', case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end,
         'bound', pg_get_expr(c.relpartbound, c.oid),
         'parents', coalesce((
@@ -148,13 +157,49 @@ documents as (
         'collation', case when t.typtype = 'd' and t.typcollation <> b.typcollation
                           then quote_ident(ln.nspname) || '.' || quote_ident(l.collname) end,
         'not_null', t.typnotnull, 'default', pg_get_expr(t.typdefaultbin, 0),
+        'options', case t.typtype
+            when 'r' then (
+                select concat_ws(', ', 'subtype = ' || format_type(r.rngsubtype, null),
+                                 case when not o.opcdefault then format('subtype_opclass = %I.%I', ns.nspname, o.opcname) end,
+                                 case when r.rngcollation <> st.typcollation
+                                      then format('collation = %I.%I', rn.nspname, rl.collname) end,
+                                 case when r.rngcanonical <> 0 then 'canonical = ' || r.rngcanonical end,
+                                 case when r.rngsubdiff <> 0 then 'subtype_diff = ' || r.rngsubdiff end
+                                 , 'multirange_type_name = ' || format_type(r.rngmultitypid, null) -- since 14
+                                )
+                from pg_range r
+                join pg_type st on st.oid = r.rngsubtype
+                join pg_opclass o on o.oid = r.rngsubopc
+                join pg_namespace ns on ns.oid = o.opcnamespace
+                left join pg_collation rl on rl.oid = r.rngcollation
+                left join pg_namespace rn on rn.oid = rl.collnamespace
+                where r.rngtypid = t.oid)
+            when 'b' then concat_ws(', ', 'input = ' || t.typinput, 'output = ' || t.typoutput, may.options,
+                'internallength = ' || case when t.typlen < 0 then 'variable' else t.typlen::text end,
+                case when t.typbyval then 'passedbyvalue' end,
+                'alignment = ' || case t.typalign when 'c' then 'char' when 's' then 'int2' when 'i' then 'int4' else 'double' end,
+                'category = ' || quote_literal(t.typcategory::text), case when t.typispreferred then 'preferred = true' end,
+                'delimiter = ' || quote_literal(t.typdelim::text), 'element = ' || format_type(nullif(t.typelem, 0), null),
+                case when t.typcollation <> 0 then 'collatable = true' end, 'default = ' || quote_literal(t.typdefault)) end,
+        'settings', case when t.typtype = 'b' then may.options end,
         'constraints', coalesce((select jsonb_agg(jsonb_build_object('oid', k.oid::int8, 'name', k.conname, 'type', k.contype,
                                                                      'definition', pg_get_constraintdef(k.oid),
                                                                      'inherited', false, 'valid', k.convalidated) order by k.oid)
                                  from pg_constraint k where k.contypid = t.oid and k.contype = 'c'), '[]'))
     from units u
-    join pg_type t on t.oid = u.oid and t.typtype in ('e', 'd', 'r')
+    -- A shell too: it is p, and not defined.
+    join pg_type t on t.oid = u.oid and (t.typtype in ('e', 'd', 'r') or t.typtype = 'p' and not t.typisdefined
+                                         or t.typtype = 'b' and t.typinput <> 'pg_catalog.array_in'::regproc)
     join schemas n on n.oid = t.typnamespace
+    cross join lateral (
+        select concat_ws(', ', case when t.typreceive <> 0 then 'receive = ' || t.typreceive end,
+                         case when t.typsend <> 0 then 'send = ' || t.typsend end,
+                         case when t.typmodin <> 0 then 'typmod_in = ' || t.typmodin end,
+                         case when t.typmodout <> 0 then 'typmod_out = ' || t.typmodout end,
+                         case when t.typanalyze <> 0 then 'analyze = ' || t.typanalyze end,
+                         case when t.typsubscript <> 0 then 'subscript = ' || t.typsubscript end, -- since 14
+                         'storage = ' || case t.typstorage when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main'
+                                                           else 'extended' end) as options) may
     left join pg_type b on b.oid = t.typbasetype
     left join pg_collation l on l.oid = t.typcollation
     left join pg_namespace ln on ln.oid = l.collnamespace

@@ -63,8 +63,9 @@ pub struct RelationStructure {
     pub options: Vec<String>,
     /// A view's query.
     pub definition: Option<String>,
-    /// CREATE TABLE OF a type.
-    pub typed: bool,
+    /// CREATE TABLE OF this type; quoted.
+    #[serde(default)]
+    pub of_type: Option<String>,
     /// "RANGE (id)".
     pub partition_key: Option<String>,
     /// "FOR VALUES FROM (0) TO (10)".

@@ -14,7 +14,7 @@ pub enum Structure {
     Relation(Box<RelationStructure>),
     /// A sequence.
     Sequence(SequenceStructure),
-    /// An enum, domain or range type.
+    /// An enum, domain, range or base type, or the shell of one.
     Type(TypeStructure),
     /// A function, procedure or window function.
     Function(FunctionStructure),
@@ -80,7 +80,7 @@ pub struct SequenceStructure {
     pub owned_by: Option<String>,
 }
 
-/// An enum, a domain or a range.
+/// An enum, a domain, a range, a base type or a shell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeStructure {
     /// `pg_type`'s OID.
@@ -91,7 +91,7 @@ pub struct TypeStructure {
     pub schema: String,
     /// Not quoted.
     pub name: String,
-    /// `typtype`: e, d, r.
+    /// `typtype`: e, d, r, b; a shell is p.
     pub typtype: String,
     /// Role.
     pub owner: String,
@@ -105,6 +105,12 @@ pub struct TypeStructure {
     pub not_null: bool,
     /// A domain's.
     pub default: Option<String>,
+    /// A range's and a base type's, as CREATE TYPE takes them.
+    #[serde(default)]
+    pub options: Option<String>,
+    /// A base type's: those of them that ALTER TYPE takes too.
+    #[serde(default)]
+    pub settings: Option<String>,
     /// A domain's.
     pub constraints: Vec<ConstraintStructure>,
 }

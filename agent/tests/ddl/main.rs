@@ -9,6 +9,7 @@ mod driver;
 mod kinds;
 mod partitions;
 mod places;
+mod types;
 
 use std::{process::Command, sync::Arc};
 

@@ -227,10 +227,10 @@ async fn a_role_that_the_target_does_not_have_is_made_by_hand() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_type_that_can_t_be_carried_is_made_by_hand() {
     holds_until_a_person_has_done_it(
-        "insert into t values (300, 'a');\ncreate type span as range (subtype = int4);\ncreate table spans (id int primary key, at span);\ninsert into spans values (1, '[1,5)')",
+        "insert into t values (300, 'a');\ncreate operator class by_hand for type int4 using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 btint4cmp(int4, int4);\ncreate type span as range (subtype = int4, subtype_opclass = by_hand);\ncreate table spans (id int primary key, at span);\ninsert into spans values (1, '[1,5)')",
         "SchemaChangeNotCarried",
-        "make the target's object as the source's is now",
-        "create type span as range (subtype = int4)",
+        "create type \"public\".\"span\" as range (subtype = integer, subtype_opclass = public.by_hand",
+        "create operator class by_hand for type int4 using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 btint4cmp(int4, int4);\ncreate type span as range (subtype = int4, subtype_opclass = by_hand)",
     )
     .await;
 }

@@ -132,11 +132,11 @@ impl Changes {
             _ => false,
         };
         let around = Around { emptied, told: &note.objects };
-        let statements = match ddl::statements(old, new, around) {
-            Ok(statements) => statements,
-            Err(_) if self.is_made(old, new).await? => return Ok(()),
-            Err(what) => return Err(not_carried(note, &new.label(), &what, &[])),
-        };
+        if self.is_made(old, new).await? {
+            return Ok(());
+        }
+        let statements = ddl::statements(old, new, around)
+            .map_err(|what| not_carried(note, &new.label(), &what, &[]))?;
         let doing = format!("carrying {} of {}", note.tag, new.label());
         self.execute_over_rows(&statements, &doing, note).await.map_err(|fault| {
             match fault.policy {
@@ -146,11 +146,18 @@ impl Changes {
         })
     }
 
-    /// Whether a person has made a type that can't be carried.
+    /// Whether a person has made a type whose functions could not be carried.
     async fn is_made(&mut self, old: Option<&Structure>, new: &Structure) -> Result<bool, Fault> {
-        let (Structure::Type(new), None) = (new, old) else { return Ok(false) };
+        let new = match (old, new) {
+            (None, Structure::Type(new)) => new,
+            (Some(Structure::Type(old)), Structure::Type(new)) if old.typtype == "p" => new,
+            _ => return Ok(false),
+        };
+        if !["r", "b", "p"].contains(&new.typtype.as_str()) {
+            return Ok(false);
+        }
         let sql = "select exists (select from pg_type t join pg_namespace n on n.oid = t.typnamespace \
-                   where n.nspname = $1 and t.typname = $2 and t.typtype::text = $3 and t.typisdefined)";
+                   where n.nspname = $1 and t.typname = $2 and ($3 = 'p' or t.typtype::text = $3 and t.typisdefined))";
         let row = self
             .session()
             .query_one(sql, &[&new.schema, &new.name, &new.typtype])

@@ -81,7 +81,8 @@ impl Changes {
             }
             "table column" => {
                 "select exists (select from pg_attribute where attrelid = to_regclass($1) and attname = $2 \
-                 and attinhcount > 0)"
+                 and attinhcount > 0) \
+                 or exists (select from pg_class where oid = to_regclass($1) and reloftype <> 0)"
             }
             "default value" => {
                 "select not exists (select from pg_attribute where attrelid = to_regclass($1) and attname = $2 \

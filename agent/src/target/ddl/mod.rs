@@ -43,8 +43,8 @@ pub(super) fn statements(
             Ok(objects::alter_sequence(old, new))
         }
         (_, Structure::Sequence(new)) => Ok(objects::create_sequence(new)),
-        (Some(Structure::Type(old)), Structure::Type(new)) => objects::alter_type(old, new),
-        (_, Structure::Type(new)) => objects::create_type(new),
+        (Some(Structure::Type(old)), Structure::Type(new)) => Ok(objects::alter_type(old, new)),
+        (_, Structure::Type(new)) => Ok(objects::create_type(new)),
         (Some(Structure::Function(old)), Structure::Function(new)) => {
             Ok(objects::alter_function(old, new))
         }

@@ -62,7 +62,7 @@ pub(super) fn own_sequence(new: &SequenceStructure) -> Vec<String> {
     vec![format!("alter sequence {} owned by {by}", qualified(&new.schema, &new.name))]
 }
 
-pub(super) fn create_type(new: &TypeStructure) -> Result<Vec<String>, String> {
+pub(super) fn create_type(new: &TypeStructure) -> Vec<String> {
     let name = qualified(&new.schema, &new.name);
     let mut statements = match new.typtype.as_str() {
         "e" => {
@@ -71,11 +71,24 @@ pub(super) fn create_type(new: &TypeStructure) -> Result<Vec<String>, String> {
             vec![format!("create type {name} as enum ({})", labels.join(", "))]
         }
         "d" => create_domain(new, &name),
-        _ => return Err("a range type".into()),
+        kind => {
+            let options = new.options.as_deref().unwrap_or_default();
+            let range = if kind == "r" { " as range" } else { "" };
+            let defined = if options.is_empty() { "" } else { &format!("{range} ({options})") };
+            vec![format!("create type {name}{defined}")]
+        }
     };
+    if is_shell(new) {
+        return statements;
+    }
     let keyword = if new.typtype == "d" { "domain" } else { "type" };
     statements.push(owned(keyword, &name, &new.owner));
-    Ok(statements)
+    statements
+}
+
+/// `create type s.t;`: its functions can speak of it before it is defined.
+fn is_shell(of: &TypeStructure) -> bool {
+    of.typtype == "p"
 }
 
 fn create_domain(new: &TypeStructure, name: &str) -> Vec<String> {
@@ -99,19 +112,26 @@ fn add_check(domain: &str, constraint: &ConstraintStructure) -> String {
     format!("alter domain {domain} add constraint {name} {}", constraint.definition)
 }
 
-pub(super) fn alter_type(old: &TypeStructure, new: &TypeStructure) -> Result<Vec<String>, String> {
+pub(super) fn alter_type(old: &TypeStructure, new: &TypeStructure) -> Vec<String> {
+    if is_shell(old) && !is_shell(new) {
+        return create_type(new);
+    }
     let keyword = if new.typtype == "d" { "domain" } else { "type" };
     let mut statements = moved(keyword, (&old.schema, &old.name), (&new.schema, &new.name), "");
     let name = qualified(&new.schema, &new.name);
     match new.typtype.as_str() {
         "e" => statements.extend(alter_labels(old, new, &name)),
         "d" => statements.extend(alter_domain(old, new, &name)),
+        _ if old.settings != new.settings => {
+            let settings = new.settings.as_deref().unwrap_or_default();
+            statements.push(format!("alter type {name} set ({settings})"));
+        }
         _ => {}
     }
-    if old.owner != new.owner {
+    if old.owner != new.owner && !is_shell(new) {
         statements.push(owned(keyword, &name, &new.owner));
     }
-    Ok(statements)
+    statements
 }
 
 /// A label can be added and renamed, never taken away.

@@ -38,22 +38,25 @@ pub(super) fn create(new: &RelationStructure) -> Result<Vec<String>, String> {
 }
 
 fn create_table(new: &RelationStructure) -> Result<String, String> {
-    if new.typed {
-        return Err("a table of a composite type (CREATE TABLE OF)".into());
-    }
     let is_partition = new.bound.is_some();
     let columns: Vec<String> = new
         .columns
         .iter()
         .filter(|column| is_partition || column.local)
-        .map(column::definition)
+        .map(|column| match &new.of_type {
+            Some(_) => column::options_of_typed(column),
+            None => column::definition(column),
+        })
         .collect();
-    let mut sql = format!(
-        "create {}table {} ({})",
-        if new.persistence == "u" { "unlogged " } else { "" },
-        name_of(new),
-        columns.join(", ")
-    );
+    let unlogged = if new.persistence == "u" { "unlogged " } else { "" };
+    let mut sql = format!("create {unlogged}table {}", name_of(new));
+    if let Some(of) = &new.of_type {
+        sql.push_str(&format!(" of {of}"));
+    }
+    // A type's columns are named once more; where it has none, nothing may stand there.
+    if new.of_type.is_none() || !columns.is_empty() {
+        sql.push_str(&format!(" ({})", columns.join(", ")));
+    }
     if !is_partition && !new.parents.is_empty() {
         let parents: Vec<String> =
             new.parents.iter().map(|parent| qualified(&parent.schema, &parent.name)).collect();
@@ -87,7 +90,14 @@ pub(super) fn alter(
     statements.extend(parts::old_indexes(old, new));
     match new.relkind {
         RelationKind::Table | RelationKind::Partitioned => {
+            // What is of a type can't be altered by itself.
+            if old.of_type.is_some() && old.of_type != new.of_type {
+                statements.push(format!("alter table {name} not of"));
+            }
             statements.extend(column::alter(old, new, around)?);
+            if let Some(of) = new.of_type.as_ref().filter(|_| old.of_type != new.of_type) {
+                statements.push(format!("alter table {name} of {of}"));
+            }
             statements.extend(column::settings(Some(old), new));
             statements.extend(parts::new_constraints(Some(old), new));
         }

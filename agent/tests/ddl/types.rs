@@ -1,0 +1,86 @@
+//! Ranges, base types and tables that are made of types.
+use super::{cut_over_alike, following};
+use crate::driver::{sql, value};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ranges_and_base_types_are_carried() {
+    let (source, target, mut driver) = following(
+        "create type early; create function early_in(cstring) returns early language internal immutable strict as 'int4in';
+         create function early_out(early) returns cstring language internal immutable strict as 'int4out'",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "create function distance(a uuid, b uuid) returns float8 language sql immutable as 'select 1.0::float8';
+         create type \"Uuid range\" as range (subtype = uuid, subtype_diff = distance);
+         create type texts as range (subtype = text, collation = \"C\", subtype_opclass = text_pattern_ops,
+                                     multirange_type_name = \"many texts\");
+         create table spans (id int primary key, at \"Uuid range\", words texts, many \"many texts\");
+         insert into spans values (1, '[00000000-0000-0000-0000-000000000001,)', '[a,b]', '{[a,b],[x,y]}');
+         create table held (at \"Uuid range\", exclude using gist (at with &&));
+         create type stepped;
+         create function whole(stepped) returns stepped language internal immutable strict as 'int4range_canonical';
+         create type stepped as range (subtype = int4, canonical = whole);
+         insert into held values ('[00000000-0000-0000-0000-000000000001,00000000-0000-0000-0000-000000000002]');
+         create table steps (id int primary key, at stepped, later stepped[]);
+         insert into steps values (1, '[1,5]', '{\"[1,2]\"}');
+         alter type stepped rename to \"in steps\";
+         update steps set at = '[2,3]';
+         alter type texts owner to app;
+         create type early (input = early_in, output = early_out, like = int4, category = 'U', default = '7');
+         create table earlies (id int primary key, e early default '3', many early[]);
+         insert into earlies values (1, '9', '{1,2}');
+         insert into earlies (id) values (2);
+         create function word_in(cstring) returns word language internal immutable strict as 'textin';
+         create function word_out(word) returns cstring language internal immutable strict as 'textout';
+         create type word (input = word_in, output = word_out, internallength = variable, storage = plain,
+                           collatable = true, delimiter = '/');
+         create table words (id int primary key, w word);
+         insert into words values (1, 'a word');
+         alter type word set (storage = extended);
+         create type gone as range (subtype = date);
+         drop type gone",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+    assert_eq!(value(&target, "shop", "select at from steps").await, "[2,4)");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_that_are_made_of_a_type_are_carried_and_go_with_it() {
+    let (source, target, mut driver) = following(
+        "create type shape as (id int, name text collate \"C\");
+         create table first of shape (primary key (id));
+         insert into first select g, 'n' || g from generate_series(1, 20) g",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "create table second of shape (id with options primary key, name default 'x' not null);
+         insert into second (id) values (1);
+         alter type shape add attribute size numeric(6,2) cascade;
+         update first set size = id where id < 5;
+         insert into second values (2, 'y', 3.5);
+         alter type shape rename attribute name to title cascade;
+         insert into second values (3, 'z', 4.5);
+         alter type shape alter attribute size type text cascade;
+         insert into first values (100, 'later', 'long');
+         alter table second add check (id > 0);
+         alter table first not of;
+         alter table first add column own int default 4;
+         insert into first values (101, 'l', 'm', 5);
+         create table third (id int, title text collate \"C\", size text);
+         alter table third of shape;
+         insert into third values (1, 'of', 'it');
+         create table parted of shape partition by list (id);
+         create table part partition of parted for values in (1);
+         insert into parted values (1, 'p', 'q');
+         alter type shape drop attribute size cascade;
+         update second set title = 'w' where id = 2;
+         insert into parted values (1, 'p')",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
