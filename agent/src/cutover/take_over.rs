@@ -55,7 +55,13 @@ pub(super) async fn take_over(
         return Err(schema_changed(&difference));
     }
     let taken = format!("changes of the source's schema were taken over: {difference}");
-    Ok(Some([Some(taken), left].into_iter().flatten().collect::<Vec<_>>().join("; ")))
+    let by_hand = (!dumped.by_hand.is_empty()).then(|| {
+        format!(
+            "made by hand on the target, and taken as they are (compare them with the source's): {}",
+            dumped.by_hand.join(", ")
+        )
+    });
+    Ok(Some([Some(taken), by_hand, left].into_iter().flatten().collect::<Vec<_>>().join("; ")))
 }
 
 /// Texts of another version's server can differ where nothing else does: then only what has changed is compared.

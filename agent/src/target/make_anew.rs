@@ -2,7 +2,7 @@
 //!
 //! An altered one (a text search configuration, an aggregate, a server's options) is dropped and made again, never with
 //! what depends on it: then a person must do it. One that is new on the source and in use here already is a person's, who made
-//! it because the stream could not go on without it: it is taken as it is.
+//! it because the stream could not go on without it: it is taken as it is, and that is told.
 use tokio_postgres::{GenericClient, error::SqlState};
 
 use super::schema::Entry;
@@ -11,8 +11,18 @@ use crate::fault::{Doing, Fault};
 /// Before an entry.
 const BEFORE: &str = "whimbrel_entry";
 
-/// Runs the entry in the caller's transaction; whether it took the place of an older form. `is_new`: the older dump had no
-/// object of that name.
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    /// There was nothing of that name.
+    New,
+    /// It took the place of an older form.
+    Anew,
+    /// It was here and in use, made by a person: it is as that person made it, which nobody has compared.
+    ByHand,
+}
+
+/// Runs the entry in the caller's transaction. `is_new`: the older dump had no object of that name.
 ///
 /// # Errors
 /// The server's; `SchemaChangeNotCarried` when the older form can't be dropped.
@@ -21,13 +31,13 @@ pub(super) async fn make_anew(
     entry: &Entry,
     is_new: bool,
     doing: &str,
-) -> Result<bool, Fault> {
+) -> Result<Made, Fault> {
     let name = format!("{} {}", entry.kind.to_lowercase(), entry.tag);
     let doing = format!("{doing}: {name}");
     client.batch_execute(&format!("savepoint {BEFORE}")).await.doing(&doing)?;
     let Err(error) = client.batch_execute(&entry.sql).await else {
         client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
-        return Ok(false);
+        return Ok(Made::New);
     };
     // The last one is of a catalog's own index: some kinds of objects are not looked for before.
     let duplicates = [
@@ -48,7 +58,7 @@ pub(super) async fn make_anew(
         Some(sql) => match client.batch_execute(&sql).await {
             Ok(()) => {
                 client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
-                return Ok(true);
+                return Ok(Made::Anew);
             }
             Err(error) if is_new && error.code() == Some(&in_use) => {
                 return take_as_it_is(client, entry, &doing).await;
@@ -72,12 +82,11 @@ async fn take_as_it_is(
     client: &impl GenericClient,
     entry: &Entry,
     doing: &str,
-) -> Result<bool, Fault> {
-    tracing::info!(kind = entry.kind, tag = entry.tag, "made by hand, and taken as it is");
+) -> Result<Made, Fault> {
     let owner = owner_line(&entry.sql).unwrap_or_default();
     let sql = format!("rollback to {BEFORE}; {owner} release {BEFORE}");
     client.batch_execute(&sql).await.doing(doing)?;
-    Ok(true)
+    Ok(Made::ByHand)
 }
 
 fn owner_line(sql: &str) -> Option<&str> {
@@ -85,7 +94,7 @@ fn owner_line(sql: &str) -> Option<&str> {
 }
 
 /// The words by which DROP knows the object: those by which the entry gives it its owner. A user mapping has none.
-fn owned_object(sql: &str) -> Option<&str> {
+pub(super) fn owned_object(sql: &str) -> Option<&str> {
     if let Some(mapping) = sql.trim_start().strip_prefix("CREATE ")
         && mapping.starts_with("USER MAPPING ")
     {

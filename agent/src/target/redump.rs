@@ -10,7 +10,7 @@ use super::{
     ddl::foreign_keys,
     documents,
     ledger::Ledger,
-    make_anew::make_anew,
+    make_anew::{Made, make_anew, owned_object},
     receive::Receiver,
     schema::{Entry, Plan, RESTORE_SETTINGS},
     structure,
@@ -54,6 +54,8 @@ pub(crate) struct Dumped {
     archive: Vec<u8>,
     plan: Arc<Plan>,
     catalog: Arc<Catalog>,
+    /// Objects that a person has made on the target, taken as they are.
+    pub(crate) by_hand: Vec<String>,
 }
 
 impl Receiver {
@@ -125,18 +127,26 @@ impl Receiver {
             known.iter().map(|&(kind, tag, _)| (kind, tag)).collect();
         let tx = session.transaction().await.doing(doing)?;
         tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
-        let mut anew: Vec<&Entry> = Vec::new();
+        let (mut anew, mut by_hand): (Vec<&Entry>, _) = (Vec::new(), Vec::new());
         for entry in entries(&plan) {
             let is_known = CARRIED.contains(&entry.kind.as_str()) || known.contains(&key(entry));
             let lost = anew.iter().any(|object| goes_with(object, entry));
             let is_new = !names.contains(&(entry.kind.as_str(), entry.tag.as_str()));
-            if (!is_known || lost) && make_anew(&tx, entry, is_new, doing).await? {
-                anew.push(entry);
+            if is_known && !lost {
+                continue;
             }
+            match make_anew(&tx, entry, is_new, doing).await? {
+                Made::New => continue,
+                Made::Anew => {}
+                Made::ByHand => {
+                    by_hand.push(owned_object(&entry.sql).unwrap_or(&entry.tag).to_owned());
+                }
+            }
+            anew.push(entry);
         }
         drop_comments(&tx, &before, &plan).await?;
         ledger.commit(tx, doing).await?;
-        Ok(Dumped { archive: dump, plan, catalog })
+        Ok(Dumped { archive: dump, plan, catalog, by_hand })
     }
 
     /// A foreign key to a table that is left out may have come since, with its comment: neither is made.

@@ -45,28 +45,35 @@ async fn following_with(
     (source, target, driver)
 }
 
-/// The whole cutover; then both sides are the same, rows and schema, and nothing of ours is left.
-async fn cut_over_alike(source: &Cluster, target: &Cluster, driver: &mut Driver, attempt: u32) {
-    cut_over(driver, attempt).await;
+/// The whole cutover; then both sides are the same, rows and schema, and nothing of ours is left. What its steps have told.
+async fn cut_over_alike(
+    source: &Cluster,
+    target: &Cluster,
+    driver: &mut Driver,
+    attempt: u32,
+) -> String {
+    let notes = cut_over(driver, attempt).await;
     let (there, here) = (schema_of(source), schema_of(target));
     assert!(there == here, "{}", difference(&there, &here));
     moved_alike(source, target, "shop").await;
+    notes
 }
 
-async fn cut_over(driver: &mut Driver, attempt: u32) {
+async fn cut_over(driver: &mut Driver, attempt: u32) -> String {
     let end = driver.step(Step::MarkEnd, attempt, &[], 0).await.unwrap().lsn;
     let before = [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch];
-    steps(driver, attempt, end, &before).await;
+    let notes = steps(driver, attempt, end, &before).await;
     steps(driver, attempt, end, &[Step::RemoveSource, Step::RemoveLedger]).await;
+    notes
 }
 
-async fn steps(driver: &mut Driver, attempt: u32, end: u64, steps: &[Step]) {
+async fn steps(driver: &mut Driver, attempt: u32, end: u64, steps: &[Step]) -> String {
+    let mut notes = String::new();
     for step in steps.iter().copied() {
-        driver
-            .step(step, attempt, &[], end)
-            .await
-            .unwrap_or_else(|failure| panic!("{step:?}: {failure:?}"));
+        let done = driver.step(step, attempt, &[], end).await;
+        notes += &done.unwrap_or_else(|failure| panic!("{step:?}: {failure:?}")).note;
     }
+    notes
 }
 
 /// pg_dump's text of the schema.

@@ -198,8 +198,14 @@ async fn without_event_triggers_a_new_table_is_named() {
     assert!(failure.message.contains("unseen"), "{}", failure.message);
 }
 
-/// The stream holds with `code` and a remedy that says `remedy`; what a person does then on the target lets it go on.
-async fn holds_until_a_person_has_done_it(change: &str, code: &str, remedy: &str, by_hand: &str) {
+/// The stream holds with `code` and a remedy that says `remedy`; what a person does then on the target lets it go on. What the
+/// cutover has told.
+async fn holds_until_a_person_has_done_it(
+    change: &str,
+    code: &str,
+    remedy: &str,
+    by_hand: &str,
+) -> String {
     let (source, target, mut driver) = following(SCHEMA).await;
     let oid = driver.target_oid();
     sql(&source, "shop", change).await;
@@ -210,7 +216,7 @@ async fn holds_until_a_person_has_done_it(change: &str, code: &str, remedy: &str
     let mut next = Driver::another(&driver).await;
     next.begin(2, oid).await;
     next.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
-    cut_over_alike(&source, &target, &mut next, 1).await;
+    cut_over_alike(&source, &target, &mut next, 1).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -226,11 +232,13 @@ async fn a_role_that_the_target_does_not_have_is_made_by_hand() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_type_that_can_t_be_carried_is_made_by_hand() {
-    holds_until_a_person_has_done_it(
+    let told = holds_until_a_person_has_done_it(
         "insert into t values (300, 'a');\ncreate operator class by_hand for type int4 using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 btint4cmp(int4, int4);\ncreate type span as range (subtype = int4, subtype_opclass = by_hand);\ncreate table spans (id int primary key, at span);\ninsert into spans values (1, '[1,5)')",
         "SchemaChangeNotCarried",
         "create type \"public\".\"span\" as range (subtype = integer, subtype_opclass = public.by_hand",
         "create operator class by_hand for type int4 using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 btint4cmp(int4, int4);\ncreate type span as range (subtype = int4, subtype_opclass = by_hand)",
     )
     .await;
+    let by_hand = "taken as they are (compare them with the source's): OPERATOR FAMILY public.by_hand USING btree, OPERATOR CLASS public.by_hand USING btree";
+    assert!(told.contains(by_hand), "{told}");
 }
