@@ -62,6 +62,10 @@ from pg_proc p join ours n on n.oid = p.pronamespace
 union all
 select 'type ' || quote_ident(n.nspname) || '.' || quote_ident(t.typname),
        md5(concat_ws('|', t.typtype, t.typbasetype, t.typtypmod, t.typnotnull, t.typdefault,
+           -- The name of its multirange, if it is not the one that the server gives: no other command tells that it was changed.
+           (select m.typname from pg_range r join pg_type m on m.oid = r.rngmultitypid -- since 14
+            where r.rngtypid = t.oid and m.typname <> case when t.typname like '%range%' -- since 14
+                then regexp_replace(t.typname, 'range', 'multirange') else t.typname || '_multirange' end), -- since 14
            (select string_agg(e.enumlabel, ',' order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid)))
 from pg_type t join ours n on n.oid = t.typnamespace
 where t.typtype in ('d', 'e', 'r')

@@ -198,6 +198,22 @@ async fn without_event_triggers_a_new_table_is_named() {
     assert!(failure.message.contains("unseen"), "{}", failure.message);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_multirange_that_is_renamed_is_named() {
+    let (source, target, mut driver) =
+        following(&format!("{SCHEMA} create type span as range (subtype = int4);")).await;
+    let rename = "alter type span_multirange rename to spans";
+    sql(&source, "shop", rename).await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    let failure = driver.step(Step::Complete, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "SourceSchemaChanged");
+    assert!(failure.message.contains("type public.span"), "{}", failure.message);
+    driver.back(1).await;
+    sql(&target, "shop", rename).await;
+    cut_over_alike(&source, &target, &mut driver, 2).await;
+}
+
 /// The stream holds with `code` and a remedy that says `remedy`; what a person does then on the target lets it go on. What the
 /// cutover has told.
 async fn holds_until_a_person_has_done_it(
