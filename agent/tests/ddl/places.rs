@@ -144,12 +144,15 @@ async fn a_command_under_way_does_not_notice_that_the_triggers_go() {
     steps(&mut driver, 1, end, &before).await;
     moved_alike(&source, &target, "shop").await;
     // Fires before ours, so nearly every moment lies between the server's look at the triggers and its call of our function.
-    sql(&source, "shop", "create function slow() returns event_trigger language plpgsql as 'begin perform pg_sleep(0.05); end'; create event trigger a_slow on ddl_command_end when tag in ('CREATE TABLE') execute function slow()").await;
+    sql(&source, "shop", "create function slow() returns event_trigger language plpgsql as 'begin perform pg_sleep(0.02); end'; create event trigger a_slow on ddl_command_end when tag in ('CREATE TABLE') execute function slow()").await;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let commands: Vec<_> =
         (0..4).map(|_| tokio::spawn(commands(Arc::clone(&source), stopped.clone()))).collect();
     let under_way = "select count(*) from pg_stat_activity where state = 'active' and query like 'create temp %'";
-    while value(&source, "shop", under_way).await == "0" {}
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while value(&source, "shop", under_way).await == "0" {
+        assert!(std::time::Instant::now() < end, "no command was begun");
+    }
     steps(&mut driver, 1, end, &[Step::RemoveSource, Step::RemoveLedger]).await;
     stop.send(true).unwrap();
     for done in commands {
