@@ -149,9 +149,9 @@ async fn a_command_under_way_does_not_notice_that_the_triggers_go() {
     let commands: Vec<_> =
         (0..4).map(|_| tokio::spawn(commands(Arc::clone(&source), stopped.clone()))).collect();
     let under_way = "select count(*) from pg_stat_activity where state = 'active' and query like 'create temp %'";
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let late = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while value(&source, "shop", under_way).await == "0" {
-        assert!(std::time::Instant::now() < end, "no command was begun");
+        assert!(std::time::Instant::now() < late, "no command was begun");
     }
     steps(&mut driver, 1, end, &[Step::RemoveSource, Step::RemoveLedger]).await;
     stop.send(true).unwrap();
