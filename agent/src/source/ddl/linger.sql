@@ -6,4 +6,4 @@ select exists (
       and a.pid <> pg_backend_pid()
       and a.backend_type not in ('walsender', 'autovacuum worker', 'parallel worker')
       and (a.state is null
-           or a.state not like 'idle%' and a.query_start <= $1::text::timestamptz))
+           or a.state not like 'idle%' and coalesce(a.query_start <= $1::text::timestamptz, true)))
