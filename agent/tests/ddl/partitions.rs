@@ -45,6 +45,8 @@ async fn keys_columns_and_sequences_in_forms_that_must_come_in_order() {
          create unique index item_id on item (id);
          create unique index item_late on item (id, b);
          insert into item (id, a, b) select g, g, g from generate_series(1, 20) g;
+         create table named (key text primary key);
+         insert into named select 'n' || g from generate_series(1, 20) g;
          create sequence s maxvalue 100;
          select setval('s', 90)",
     )
@@ -66,6 +68,8 @@ async fn keys_columns_and_sequences_in_forms_that_must_come_in_order() {
          alter table stored reset (fillfactor, toast.autovacuum_vacuum_cost_delay);
          create index item_b on item (b);
          alter index item_b set (fillfactor = 60);
+         alter table named drop constraint named_pkey, add column id bigserial not null, add primary key (id);
+         insert into named values ('new');
          alter sequence s increment by -1 minvalue -100 maxvalue -5 start with -5 restart",
     )
     .await;

@@ -57,7 +57,7 @@ impl Changes {
             self.carry_rewrite(table, note, commit).await?;
         }
         let mut later = Vec::new();
-        for new in &note.objects {
+        for new in self.in_order(&note.objects).await? {
             let Some(old) = self.carry_object(new, note, commit).await? else { continue };
             later.extend(ddl::afterwards(old.as_ref(), new));
         }
@@ -71,6 +71,25 @@ impl Changes {
             .cloned()
             .collect();
         structure::save(self.session(), &carried).await
+    }
+
+    /// New sequences first. A table is told where the command touched it first, which can be before the sequence that a
+    /// later part of the same command has made for a column of it (`drop constraint …, add column … bigserial`).
+    async fn in_order<'a>(&mut self, told: &'a [Structure]) -> Result<Vec<&'a Structure>, Fault> {
+        let (mut first, mut then) = (Vec::new(), Vec::new());
+        for object in told {
+            let is_new = match object {
+                // The schema that it may be in.
+                Structure::Schema(_) => true,
+                Structure::Sequence(_) => {
+                    structure::known(self.session(), object.id()).await?.is_none()
+                }
+                _ => false,
+            };
+            if is_new { first.push(object) } else { then.push(object) }
+        }
+        first.append(&mut then);
+        Ok(first)
     }
 
     /// The form before, if the object was carried.
