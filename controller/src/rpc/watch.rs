@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     driver::{DriverError, Live},
+    migration::{State, SubState, state},
     store::Record,
     translate::event_out,
 };
@@ -48,6 +49,8 @@ struct Watch {
     /// None: it was over when the watch began, and is no longer in memory.
     changes: Option<watch::Receiver<u64>>,
     sent_at: Option<Instant>,
+    /// The state that was sent last.
+    stood: Option<(State, SubState)>,
     /// The log has more events than were sent: they come page by page, as the client takes them.
     more: bool,
     over: bool,
@@ -77,6 +80,7 @@ impl Rpc {
             tables: request.tables.then(HashMap::new),
             waiting: VecDeque::new(),
             sent_at: None,
+            stood: None,
             more: false,
             over: false,
         };
@@ -111,21 +115,34 @@ impl Watch {
         }
     }
 
-    /// Waits until there is something new, and not too soon after what was sent last.
+    /// Waits until there is something new: another state at once, the rest not too soon after what was sent last.
     async fn change(&mut self) -> Result<(), Status> {
         let Some(sent_at) = self.sent_at else { return Ok(()) };
+        let stop = self.stop.clone();
         let away =
             || refuse(Code::Unavailable, "GoingAway", "the controller goes away: watch again");
-        let changed = async {
-            tokio::time::sleep_until(sent_at + INTERVAL).await;
-            if let Some(changes) = &mut self.changes {
-                // An error: the sender went with the migration. Look, and see that it is gone.
-                drop(changes.changed().await);
-            }
-        };
         tokio::select! {
-            () = changed => Ok(()),
-            () = self.stop.cancelled() => Err(away()),
+            () = self.changed(sent_at + INTERVAL) => Ok(()),
+            () = stop.cancelled() => Err(away()),
+        }
+    }
+
+    /// See [`Self::change`]. Progress waits for the time `soon`. Also returns when the migration has left the memory: who looks
+    /// then sees that it is gone.
+    async fn changed(&mut self, soon: Instant) {
+        let Some(changes) = &mut self.changes else { return tokio::time::sleep_until(soon).await };
+        let mut progress = false;
+        while let Ok(changed) = tokio::time::timeout_at(soon, changes.changed()).await {
+            progress = true;
+            let live = self.rpc.driver.live(&self.uid);
+            // States are few; a person or a script waits for the next one.
+            let stands = live.map(|live| state(&live.record().migration));
+            if changed.is_err() || stands != self.stood {
+                return;
+            }
+        }
+        if !progress {
+            drop(changes.changed().await);
         }
     }
 
@@ -155,6 +172,7 @@ impl Watch {
         }
         self.over = record.migration.is_over();
         self.sent_at = Some(Instant::now());
+        self.stood = Some(state(&record.migration));
         Ok(())
     }
 

@@ -1,4 +1,6 @@
 //! A whole migration, with the controller killed in the middle.
+use std::time::{Duration, Instant};
+
 use whimbrel_proto::{agent::v1 as link, v1};
 
 use crate::{
@@ -12,7 +14,7 @@ type SubState = v1::migration_status::SubState;
 async fn serve(agent: Agent, host: &Host) {
     loop {
         drop(agent.session(host).await);
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -88,6 +90,25 @@ async fn a_migration_survives_kills_to_its_end() {
     assert_eq!(host.terminate(), Some(0));
 }
 
+/// Progress comes four times a second at most; nobody waits for a state that long.
+#[tokio::test]
+async fn a_new_state_is_watched_sooner_than_progress() {
+    let host = Host::new();
+    let (agent, mut clients) = set_up(&host).await;
+    clients.migrations.create_migration(order("m")).await.unwrap();
+    let mut seen: Vec<(Instant, i32, i32)> = Vec::new();
+    let see = |message: &mut v1::WatchMigrationResponse| {
+        let status = message.migration.as_ref().unwrap().status.as_ref().unwrap();
+        seen.push((Instant::now(), status.state, status.sub_state));
+    };
+    tokio::select! {
+        () = serve(agent.clone(), &host) => unreachable!("serves for ever"),
+        _ = clients.watch(SubState::WaitingForCutoverTrigger, String::new(), see) => {}
+    }
+    let soonest = seen.windows(2).map(|two| two[1].0 - two[0].0).min();
+    assert!(soonest.is_some_and(|gap| gap < Duration::from_millis(200)), "{seen:?}");
+}
+
 #[tokio::test]
 async fn a_cancel_cleans_the_source_when_its_agent_is_back() {
     let host = Host::new();
@@ -108,7 +129,7 @@ async fn a_cancel_cleans_the_source_when_its_agent_is_back() {
             while clients.get().await.status.unwrap().state()
                 != v1::migration_status::State::Canceled
             {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         } => {}
     }
@@ -127,7 +148,7 @@ async fn a_revoked_agent_is_cut_off() {
         while clients.agents.get_agent(get.clone()).await.unwrap().into_inner().state()
             != v1::agent::State::Connected
         {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let revoke = v1::RevokeAgentRequest { name: name.clone(), ..Default::default() };
         clients.agents.revoke_agent(revoke).await.unwrap().into_inner()

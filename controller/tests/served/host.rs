@@ -210,16 +210,28 @@ impl Clients {
         wanted: v1::migration_status::SubState,
         resume_token: String,
     ) -> (Vec<v1::MigrationEvent>, String) {
+        let mut events = Vec::new();
+        let token =
+            self.watch(wanted, resume_token, |message| events.append(&mut message.events)).await;
+        (events, token)
+    }
+
+    /// Watches until the substate is there, and shows each message; gives the token of the last.
+    pub(crate) async fn watch(
+        &mut self,
+        wanted: v1::migration_status::SubState,
+        resume_token: String,
+        mut see: impl FnMut(&mut v1::WatchMigrationResponse),
+    ) -> String {
         let request =
             v1::WatchMigrationRequest { name: MIGRATION.to_owned(), resume_token, tables: true };
         let watch = async {
             let mut messages = self.migrations.watch_migration(request).await.unwrap().into_inner();
-            let mut events = Vec::new();
-            while let Some(message) = messages.message().await.unwrap() {
-                events.extend(message.events);
+            while let Some(mut message) = messages.message().await.unwrap() {
+                see(&mut message);
                 let status = message.migration.unwrap().status.unwrap();
                 if status.sub_state() == wanted {
-                    return (events, message.resume_token);
+                    return message.resume_token;
                 }
             }
             panic!("the watch ended before {wanted:?}")
