@@ -162,6 +162,30 @@ async fn a_server_that_goes_away_ends_the_stream_with_a_transient_error() {
     assert_eq!(error.sqlstate(), Some("57P01"), "{error}");
 }
 
+/// A walsender whose server is told to stop waits for our acknowledgement, and says that the command is complete: without
+/// saying before that the copy is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_told_to_stop_ends_the_stream_in_good_order() {
+    let cluster = std::sync::Arc::new(Cluster::start(HBA, ""));
+    let endpoint = cluster.socket_endpoint();
+    let sql = connect(&endpoint, "postgres", "test").await.unwrap();
+    sql.batch_execute("create publication p").await.unwrap();
+    drop(sql);
+    let mut replication =
+        ReplicationConnection::connect(&endpoint, "postgres", "slot").await.unwrap();
+    let slot = replication.create_slot("s1", SlotLife::Permanent, Snapshot::Nothing).await.unwrap();
+    let options = StreamOptions::for_server(replication.server_version_num(), vec!["p".into()]);
+    let mut stream = replication.start("s1", slot.consistent_point, &options).await.unwrap();
+    let stopping = std::sync::Arc::clone(&cluster);
+    let stopped = tokio::task::spawn_blocking(move || stopping.stop());
+    while let Some(event) = timeout(PATIENCE, stream.next()).await.expect("no end").unwrap() {
+        if let Event::Keepalive { wal_end, .. } = event {
+            stream.status(wal_end, wal_end, wal_end, false).await.unwrap();
+        }
+    }
+    stopped.await.unwrap();
+}
+
 #[tokio::test]
 async fn making_a_slot_can_be_cancelled() {
     let cluster = Cluster::start(HBA, "");

@@ -88,7 +88,8 @@ impl ReplicationStream {
             let frame = self.connection.frames.next(READING).await?;
             match frame.tag {
                 b'd' => return read_event(frame.body).map(Some),
-                b'c' => {
+                // Of a server that is told to stop the end of the command is all that comes.
+                b'c' | b'C' => {
                     self.ended = true;
                     return Ok(None);
                 }
