@@ -15,10 +15,22 @@ const SHOP: &str = "create table parent (id int primary key, a text);
 async fn copy_again(driver: &mut Driver, number: u32, tables: &[&str]) {
     driver.kill().await;
     let tables = tables.iter().map(|&table| table.to_owned()).collect();
-    driver.copy_again.push(CopyAgain { number, tables, new_slot: false });
+    begin_again(driver, CopyAgain { number, tables, new_slot: false }).await;
+}
+
+async fn begin_again(driver: &mut Driver, request: CopyAgain) {
+    let epoch = u64::from(request.number) + 1;
+    driver.copy_again.push(request);
     let oid = driver.target_oid();
-    driver.begin(u64::from(number) + 1, oid).await;
+    driver.begin(epoch, oid).await;
     driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+}
+
+/// Until all that was committed on the source is on the target.
+async fn drained(driver: &mut Driver, attempt: u32) {
+    let end = driver.step(Step::MarkEnd, attempt, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, attempt, &[], end).await.unwrap();
+    driver.back(attempt).await;
 }
 
 /// A change of the schema that is here already: the form is the same on both sides, whatever the dump says.
@@ -34,14 +46,38 @@ async fn a_table_is_copied_again_after_a_change_was_carried() {
          insert into made values (1)",
     )
     .await;
-    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
-    driver.step(Step::Drain, 1, &[], end).await.unwrap();
-    driver.back(1).await;
+    drained(&mut driver, 1).await;
     // What is here is not the source's any more.
     sql(&target, "shop", "update child set b = 'spoilt'; delete from made").await;
     copy_again(&mut driver, 1, &["public.child", "public.made"]).await;
     sql(&source, "shop", "update child set c = 9 where id = 3; insert into made values (2)").await;
     cut_over_alike(&source, &target, &mut driver, 2).await;
+}
+
+/// Rows that the stream has brought are no part of a copy, and yet they are here: without a key nothing would object to
+/// having each of them twice.
+#[tokio::test]
+async fn rows_of_a_table_made_in_the_stream_are_not_copied_beside_themselves() {
+    let (source, target, mut driver) = following(SHOP).await;
+    let made = "create table heap (v int); insert into heap select generate_series(1, 9)";
+    sql(&source, "shop", made).await;
+    drained(&mut driver, 1).await;
+    copy_again(&mut driver, 1, &["public.heap"]).await;
+    let (rows, more) = ("select count(*) from heap", "insert into heap values (0)");
+    assert_eq!(value(&target, "shop", rows).await, "9");
+    sql(&source, "shop", &format!("{more}; {}", made.replace("heap", "other"))).await;
+    drained(&mut driver, 2).await;
+
+    // With a new slot, everything that differs.
+    driver.kill().await;
+    sql(&source, "shop", "insert into other values (0)").await;
+    sql(&source, "shop", "select pg_drop_replication_slot(slot_name) from pg_replication_slots")
+        .await;
+    begin_again(&mut driver, CopyAgain { number: 2, tables: Vec::new(), new_slot: true }).await;
+    assert_eq!(value(&target, "shop", rows).await, "10");
+    assert_eq!(value(&target, "shop", "select count(*) from other").await, "10");
+    sql(&source, "shop", more).await;
+    cut_over_alike(&source, &target, &mut driver, 3).await;
 }
 
 /// A change that is still in the stream: the table is copied when the stream has come so far.
@@ -78,9 +114,7 @@ async fn foreign_keys_that_have_changed_come_with_the_cutover() {
          insert into child values (51, 51, 'c')",
     )
     .await;
-    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
-    driver.step(Step::Drain, 1, &[], end).await.unwrap();
-    driver.back(1).await;
+    drained(&mut driver, 1).await;
     // They go while the table is empty, and the keys of the dump speak of names that are no more.
     copy_again(&mut driver, 1, &["public.child"]).await;
     let keys = "select count(*) from pg_constraint where contype = 'f' and conrelid = 'public.child'::regclass";
