@@ -112,9 +112,11 @@ fn servers_restart_under_the_stream() -> Outcome {
         crate::migrate_until_cutover(stage, "tough", "app")?;
         let bank = start_bank(&stage.source, "app");
         for cluster in [&stage.source, &stage.target] {
-            cluster.stop("immediate")?;
-            cluster.start_again()?;
-            assert_stream_flows(stage, &format!("after port {}", cluster.port()))?;
+            for mode in ["immediate", "fast"] {
+                cluster.stop(mode)?;
+                cluster.start_again()?;
+                assert_stream_flows(stage, &format!("{mode} {}", cluster.port()))?;
+            }
         }
         bank.stop()?;
         stage.migration("cutover", "tough", &["--wait"])?;
