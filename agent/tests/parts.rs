@@ -311,3 +311,58 @@ async fn reading_what_changed_since_moves_no_slot_and_leaves_nothing_out() {
     drained(&mut next).await;
     rows_alike(&source, &target, "half", &[]).await;
 }
+
+/// Copies that the target's server is taking at this moment: the source has sent a small part long before its pace lets it pass.
+const COPIES: &str = "select count(*) from pg_stat_activity where application_name like 'whimbrel/%' and query ilike 'copy %' and state = 'active'";
+
+/// Sessions that do nothing but work, until they are dropped with what they belong to.
+async fn busy(source: &Cluster, sessions: usize) -> Vec<JoinHandle<()>> {
+    let mut tasks = Vec::new();
+    for _ in 0..sessions {
+        let client = session(source, "half").await;
+        tasks.push(tokio::spawn(async move {
+            // Ends with an error: it is told to.
+            client
+                .batch_execute("select count(*) from generate_series(1, 1000000000000)")
+                .await
+                .unwrap_err();
+        }));
+    }
+    tasks
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_makes_way_while_others_keep_the_source_busy_unless_it_was_told_its_jobs() {
+    let (source, target) = prepare().await;
+    let workers = std::thread::available_parallelism().unwrap().get().clamp(2, 8);
+    let tasks = busy(&source, workers).await;
+    let mut driver = Driver::new(&source, &target, "half").await;
+    driver.limits = CopyLimits { jobs: 0, bytes_per_second: 500_000, ..SLOW };
+    driver.begin(1, 0).await;
+    let way = |kind: &Kind| matches!(kind, Kind::Milestone(m) if m.r#type == "CopyMakesWay");
+    driver.wait(way).await;
+    let (fewer, end) = ((workers / 2).max(1), Instant::now() + Duration::from_secs(60));
+    let at_once = async || value(&target, "half", COPIES).await.parse::<usize>().unwrap();
+    while at_once().await > fewer {
+        assert!(Instant::now() < end, "parts that were under way do not end");
+        sleep(Duration::from_millis(10)).await;
+    }
+    for _ in 0..30 {
+        assert!(at_once().await <= fewer, "more than {fewer} at once");
+        sleep(Duration::from_millis(20)).await;
+    }
+    // What an operator chooses counts at once, busy or not.
+    driver.limit(CopyLimits { jobs: 6, ..driver.limits }).await;
+    while at_once().await <= workers.min(5) {
+        assert!(Instant::now() < end, "what was chosen did not count");
+        sleep(Duration::from_millis(10)).await;
+    }
+    sql(&source, "half", "select pg_terminate_backend(pid) from pg_stat_activity where query like '%1000000000000%' and pid <> pg_backend_pid()").await;
+    for task in tasks {
+        task.await.unwrap();
+    }
+    driver.limit(CopyLimits { bytes_per_second: 0, ..driver.limits }).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    drained(&mut driver).await;
+    rows_alike(&source, &target, "half", &[]).await;
+}

@@ -40,6 +40,16 @@ impl Sender {
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
+    /// Sessions of others that the server works for at this moment.
+    pub(super) async fn others_at_work(&self) -> Result<u32, Fault> {
+        let client = self.control().await?;
+        let row = client
+            .query_one(include_str!("sql/load.sql"), &[])
+            .await
+            .doing("asking how busy the source is")?;
+        Ok(u32::try_from(row.get::<_, i64>(0)).unwrap_or(u32::MAX))
+    }
+
     /// Transactions of this database that have written and are open.
     pub(super) async fn writers(&self) -> Result<Vec<String>, Fault> {
         let client = self.control().await?;

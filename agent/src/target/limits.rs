@@ -54,6 +54,16 @@ impl Limits {
         }
     }
 
+    /// Nobody chose the number of jobs.
+    pub(super) fn is_free(&self) -> bool {
+        self.0.borrow().jobs == 0
+    }
+
+    /// Copies at once while others keep the source busy: half, which a copy never takes more than twice as long by.
+    pub(super) fn jobs_beside_others(&self) -> usize {
+        if self.is_free() { (self.jobs() / 2).max(1) } else { self.jobs() }
+    }
+
     /// Jobs at once where each is small.
     pub(crate) fn small_jobs(&self) -> usize {
         match self.0.borrow().jobs {
@@ -169,7 +179,9 @@ mod tests {
         assert!((WORKERS_MIN..=WORKERS_MAX).contains(&limits.jobs()));
         assert_eq!((limits.part_pages(), limits.snapshot_age()), (PART_PAGES, SNAPSHOT_AGE));
         assert!((SMALL_WORKERS_MIN..=WORKERS_MAX).contains(&limits.small_jobs()));
+        assert_eq!(limits.jobs_beside_others(), limits.jobs() / 2);
         told.send_modify(|limits| limits.jobs = 1000);
+        assert_eq!(limits.jobs_beside_others(), WORKERS_LIMIT, "what was chosen stays");
         assert_eq!(limits.jobs(), WORKERS_LIMIT);
         told.send_modify(|limits| limits.jobs = 1);
         assert_eq!((limits.jobs(), limits.small_jobs()), (1, 1));

@@ -106,6 +106,8 @@ pub enum Ask {
     Followed,
     /// Put every table into the publication that it belongs in. One [`Answer::Done`].
     Publish,
+    /// How many sessions of others the source's server works for at this moment. One [`Answer::Load`].
+    Load,
     /// Every sequence's value now. One [`Answer::Sequences`].
     Sequences,
     /// The file of every table. One [`Answer::Files`].
@@ -263,6 +265,8 @@ pub enum Answer {
     ExtensionTables(Vec<ExtensionTable>),
     /// To [`Ask::LargeObjects`].
     LargeObjects(Vec<LargeObject>),
+    /// To [`Ask::Load`].
+    Load(u32),
     /// To [`Ask::Sequences`].
     Sequences(Vec<SequenceValue>),
     /// To [`Ask::Files`]: `pg_class.relfilenode` by OID.

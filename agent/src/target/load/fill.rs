@@ -1,7 +1,7 @@
 //! The workers: copy parts, then build on each table as soon as its rows are there, beside the copies of others.
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 use whimbrel_proto::{Lsn, v1::table_progress::State};
 
 use super::{
@@ -39,6 +39,8 @@ struct Crew<'a> {
     receiver: &'a Receiver,
     shop: Shop,
     limits: Limits,
+    /// Others keep the source busy.
+    makes_way: watch::Receiver<bool>,
     /// Batches of small tables that the target has room for at once.
     room: usize,
     idle: Vec<Client>,
@@ -57,11 +59,28 @@ impl Receiver {
         plan: &Plan,
         point: Lsn,
     ) -> Result<(), Fault> {
+        let (way, makes_way) = watch::channel(false);
+        tokio::select! {
+            filled = self.fill_beside(client, ledger, catalog, plan, point, makes_way) => filled,
+            never = self.look_at_others(way) => match never {},
+        }
+    }
+
+    /// As [`Self::fill`], beside others as `makes_way` says.
+    async fn fill_beside(
+        &self,
+        client: &mut Client,
+        ledger: Ledger,
+        catalog: &Catalog,
+        plan: &Plan,
+        point: Lsn,
+        makes_way: watch::Receiver<bool>,
+    ) -> Result<(), Fault> {
         let mut age = Age::of_new_snapshot(self.limits.clone());
         let tables = self.pending(client, ledger, catalog, point).await?;
         let mut board = Board::new(tables, plan);
         let room = sessions_with_room(client, self.limits.small_jobs(), BATCH_TABLES).await?;
-        let mut crew = Crew::new(self, ledger, room);
+        let mut crew = Crew::new(self, ledger, room, makes_way);
         loop {
             for relation in board.take_whole() {
                 self.mark_copied(client, ledger, &relation).await?;
@@ -112,7 +131,12 @@ impl Receiver {
 }
 
 impl<'a> Crew<'a> {
-    fn new(receiver: &'a Receiver, ledger: Ledger, room: usize) -> Self {
+    fn new(
+        receiver: &'a Receiver,
+        ledger: Ledger,
+        room: usize,
+        makes_way: watch::Receiver<bool>,
+    ) -> Self {
         let limits = receiver.limits.clone();
         let shop = Shop {
             caller: receiver.caller.clone(),
@@ -120,7 +144,8 @@ impl<'a> Crew<'a> {
             progress: Arc::clone(&receiver.progress),
             pace: Arc::new(Pace::new(limits.clone())),
         };
-        Self { receiver, shop, limits, room, idle: Vec::new(), large: 0, running: JoinSet::new() }
+        let (idle, running) = (Vec::new(), JoinSet::new());
+        Self { receiver, shop, limits, makes_way, room, idle, large: 0, running }
     }
 
     /// Begins what can be begun, as much as may be done at once.
@@ -128,6 +153,8 @@ impl<'a> Crew<'a> {
         let jobs = self.limits.jobs();
         let small = self.limits.small_jobs().min(self.room).max(jobs);
         self.idle.truncate(small);
+        let makes_way = *self.makes_way.borrow_and_update();
+        board.limit_copies(makes_way.then(|| self.limits.jobs_beside_others()));
         while self.running.len() < small
             && let Some(job) = board.next(turn, self.large < jobs)
         {
@@ -147,6 +174,8 @@ impl<'a> Crew<'a> {
         let finished = tokio::select! {
             finished = self.running.join_next() => finished,
             () = self.limits.changed() => return Ok(None),
+            // Its other end lives as long as the copy.
+            Ok(()) = self.makes_way.changed() => return Ok(None),
             () = age.due(), if !self.running.is_empty() => return Ok(None),
         };
         let Some(finished) = finished else { return Ok(None) };

@@ -30,6 +30,11 @@ pub(super) enum Job {
 }
 
 impl Job {
+    /// Whether it reads from the source.
+    fn is_copy(&self) -> bool {
+        matches!(self, Self::Copy(..) | Self::Small(_))
+    }
+
     /// Whether it waits for the servers' disks more than it takes of their processors.
     pub(super) fn is_small(&self) -> bool {
         matches!(self, Self::Small(_))
@@ -55,6 +60,8 @@ pub(super) struct Board {
     small: usize,
     /// Copies under way.
     copying: usize,
+    /// How many there may be; none: as many as there are workers.
+    copies_at_most: Option<usize>,
     /// Tables whose last part has come.
     whole: Vec<Arc<Relation>>,
 }
@@ -123,15 +130,22 @@ impl Board {
         }
     }
 
+    /// How many copies there may be at once, from now on: those under way go on. At least one is always begun.
+    pub(super) fn limit_copies(&mut self, at_most: Option<usize>) {
+        self.copies_at_most = at_most;
+    }
+
     /// The next job that can be begun; only a small one if there is no room for a large one.
     pub(super) fn next(&mut self, turn: Turn, large: bool) -> Option<Job> {
+        let may_copy =
+            self.copying == 0 || self.copies_at_most.is_none_or(|most| self.copying < most);
         let at = self.ready.iter().position(|job| {
-            (large || job.is_small()) && (turn == Turn::Any || !self.can_wait(job))
+            (large || job.is_small())
+                && (may_copy || !job.is_copy())
+                && (turn == Turn::Any || !self.can_wait(job))
         })?;
         let job = self.ready.remove(at)?;
-        if let Job::Copy(..) | Job::Small(_) = job {
-            self.copying += 1;
-        }
+        self.copying += usize::from(job.is_copy());
         if let Job::Copy(relation, _) = &job
             && let Some(waiting) = self.tables.get_mut(&relation.oid)
         {
@@ -310,6 +324,29 @@ mod tests {
         assert!(matches!(board.next(Turn::Any, false), Some(Job::Small(_))));
         assert!(board.next(Turn::Any, false).is_none());
         assert!(matches!(board.next(Turn::Any, true), Some(Job::Copy(..))));
+    }
+
+    #[test]
+    fn copies_make_way_and_builds_do_not() {
+        let mut plan = Plan::default();
+        plan.by_table.entry(2).or_default().indexes = vec![entry(2, "INDEX"), entry(3, "INDEX")];
+        let tables = vec![table(1, 60_000, false), table(2, 60_000, true), table(3, 1, false)];
+        let mut board = Board::new(tables, &plan);
+        board.limit_copies(Some(1));
+        let keys = board.next(Turn::Any, true).unwrap();
+        let first = board.next(Turn::Any, true).unwrap();
+        assert!(matches!((&keys, &first), (Job::Keys(..), Job::Copy(..))));
+        assert!(board.next(Turn::Any, true).is_none(), "no second copy, large or small");
+        board.finished(&keys);
+        assert!(matches!(board.next(Turn::Any, true), Some(Job::Index(..))));
+        assert!(matches!(board.next(Turn::Any, true), Some(Job::Index(..))));
+        board.limit_copies(None);
+        assert!(matches!(board.next(Turn::Any, true), Some(Job::Copy(..))));
+        board.limit_copies(Some(0));
+        assert!(board.next(Turn::Any, true).is_none());
+        board.finished(&first);
+        board.finished(&first);
+        assert!(matches!(board.next(Turn::Any, true), Some(Job::Copy(..))), "one goes on");
     }
 
     #[test]

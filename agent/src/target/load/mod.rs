@@ -7,6 +7,7 @@ mod finish;
 mod forward;
 mod jobs;
 mod make;
+mod others;
 mod parts;
 mod ranges;
 mod renew;
