@@ -59,9 +59,10 @@ impl Limits {
         self.0.borrow().jobs == 0
     }
 
-    /// Copies at once while others keep the source busy: half, which a copy never takes more than twice as long by.
-    pub(super) fn jobs_beside_others(&self) -> usize {
-        if self.is_free() { (self.jobs() / 2).max(1) } else { self.jobs() }
+    /// Of so many copies at once, those that are made while others keep the source busy: half, so the copy takes at most about
+    /// twice as long. Of what was chosen all.
+    pub(super) fn beside_others(&self, copies: usize) -> usize {
+        if self.is_free() { (copies / 2).max(1) } else { copies }
     }
 
     /// Jobs at once where each is small.
@@ -179,9 +180,9 @@ mod tests {
         assert!((WORKERS_MIN..=WORKERS_MAX).contains(&limits.jobs()));
         assert_eq!((limits.part_pages(), limits.snapshot_age()), (PART_PAGES, SNAPSHOT_AGE));
         assert!((SMALL_WORKERS_MIN..=WORKERS_MAX).contains(&limits.small_jobs()));
-        assert_eq!(limits.jobs_beside_others(), limits.jobs() / 2);
+        assert_eq!(limits.beside_others(6), 3);
         told.send_modify(|limits| limits.jobs = 1000);
-        assert_eq!(limits.jobs_beside_others(), WORKERS_LIMIT, "what was chosen stays");
+        assert_eq!(limits.beside_others(6), 6, "what was chosen stays");
         assert_eq!(limits.jobs(), WORKERS_LIMIT);
         told.send_modify(|limits| limits.jobs = 1);
         assert_eq!((limits.jobs(), limits.small_jobs()), (1, 1));

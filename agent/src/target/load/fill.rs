@@ -7,7 +7,7 @@ use whimbrel_proto::{Lsn, v1::table_progress::State};
 use super::{
     copy_in::{CopyIn, Meter, copy_at_pace},
     finish::run_entry,
-    jobs::{Board, Job, Turn},
+    jobs::{AtMost, Board, Job, Turn},
     renew::Age,
     room::sessions_with_room,
     small::BATCH_TABLES,
@@ -154,7 +154,8 @@ impl<'a> Crew<'a> {
         let small = self.limits.small_jobs().min(self.room).max(jobs);
         self.idle.truncate(small);
         let makes_way = *self.makes_way.borrow_and_update();
-        board.limit_copies(makes_way.then(|| self.limits.jobs_beside_others()));
+        let most = |copies| self.limits.beside_others(copies);
+        board.limit_copies(makes_way.then(|| AtMost { large: most(jobs), small: most(small) }));
         while self.running.len() < small
             && let Some(job) = board.next(turn, self.large < jobs)
         {

@@ -50,6 +50,15 @@ pub(super) enum Turn {
     BeforeNewSnapshot,
 }
 
+/// How many copies may be under way when another one is begun.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AtMost {
+    /// When it is a part of a large table.
+    pub(super) large: usize,
+    /// When it is of small tables.
+    pub(super) small: usize,
+}
+
 /// Jobs that can be begun, and those that wait for others.
 #[derive(Debug, Default)]
 pub(super) struct Board {
@@ -61,7 +70,7 @@ pub(super) struct Board {
     /// Copies under way.
     copying: usize,
     /// How many there may be; none: as many as there are workers.
-    copies_at_most: Option<usize>,
+    at_most: Option<AtMost>,
     /// Tables whose last part has come.
     whole: Vec<Arc<Relation>>,
 }
@@ -131,17 +140,22 @@ impl Board {
     }
 
     /// How many copies there may be at once, from now on: those under way go on. At least one is always begun.
-    pub(super) fn limit_copies(&mut self, at_most: Option<usize>) {
-        self.copies_at_most = at_most;
+    pub(super) fn limit_copies(&mut self, at_most: Option<AtMost>) {
+        self.at_most = at_most;
+    }
+
+    /// Whether there is room for it beside the copies under way.
+    fn has_room(&self, job: &Job) -> bool {
+        let Some(most) = self.at_most else { return true };
+        let most = if job.is_small() { most.small } else { most.large };
+        !job.is_copy() || self.copying < most.max(1)
     }
 
     /// The next job that can be begun; only a small one if there is no room for a large one.
     pub(super) fn next(&mut self, turn: Turn, large: bool) -> Option<Job> {
-        let may_copy =
-            self.copying == 0 || self.copies_at_most.is_none_or(|most| self.copying < most);
         let at = self.ready.iter().position(|job| {
             (large || job.is_small())
-                && (may_copy || !job.is_copy())
+                && self.has_room(job)
                 && (turn == Turn::Any || !self.can_wait(job))
         })?;
         let job = self.ready.remove(at)?;
@@ -332,7 +346,8 @@ mod tests {
         plan.by_table.entry(2).or_default().indexes = vec![entry(2, "INDEX"), entry(3, "INDEX")];
         let tables = vec![table(1, 60_000, false), table(2, 60_000, true), table(3, 1, false)];
         let mut board = Board::new(tables, &plan);
-        board.limit_copies(Some(1));
+        let at_most = |large, small| Some(AtMost { large, small });
+        board.limit_copies(at_most(1, 1));
         let keys = board.next(Turn::Any, true).unwrap();
         let first = board.next(Turn::Any, true).unwrap();
         assert!(matches!((&keys, &first), (Job::Keys(..), Job::Copy(..))));
@@ -342,11 +357,15 @@ mod tests {
         assert!(matches!(board.next(Turn::Any, true), Some(Job::Index(..))));
         board.limit_copies(None);
         assert!(matches!(board.next(Turn::Any, true), Some(Job::Copy(..))));
-        board.limit_copies(Some(0));
+        board.limit_copies(at_most(2, 3));
+        assert!(matches!(board.next(Turn::Any, true), Some(Job::Small(_))), "of these more");
+        board.limit_copies(at_most(0, 0));
         assert!(board.next(Turn::Any, true).is_none());
-        board.finished(&first);
-        board.finished(&first);
-        assert!(matches!(board.next(Turn::Any, true), Some(Job::Copy(..))), "one goes on");
+        for _ in 0..2 {
+            board.finished(&first);
+        }
+        board.limit_copies(at_most(2, 2));
+        assert!(matches!(board.next(Turn::Any, true), Some(Job::Copy(..))), "one has room again");
     }
 
     #[test]

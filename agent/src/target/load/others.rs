@@ -84,7 +84,8 @@ impl Receiver {
     }
 
     async fn tell_of_others(&self) {
-        let (all, fewer) = (self.limits.jobs(), self.limits.jobs_beside_others());
+        let all = self.limits.jobs();
+        let fewer = self.limits.beside_others(all);
         let text = format!(
             "others keep at least {all} sessions of the source's server at work: {fewer} instead of {all} parts are copied at once \
              while they do (migration update --copy-jobs sets another number, for good)"
