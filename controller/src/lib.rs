@@ -9,7 +9,7 @@
 //! | [`compare`] | two servers side by side, from what their agents tell |
 //! | [`rpc`] | the services: translates, decides nothing |
 //! | [`translate`] | between the wire's words and ours |
-//! | [`tls`], [`data_dir`], [`first_start`], [`config`], [`observe`], [`serve`] | what it stands on |
+//! | [`tls`], [`data_dir`], [`first_start`], [`config`], [`observe`], [`open_files`], [`serve`] | what it stands on |
 pub mod compare;
 pub mod config;
 pub mod data_dir;
@@ -18,6 +18,7 @@ pub mod first_start;
 pub mod fleet;
 pub mod migration;
 pub mod observe;
+pub mod open_files;
 pub mod rpc;
 pub mod serve;
 pub mod store;

@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use whimbrel_controller::{
     config::Options,
-    observe,
+    observe, open_files,
     serve::{Controller, ServeError},
 };
 
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
     if let Err(error) = observe::start(options.log_format.unwrap_or_default()) {
         return fail(EXIT_USAGE, &error);
     }
+    open_files::raise();
     // Every TLS setting of ours names its provider; this is for a library that does not.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a TLS provider was installed before");

@@ -298,3 +298,15 @@ async fn one_controller_a_data_directory() {
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(said.contains("in use by another controller"), "{said}");
 }
+
+/// A shell's and systemd's soft limit is 1,024 files: as many agents, and no more.
+#[tokio::test]
+async fn a_controller_may_have_as_many_connections_as_the_machine_lets_it() {
+    let mut host = Host::new();
+    host.kill();
+    let (soft, hard) = host.restart_with_few_files(64);
+    assert_ne!(hard, "64", "the machine itself allows no more: the test can't tell");
+    assert_eq!(soft, hard);
+    let mut clients = host.clients().await;
+    clients.agents.list_agents(v1::ListAgentsRequest::default()).await.unwrap();
+}

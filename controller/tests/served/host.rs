@@ -35,8 +35,14 @@ impl Drop for Host {
     }
 }
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_whimbrel-controller");
+
 fn start(data: &Path, listen: &str) -> (Child, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_whimbrel-controller"))
+    start_as(Command::new(PROGRAM), data, listen)
+}
+
+fn start_as(mut program: Command, data: &Path, listen: &str) -> (Child, String) {
+    let mut child = program
         .args(["serve", "--listen", listen, "--data-dir"])
         .arg(data)
         .stdout(Stdio::piped())
@@ -69,6 +75,18 @@ impl Host {
         }
     }
 
+    /// As [`Self::restart`], under a soft limit of open files; what `/proc` says of it then, soft and hard.
+    pub(crate) fn restart_with_few_files(&mut self, soft: u32) -> (String, String) {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -Sn {soft}; exec \"$0\" \"$@\""), PROGRAM]);
+        let (child, _) = start_as(shell, &self.data, &self.address);
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        self.child = Some(child);
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let mut words = line.split_whitespace().map(str::to_owned);
+        (words.next().unwrap(), words.next().unwrap())
+    }
+
     /// On the same port and the same data.
     pub(crate) fn restart(&mut self) {
         let (child, address) = start(&self.data, &self.address);
@@ -78,7 +96,7 @@ impl Host {
 
     /// Another one on the same data directory.
     pub(crate) fn second(&self) -> std::process::Output {
-        Command::new(env!("CARGO_BIN_EXE_whimbrel-controller"))
+        Command::new(PROGRAM)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&self.data)
             .output()
