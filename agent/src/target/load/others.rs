@@ -7,7 +7,7 @@ use tokio::{sync::watch, time::sleep};
 use crate::{
     fault::Fault,
     target::{fact::Fact, receive::Receiver},
-    wire::{Answer, Ask},
+    wire::{Answer, Ask, unexpected_answer},
 };
 
 /// How often the source is asked.
@@ -76,10 +76,7 @@ impl Receiver {
     async fn others_at_work(&self) -> Result<u32, Fault> {
         match self.caller.ask(Ask::Load).await? {
             Answer::Load(active) => Ok(active),
-            other => Err(Fault::retry(
-                "AnswerUnexpected",
-                format!("asked how busy the source is, got {other:?}"),
-            )),
+            _ => Err(unexpected_answer()),
         }
     }
 
