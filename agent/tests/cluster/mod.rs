@@ -37,8 +37,7 @@ impl Cluster {
         // Short: a socket's path has at most 107 bytes.
         let folder = tempfile::Builder::new().prefix("whp").tempdir_in("/tmp").unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let (uid, gid) = owner();
-        chown(folder.path(), Some(uid), Some(gid)).unwrap();
+        give_to_owner(folder.path());
         let port = free_port();
         let cluster = Self { folder, bin, port };
         cluster.init();
@@ -60,8 +59,7 @@ impl Cluster {
         let path = self.data().join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        let (uid, gid) = owner();
-        chown(&path, Some(uid), Some(gid)).unwrap();
+        give_to_owner(&path);
     }
 
     /// As [`Cluster::write`], of what is no text.
@@ -78,8 +76,7 @@ impl Cluster {
     pub(crate) fn folder_of_server(&self, name: &str) -> String {
         let path = self.folder.path().join(name);
         fs::create_dir(&path).unwrap();
-        let (uid, gid) = owner();
-        chown(&path, Some(uid), Some(gid)).unwrap();
+        give_to_owner(&path);
         path.display().to_string()
     }
 
@@ -212,8 +209,7 @@ impl Template {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let (uid, gid) = owner();
-        chown(&folder, Some(uid), Some(gid)).unwrap();
+        give_to_owner(&folder);
         let password = folder.join("pw");
         fs::write(&password, PASSWORD).unwrap();
         let mut command = as_postgres(&bin.join("initdb"));
@@ -237,25 +233,35 @@ fn bin() -> PathBuf {
     found.pop().expect("no PostgreSQL server in /usr/lib/postgresql")
 }
 
-/// PostgreSQL refuses to run as root: it is `postgres` then, else whoever runs the tests.
-fn owner() -> (u32, u32) {
+/// PostgreSQL refuses to run as root: it is `postgres` then. Who isn't root may not change groups either, and runs it
+/// by itself.
+fn owner() -> Option<(u32, u32)> {
     let id = |flag: &str, user: &[&str]| -> u32 {
         let output = Command::new("id").arg(flag).args(user).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
     };
     let root = id("-u", &[]) == 0;
-    let user: &[&str] = if root { &["postgres"] } else { &[] };
-    (id("-u", user), id("-g", user))
+    root.then(|| (id("-u", &["postgres"]), id("-g", &["postgres"])))
+}
+
+/// To whom the server runs as, if that is another.
+fn give_to_owner(path: &Path) {
+    if let Some((uid, gid)) = owner() {
+        chown(path, Some(uid), Some(gid)).unwrap();
+    }
 }
 
 fn as_postgres(program: &Path) -> Command {
-    let (uid, gid) = owner();
-    let mut command = Command::new("setpriv");
-    command
-        .args([&format!("--reuid={uid}"), &format!("--regid={gid}"), "--clear-groups"])
-        .arg(program)
-        .current_dir("/")
-        .env("LC_ALL", "C");
+    let mut command = match owner() {
+        Some((uid, gid)) => {
+            let mut command = Command::new("setpriv");
+            let ids = [format!("--reuid={uid}"), format!("--regid={gid}")];
+            command.args(ids).arg("--clear-groups").arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    command.current_dir("/").env("LC_ALL", "C");
     command
 }
 
