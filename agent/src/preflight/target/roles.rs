@@ -48,8 +48,10 @@ async fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
             let attributes =
                 target.source()?.role_attributes.iter().find(|found| found.name == role.name);
             let attributes = attributes.map(words).unwrap_or_default();
-            // Otherwise it is made, by a role that may.
-            if !target.input.migrate_roles {
+            // Otherwise it is made, by a role that may; never one of a managed service's own.
+            let made =
+                target.input.migrate_roles && target.source()?.role_names.contains(&role.name);
+            if !made {
                 found.push(missing(&role.name, login, &attributes));
             }
         } else if !role.granted {
