@@ -84,3 +84,20 @@ async fn tables_that_are_made_of_a_type_are_carried_and_go_with_it() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// A type that `create function` made by the way, and nobody has defined since: no message tells of it, and a table that is to
+/// be copied again waited for one without end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shell_that_stays_one_keeps_no_table_waiting() {
+    let (source, target, mut driver) =
+        following("create table filled (id int primary key); insert into filled values (1), (2)")
+            .await;
+    sql(
+        &source,
+        "shop",
+        "create function never_in(cstring) returns never language internal immutable strict as 'textin';
+         alter table filled add column number serial",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
