@@ -11,7 +11,7 @@ use super::{
     apply::{Applier, Changes, Control, Ended, ROLE_MISSING, Stale, Tables, settle},
     can_be_replica, current,
     ledger::{self, Ledger},
-    load::copy_waiting,
+    load::{Unlike, copy_waiting},
     schema::Plan,
 };
 use crate::{
@@ -33,6 +33,7 @@ pub(crate) async fn follow(
     let mut stale = Stale { attempts: receiver.spec.past_attempts, ..Stale::default() };
     let mut announced = false;
     let mut roles_made = None;
+    let mut unlike = Unlike::default();
     loop {
         point!("follow.beginning");
         let mut session = receiver.session("apply").await?;
@@ -44,7 +45,7 @@ pub(crate) async fn follow(
         let (from, system, known) = start(current(&session).await?)?;
         let awaited =
             if as_replica { receiver.build_what_waited(copied, from).await? } else { None };
-        let copy_after = copy_waiting(receiver, copied.ledger).await?;
+        let copy_after = copy_waiting(receiver, copied.ledger, from, &mut unlike).await?;
         // The source begins to decode while the tables are looked up here; what comes meanwhile waits, within its bound.
         let frames =
             receiver.caller.open(Ask::Follow { from, system, timeline: known.timeline }).await?;

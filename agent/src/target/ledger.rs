@@ -204,7 +204,7 @@ impl Ledger {
     }
 
     /// The proof alone, for acts that survive a rollback (`setval`): before the act, in its transaction.
-    pub async fn prove(self, tx: &Transaction<'_>, doing: &str) -> Result<(), Fault> {
+    pub async fn prove(self, tx: &impl GenericClient, doing: &str) -> Result<(), Fault> {
         let row = tx
             .query_opt("select 1 from whimbrel.ledger where epoch = $1 for share", &[&self.epoch])
             .await

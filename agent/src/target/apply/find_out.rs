@@ -4,15 +4,24 @@
 //! Any change of a table's columns makes the stream tell them again before its next row, so this is the place of the change
 //! among the table's rows. What the catalog says is of a moment later, and can be carried here only if it is the form that
 //! the stream tells, column by column, and the table was not rewritten; otherwise the table's rows are copied again.
+use std::{collections::HashMap, sync::Arc};
+
 use whimbrel_proto::Lsn;
 
-use super::{change::Changes, table::unlike};
+use super::{
+    change::Changes,
+    durable::settle,
+    table::{Tables, unlike},
+};
 use crate::{
     fault::Fault,
     replication::pgoutput,
-    target::structure,
+    target::{Receiver, can_be_replica, ledger::Ledger, structure},
     wire::{Note, RelationStructure, Structure},
 };
+
+/// What no command is known of.
+const TAG: &str = "a change of the schema";
 
 /// As `pg_event_trigger_table_rewrite_reason` has it: a column's type.
 const REWRITTEN: u32 = 4;
@@ -41,7 +50,7 @@ impl Changes {
         };
         let certain = known.is_some_and(|known| is_the_change(&known, &form, told));
         let note = Note {
-            tag: "a change of the schema".into(),
+            tag: TAG.into(),
             rewritten: (!certain).then_some(told.id),
             reason: REWRITTEN,
             objects: vec![Structure::Relation(form)],
@@ -49,6 +58,31 @@ impl Changes {
         };
         self.carry(&note, commit).await
     }
+}
+
+/// Gives tables that wait for their rows, and types, forms that no message has told. No row of these tables is here, so their
+/// change has no place among rows.
+///
+/// # Errors
+/// A hold when one can't be carried.
+pub(in crate::target) async fn bring(
+    receiver: &Receiver,
+    ledger: Ledger,
+    objects: Vec<Structure>,
+) -> Result<(), Fault> {
+    let doing = "taking a change of the schema from the source's catalog";
+    let names: Vec<String> = objects.iter().map(Structure::label).collect();
+    tracing::info!(objects = names.join(", "), "{doing}");
+    let session = receiver.session("apply").await?;
+    settle(&session, ledger, can_be_replica(&session).await).await?;
+    let tables = Tables::new(receiver.catalog(&session).await?, HashMap::new());
+    let mut changes = Changes::new(Arc::new(session), receiver.caller.clone(), tables);
+    let note = Note { tag: TAG.into(), objects, ..Note::default() };
+    changes.bracket("begin", doing).await?;
+    changes.carry(&note, Lsn(u64::MAX)).await?;
+    changes.keep_catalog().await?;
+    ledger.prove(changes.session(), doing).await?;
+    changes.commit(true).await.map(drop)
 }
 
 /// Whether what is in the catalog now is what the stream tells, and nothing but that has happened to older rows.

@@ -34,6 +34,7 @@ mod whole;
 pub(super) use applier::Applier;
 pub(super) use change::Changes;
 pub(super) use durable::settle;
+pub(super) use find_out::bring;
 pub(super) use not_carried::ROLE_MISSING;
 pub use state::{Control, StreamState};
 pub(super) use state::{Ended, Stale};

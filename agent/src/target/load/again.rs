@@ -4,7 +4,8 @@
 //! The snapshot rule as everywhere: under the snapshot of a temporary slot, whose consistent point becomes the table's own;
 //! what commits before it is left out of the stream. A table is copied only when the snapshot has it, and every type, in
 //! the very form that the stream has brought it to; otherwise the stream goes on to the snapshot's point first. It waits
-//! during the copy, and the source keeps its WAL for as long.
+//! during the copy, and the source keeps its WAL for as long. A form that the stream has passed and not told (there is no event
+//! trigger of ours, and no row of the table came) is taken from the catalog.
 use whimbrel_proto::Lsn;
 
 use super::{CopyIn, can_be_replica, copy_in};
@@ -12,6 +13,7 @@ use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     target::{
+        apply::bring,
         ddl::{self, Around, relation_of},
         ledger::Ledger,
         receive::Receiver,
@@ -20,10 +22,23 @@ use crate::{
     wire::{Ask, Relation, SnapshotKind, Structure},
 };
 
-/// Copies what waits; `Some`: not yet, the stream has to come to there first.
+/// `typtype` of a type that is only named yet.
+const SHELL: &str = "p";
+
+/// What a snapshot had in another form than the one that is here, and where the first that had it was.
+#[derive(Debug, Default)]
+pub(in crate::target) struct Unlike {
+    point: Lsn,
+    forms: Vec<Structure>,
+}
+
+/// Copies what waits; `Some`: not yet, the stream has to come to there first. `from`: where it stands. `last`: what was found
+/// the last time.
 pub(in crate::target) async fn copy_waiting(
     receiver: &Receiver,
     ledger: Ledger,
+    from: Lsn,
+    last: &mut Unlike,
 ) -> Result<Option<Lsn>, Fault> {
     let mut session = receiver.session("copy again").await?;
     let waiting = waiting(&session).await?;
@@ -40,10 +55,18 @@ pub(in crate::target) async fn copy_waiting(
     // First the publications, then the snapshot: every transaction that commits behind its point began after them.
     receiver.caller.ask(Ask::Publish).await?;
     let point = receiver.take_snapshot(SnapshotKind::Renewed).await?.point;
-    let Some(relations) = as_here(receiver, &session, &waiting).await? else {
+    let (mut relations, mut unlike) = as_here(receiver, &session, &waiting).await?;
+    let first = if last.forms == unlike { last.point } else { point };
+    // The stream has been there, and has not told these forms.
+    if !unlike.is_empty() && first <= from {
+        bring(receiver, ledger, std::mem::take(&mut unlike)).await?;
+        (relations, unlike) = as_here(receiver, &session, &waiting).await?;
+    }
+    *last = Unlike { point: first, forms: unlike };
+    if !last.forms.is_empty() {
         receiver.caller.ask(Ask::Release).await?;
         return Ok(Some(point));
-    };
+    }
     for relation in &relations {
         let copy = CopyIn { relation, pages: None, replace: true, point: Some(point) };
         copy_in(&copy, &mut session, &receiver.caller, ledger, &receiver.progress).await?;
@@ -53,33 +76,34 @@ pub(in crate::target) async fn copy_waiting(
     Ok((relations.len() < waiting.len()).then_some(point))
 }
 
-/// The tables, if the snapshot has them as they are here.
+/// The tables that the snapshot has; and those of them, and the types, that it has in another form than is here.
 async fn as_here(
     receiver: &Receiver,
     session: &Client,
     waiting: &[u32],
-) -> Result<Option<Vec<Relation>>, Fault> {
-    let mut relations = Vec::new();
+) -> Result<(Vec<Relation>, Vec<Structure>), Fault> {
+    let (mut relations, mut unlike) = (Vec::new(), Vec::new());
     for form in structure::fetch(&receiver.caller, Vec::new(), true).await? {
         let matters = match &form {
             Structure::Relation(table) => waiting.contains(&table.oid),
-            Structure::Type(_) => true,
+            // A shell is no column's type; one that `create function` made by the way is in no message either.
+            Structure::Type(of) => of.typtype != SHELL,
             _ => false,
         };
         if !matters {
             continue;
         }
+        if let Structure::Relation(table) = &form {
+            relations.extend(relation_of(table));
+        }
         let known = structure::known(&**session, form.id()).await?;
         if known.is_none()
             || ddl::statements(known.as_ref(), &form, Around::default()) != Ok(Vec::new())
         {
-            return Ok(None);
-        }
-        if let Structure::Relation(table) = &form {
-            relations.extend(relation_of(table));
+            unlike.push(form);
         }
     }
-    Ok(Some(relations))
+    Ok((relations, unlike))
 }
 
 /// Whether the held snapshot has these tables, and every type, in the form that they have here.
@@ -88,8 +112,8 @@ pub(in crate::target) async fn is_as_here(
     session: &Client,
     tables: Vec<u32>,
 ) -> Result<bool, Fault> {
-    let relations = as_here(receiver, session, &tables).await?;
-    Ok(relations.is_some_and(|relations| relations.len() == tables.len()))
+    let (relations, unlike) = as_here(receiver, session, &tables).await?;
+    Ok(unlike.is_empty() && relations.len() == tables.len())
 }
 
 async fn waiting(session: &Client) -> Result<Vec<u32>, Fault> {

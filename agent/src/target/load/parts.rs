@@ -113,7 +113,7 @@ impl Receiver {
     }
 
     /// Empties tables, and records the snapshot that they will be filled from: its point, and their files in it.
-    async fn empty(
+    pub(super) async fn empty(
         &self,
         client: &mut Client,
         ledger: Ledger,

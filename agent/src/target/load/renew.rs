@@ -8,14 +8,16 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use whimbrel_proto::Lsn;
 
+use super::start::check_server;
 use crate::{
-    fault::Fault,
+    fault::{Fault, Policy},
     postgres::Client,
     target::{
         fact::Fact,
         limits::Limits,
         receive::{Receiver, current},
     },
+    verify::schema_changed,
     wire::SnapshotKind,
 };
 
@@ -77,7 +79,11 @@ impl Receiver {
         self.progress.operation("renewing the snapshot of the source");
         let snapshot = self.take_snapshot(SnapshotKind::Renewed).await?;
         let known = current(client).await?.source_system;
-        self.check_source(&snapshot, known, client).await?;
+        check_server(&snapshot, known)?;
+        if let Some(difference) = self.schema_change(client).await? {
+            // At this very moment: the next try goes on from there.
+            return Err(Fault { policy: Policy::Retry, ..schema_changed(&difference) });
+        }
         let seconds = age.taken.elapsed().as_secs();
         let text = format!("the one before was held for {seconds} s; now at {}", snapshot.point);
         self.tell(Fact::Milestone("SnapshotRenewed", text)).await;

@@ -11,7 +11,7 @@ use crate::{
         ledger::Ledger,
         receive::{Receiver, current},
     },
-    verify::large_objects,
+    verify::{large_objects, schema_changed, shape_difference},
     wire::{
         Answer, Ask, Catalog, Relation, ShapeItem, SnapshotKind, SnapshotTaken, unexpected_answer,
     },
@@ -37,8 +37,14 @@ impl Receiver {
         self.lease.require()?;
         let snapshot = self.take_snapshot(kind).await?;
         point!("snapshot.taken");
+        let mut changed = None;
         if begun {
-            self.check_source(&snapshot, state.source_system, client).await?;
+            check_server(&snapshot, state.source_system)?;
+            changed = self.schema_change(client).await?;
+            // A slot that is there has every change since the dump; a new one, or none, has not.
+            if let Some(difference) = changed.as_ref().filter(|_| kind != SnapshotKind::Renewed) {
+                return Err(schema_changed(difference));
+            }
             if kind == SnapshotKind::NewSlot {
                 self.record_slot(client, ledger, &snapshot).await?;
             }
@@ -51,6 +57,9 @@ impl Receiver {
         self.make_schema(client, ledger, &catalog, &plan).await?;
         if begun {
             drop_foreign_keys(client, ledger, &plan).await?;
+            if changed.is_some() {
+                self.leave_to_stream(client, ledger, &catalog, snapshot.point).await?;
+            }
             self.keep_what_is_same(client, ledger, &catalog, snapshot.point).await?;
         }
         self.progress.operation("copying tables");
@@ -94,25 +103,19 @@ impl Receiver {
         }
     }
 
-    /// What goes on under another snapshot must still be the same server with the same schema, or one whose changes were
-    /// carried: every table and type is there as it is here.
-    pub(in crate::target) async fn check_source(
-        &self,
-        snapshot: &SnapshotTaken,
-        known: Option<u64>,
-        client: &Client,
-    ) -> Result<(), Fault> {
-        check_server(snapshot, known)?;
+    /// How the held snapshot's schema differs from what was dumped; not at all where every table and type is there as it is
+    /// here, for the changes were carried.
+    pub(super) async fn schema_change(&self, client: &Client) -> Result<Option<String>, Fault> {
         let then = self.dumped_shape(client).await?;
         let now = self.shape(true).await?;
-        let Some(difference) = crate::verify::shape_difference(&then, &now) else {
-            return Ok(());
+        let Some(difference) = shape_difference(&then, &now) else {
+            return Ok(None);
         };
         let tables = self.catalog(client).await?.relations.iter().map(|table| table.oid).collect();
         if self.spec.online && is_as_here(self, client, tables).await? {
-            return Ok(());
+            return Ok(None);
         }
-        Err(crate::verify::schema_changed(&difference))
+        Ok(Some(difference))
     }
 
     pub(crate) async fn shape(&self, under_snapshot: bool) -> Result<Vec<ShapeItem>, Fault> {
