@@ -3,12 +3,18 @@ use super::sender::Sender;
 use crate::{
     fault::{Doing, Fault},
     postgres::{identifier, literal, qualified},
-    replication::RowsConnection,
+    replication::{ReplicationError, RowsConnection},
     wire::{CopyFormat, CopyOf, Frame, FrameSender, PageRange},
 };
 
 /// How long the lock may be waited for. Our wait queues in front of nobody (ACCESS SHARE), it only waits for DDL.
 const LOCK_TIMEOUT: &str = "set local lock_timeout = '60s'";
+
+/// OID of `pg_class`. The function that tells an object's names asks the catalog of now, not the snapshot's.
+const CLASSES: u32 = 1259;
+
+/// SQLSTATEs: undefined_table, invalid_schema_name, undefined_column.
+const GONE: [&str; 3] = ["42P01", "3F000", "42703"];
 
 /// Leaves the savepoint that a copy is made under, and gives up its locks (PostgreSQL manual, 13.3 Explicit Locking).
 const LEAVE: &str = "rollback to savepoint part; release savepoint part";
@@ -43,7 +49,7 @@ async fn send_rows(
     reply: &FrameSender,
     doing: &str,
 ) -> Result<(), Fault> {
-    let mut rows = session.copy_out(statement).await.doing(doing)?;
+    let mut rows = unless_gone(session.copy_out(statement).await, doing)?;
     while let Some(piece) = rows.next().await.doing(doing)? {
         reply.send(Frame::Bytes(piece)).await?;
     }
@@ -52,7 +58,8 @@ async fn send_rows(
 
 /// A TRUNCATE or a rewrite since the snapshot gives the table a new file, and the snapshot then sees no rows in it
 /// (measured); and a renamed table's name may be another one's by now. So: lock the name, then it must be this table's,
-/// and the file that the snapshot knows must be the one of now. All in one round trip.
+/// and the file that the snapshot knows must be the one of now. So must the names of its columns: COPY takes them from the
+/// catalog of now, where a name can be another column's. All in one round trip.
 async fn lock_and_compare(
     session: &mut RowsConnection,
     copy: &CopyOf,
@@ -61,20 +68,35 @@ async fn lock_and_compare(
     let table = qualified(&copy.name.0, &copy.name.1);
     let enter = format!(
         "savepoint part; {LOCK_TIMEOUT}; lock table only {table} in access share mode; \
-         select relfilenode = pg_relation_filenode(oid) and oid = to_regclass({}) from pg_class where oid = {}",
+         select relfilenode = pg_relation_filenode(oid) and oid = to_regclass({}) and not exists (\
+         select from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped \
+         and (pg_identify_object_as_address({CLASSES}, a.attrelid, a.attnum)).object_names[3] is distinct from a.attname::text) \
+         from pg_class c where oid = {}",
         literal(&table),
         copy.table
     );
-    let answers = session.query(&enter, doing).await.doing(format!("{doing}: locking it"))?;
+    let answers = unless_gone(session.query(&enter, doing).await, &format!("{doing}: locking it"))?;
     let same = answers.iter().flatten().any(|value| value.as_deref() == Some("t"));
     if same {
         return Ok(());
     }
-    Err(Fault::retry(
-        "TableRewritten",
-        format!("{doing}: it was truncated, rewritten or renamed after the snapshot was taken"),
-    )
-    .remedy("it is copied again under a new snapshot"))
+    Err(rewritten(format!(
+        "{doing}: it was truncated, rewritten or renamed after the snapshot was taken, or a column of it was"
+    )))
+}
+
+/// A table, schema or column that the snapshot has and that is there no more is as little a matter for a person.
+fn unless_gone<T>(told: Result<T, ReplicationError>, doing: &str) -> Result<T, Fault> {
+    match told {
+        Err(ReplicationError::Server { error, .. }) if GONE.contains(&error.sqlstate.as_str()) => {
+            Err(rewritten(format!("{doing}: {}", error.message)))
+        }
+        other => other.doing(doing),
+    }
+}
+
+fn rewritten(message: String) -> Fault {
+    Fault::retry("TableRewritten", message).remedy("it is copied again under a new snapshot")
 }
 
 fn statement(copy: &CopyOf) -> String {

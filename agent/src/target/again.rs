@@ -11,7 +11,7 @@ use super::{
     drop_foreign_keys,
     fact::Fact,
     ledger::{self, Ledger, Phase},
-    load::{check_server, is_as_here},
+    load::{check_server, not_as_here},
     receive::{Receiver, current},
 };
 use crate::{
@@ -94,7 +94,7 @@ impl Receiver {
         let snapshot = self.take_snapshot(SnapshotKind::Renewed).await?;
         let state = current(client).await?;
         check_server(&snapshot, state.source_system)?;
-        if !is_as_here(self, client, left.clone()).await? {
+        if !not_as_here(self, client, &left).await?.is_empty() {
             self.caller.ask(Ask::Release).await?;
             return copy_in_stream(client, ledger, &left).await;
         }

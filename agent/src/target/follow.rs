@@ -43,9 +43,9 @@ pub(crate) async fn follow(
             drop_foreign_keys(&mut session, copied.ledger, &copied.plan).await?;
         }
         let (from, system, known) = start(current(&session).await?)?;
+        let copy_after = copy_waiting(receiver, copied.ledger, from, &mut unlike).await?;
         let awaited =
             if as_replica { receiver.build_what_waited(copied, from).await? } else { None };
-        let copy_after = copy_waiting(receiver, copied.ledger, from, &mut unlike).await?;
         // The source begins to decode while the tables are looked up here; what comes meanwhile waits, within its bound.
         let frames =
             receiver.caller.open(Ask::Follow { from, system, timeline: known.timeline }).await?;

@@ -148,7 +148,8 @@ async fn rename(admin: &mut Client, oid: u32, to: &str) -> Result<(), Fault> {
     for _ in 0..RENAME_TRIES {
         admin
             .execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where datid = $1",
+                // Who has no role is the server's own (autovacuum): only a superuser may end it, and RENAME does by itself.
+                "select pg_terminate_backend(pid) from pg_stat_activity where datid = $1 and usesysid is not null",
                 &[&oid],
             )
             .await

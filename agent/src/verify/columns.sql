@@ -10,10 +10,12 @@ base(type, base) as (
 ),
 facts as (
     select b.type, t.typcollation, t.typstorage,
-           -- Binary COPY: built-in types (their OIDs are the same everywhere) whose binary form holds no OID of an
-           -- object, and enums, which travel as their labels. Left to text: xml, whose binary form rewrites the
-           -- encoding declaration; int2vector and oidvector, which do not read the empty ones that they write.
-           (t.oid < 16384 and t.typtype in ('b', 'r', 'm') and t.typreceive <> 0 and t.typsend <> 0
+           -- Binary COPY: built-in types (their OIDs are the same everywhere, below 10000: transam.h) whose binary form, and
+           -- their elements', holds no OID of an object, and enums, which travel as their labels. Left to text: xml, whose
+           -- binary form rewrites the encoding declaration; int2vector and oidvector, which do not read the empty ones that
+           -- they write.
+           (t.oid < 10000 and t.typtype in ('b', 'r', 'm') and t.typreceive <> 0 and t.typsend <> 0
+            and not exists (select from pg_type e where e.oid = t.typelem and (e.typreceive = 0 or e.typsend = 0))
             and t.typname !~ '^_?reg' and t.oid not in (22, 30, 142, 143, 1006, 1013)) or t.typtype = 'e' as binary,
            -- Types whose = tells apart whatever their text does: bool, bytea, "char", name, the integers, text,
            -- varchar, bpchar, oid, money, macaddr(8), date, time, timestamp(tz), bit, varbit, uuid, pg_lsn.

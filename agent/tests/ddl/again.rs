@@ -141,6 +141,30 @@ async fn an_attempt_that_steps_back_after_a_new_dump_leaves_a_stream_that_goes_o
     cut_over_alike(&source, &target, &mut driver, 2).await;
 }
 
+/// While there is no slot, nothing tells of a table that is made. One that is never written to again would have come without
+/// its rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_made_while_there_was_no_slot_comes_with_its_rows() {
+    let (source, target, mut driver) = following(SHOP).await;
+    driver.kill().await;
+    sql(
+        &source,
+        "shop",
+        "select pg_drop_replication_slot(slot_name) from pg_replication_slots;
+         create schema more;
+         create table more.logs (at int not null, v text, primary key (at)) partition by range (at);
+         create table more.first partition of more.logs for values from (0) to (10);
+         insert into more.logs select g, 'l' || g from generate_series(1, 9) g;
+         create table lookup (id serial primary key, v text);
+         insert into lookup (v) values ('one'), ('two');
+         update parent set a = 'changed' where id = 7",
+    )
+    .await;
+    begin_again(&mut driver, CopyAgain { number: 1, tables: Vec::new(), new_slot: true }).await;
+    sql(&source, "shop", "insert into child values (60, 7, 'last')").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
 /// Slow enough to be cut in the middle of a table.
 const SLOW: CopyLimits = CopyLimits {
     jobs: 1,

@@ -6,6 +6,7 @@ mod altered;
 mod cluster;
 #[path = "../driver/mod.rs"]
 mod driver;
+mod humble;
 mod kinds;
 mod partitions;
 mod places;

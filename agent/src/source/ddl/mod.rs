@@ -76,6 +76,8 @@ async fn install(client: &Client, spec: &SenderSpec) -> Result<bool, Fault> {
                 ["42501", "42704", "42883", "0A000"].contains(&code.code())
             }) =>
         {
+            // The session goes on to other things, and a failed transaction would take none of them.
+            client.batch_execute("rollback").await.doing("giving up the event trigger")?;
             tracing::info!(%error, "no event trigger on the source: catalogs are compared instead");
             Ok(false)
         }
@@ -144,12 +146,18 @@ pub(super) async fn remove(client: &Client, objects: &SourceObjects) -> Result<(
         return Ok(());
     }
     let drop = format!("drop function if exists {}()", qualified(SCHEMA, &objects.slot));
-    client.batch_execute(&drop).await.doing(doing)?;
-    match client.batch_execute(&format!("drop schema if exists {SCHEMA}")).await {
+    // Together: by the function we know that the schema is ours.
+    let both = format!("begin; {drop}; drop schema if exists {SCHEMA}; commit");
+    match client.batch_execute(&both).await {
         Ok(()) => Ok(()),
         // Another migration of the same database has its function there.
-        Err(error) if error.code().is_some_and(|code| code.code() == "2BP01") => Ok(()),
-        Err(error) => Err(Fault::sql(doing, &error)),
+        Err(error) if error.code().is_some_and(|code| code.code() == "2BP01") => {
+            client.batch_execute(&format!("rollback; {drop}")).await.doing(doing)
+        }
+        Err(error) => {
+            client.batch_execute("rollback").await.doing(doing)?;
+            Err(Fault::sql(doing, &error))
+        }
     }
 }
 

@@ -106,14 +106,21 @@ async fn as_here(
     Ok((relations, unlike))
 }
 
-/// Whether the held snapshot has these tables, and every type, in the form that they have here.
-pub(in crate::target) async fn is_as_here(
+/// Which of these tables the held snapshot does not have in the form that they have here; all of them, where a type is another.
+pub(in crate::target) async fn not_as_here(
     receiver: &Receiver,
     session: &Client,
-    tables: Vec<u32>,
-) -> Result<bool, Fault> {
-    let (relations, unlike) = as_here(receiver, session, &tables).await?;
-    Ok(unlike.is_empty() && relations.len() == tables.len())
+    tables: &[u32],
+) -> Result<Vec<u32>, Fault> {
+    let (relations, unlike) = as_here(receiver, session, tables).await?;
+    if unlike.iter().any(|form| matches!(form, Structure::Type(_))) {
+        return Ok(tables.to_vec());
+    }
+    let same = |oid: u32| {
+        relations.iter().any(|relation| relation.oid == oid)
+            && !unlike.iter().any(|form| form.id().1 == oid)
+    };
+    Ok(tables.iter().copied().filter(|oid| !same(*oid)).collect())
 }
 
 async fn waiting(session: &Client) -> Result<Vec<u32>, Fault> {

@@ -63,7 +63,7 @@ impl Receiver {
             return Ok(true);
         }
         let row = client
-            .query_one("select count(distinct point) <= 1 from whimbrel.relation", &[])
+            .query_one("select count(distinct point) <= 1 and count(*) = count(point) from whimbrel.relation", &[])
             .await
             .doing("looking at the points of the copied tables")?;
         Ok(row.get::<_, bool>(0) && can_be_replica(client).await)

@@ -1,5 +1,5 @@
-//! A copy that was cut, of a source that has changed its schema since: the change is still in the stream, and nothing that
-//! was not copied before it can be copied in the form that the target has.
+//! A copy that was cut, of a source that has changed its schema since: the change is still in the stream, and a table that it
+//! changes can't be copied in the form that the target has.
 use std::collections::HashMap;
 
 use whimbrel_proto::Lsn;
@@ -15,19 +15,22 @@ use crate::{
 const NAMED: usize = 5;
 
 impl Receiver {
-    /// Leaves the tables that are not copied to the stream ([`super::again`]): it brings them to their new form, and then
-    /// they are copied. What a part of them brought goes, and keys and indexes are made now, of nothing.
+    /// Leaves those of the tables that are not copied to the stream ([`super::again`]): it brings them to their new form, and
+    /// then they are copied. What a part of them brought goes, and keys and indexes are made now, of nothing.
     pub(super) async fn leave_to_stream(
         &self,
         client: &mut Client,
         ledger: Ledger,
         catalog: &Catalog,
-        point: Lsn,
+        tables: &[u32],
     ) -> Result<(), Fault> {
         let doing =
             "recording in the ledger that tables are copied when the stream has come so far";
         let rows = client
-            .query("select source_oid from whimbrel.relation where not copied", &[])
+            .query(
+                "select source_oid from whimbrel.relation where not copied and source_oid = any($1)",
+                &[&tables],
+            )
             .await
             .doing(doing)?;
         let left: Vec<u32> = rows.iter().map(|row| row.get(0)).collect();
@@ -36,7 +39,8 @@ impl Receiver {
         if tables.is_empty() {
             return Ok(());
         }
-        self.empty(client, ledger, &tables, point, &HashMap::new()).await?;
+        // They get their point with their rows.
+        self.empty(client, ledger, &tables, Lsn(0), &HashMap::new()).await?;
         let tx = client.transaction().await.doing(doing)?;
         tx.execute(
             "update whimbrel.relation set point = null, copied = true, stale = false where source_oid = any($1)",

@@ -7,6 +7,7 @@ mod finish;
 mod forward;
 mod jobs;
 mod leave;
+mod made_since;
 mod make;
 mod others;
 mod parts;
@@ -16,7 +17,7 @@ mod room;
 mod small;
 mod start;
 
-pub(in crate::target) use again::{Unlike, copy_waiting, is_as_here};
+pub(in crate::target) use again::{Unlike, copy_waiting, not_as_here};
 pub(crate) use copy_in::{CopyIn, copy_in};
 pub(crate) use finish::{can_be_replica, run_entries, run_entries_again};
 pub(in crate::target) use start::check_server;

@@ -80,9 +80,9 @@ impl Receiver {
         let snapshot = self.take_snapshot(SnapshotKind::Renewed).await?;
         let known = current(client).await?.source_system;
         check_server(&snapshot, known)?;
-        if let Some(difference) = self.schema_change(client).await? {
+        if let Some(changed) = self.schema_change(client).await? {
             // At this very moment: the next try goes on from there.
-            return Err(Fault { policy: Policy::Retry, ..schema_changed(&difference) });
+            return Err(Fault { policy: Policy::Retry, ..schema_changed(&changed.difference) });
         }
         let seconds = age.taken.elapsed().as_secs();
         let text = format!("the one before was held for {seconds} s; now at {}", snapshot.point);

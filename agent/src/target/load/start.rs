@@ -1,7 +1,7 @@
 //! From a prepared database to a complete base copy.
 use whimbrel_points::point;
 
-use super::{again::is_as_here, make::record_snapshot};
+use super::{again::not_as_here, make::record_snapshot};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified},
@@ -16,6 +16,14 @@ use crate::{
         Answer, Ask, Catalog, Relation, ShapeItem, SnapshotKind, SnapshotTaken, unexpected_answer,
     },
 };
+
+/// What a later snapshot has otherwise than the dump.
+pub(super) struct Changed {
+    /// In words.
+    pub(super) difference: String,
+    /// Tables that are not as they are here.
+    tables: Vec<u32>,
+}
 
 impl Receiver {
     /// Makes the base copy, or what is missing of it.
@@ -42,8 +50,8 @@ impl Receiver {
             check_server(&snapshot, state.source_system)?;
             changed = self.schema_change(client).await?;
             // A slot that is there has every change since the dump; a new one, or none, has not.
-            if let Some(difference) = changed.as_ref().filter(|_| kind != SnapshotKind::Renewed) {
-                return Err(schema_changed(difference));
+            if let Some(changed) = changed.as_ref().filter(|_| kind != SnapshotKind::Renewed) {
+                return Err(schema_changed(&changed.difference));
             }
             if kind == SnapshotKind::NewSlot {
                 self.record_slot(client, ledger, &snapshot).await?;
@@ -57,8 +65,11 @@ impl Receiver {
         self.make_schema(client, ledger, &catalog, &plan).await?;
         if begun {
             drop_foreign_keys(client, ledger, &plan).await?;
-            if changed.is_some() {
-                self.leave_to_stream(client, ledger, &catalog, snapshot.point).await?;
+            if kind == SnapshotKind::NewSlot {
+                self.make_tables_made_since(client, ledger).await?;
+            }
+            if let Some(changed) = &changed {
+                self.leave_to_stream(client, ledger, &catalog, &changed.tables).await?;
             }
             self.keep_what_is_same(client, ledger, &catalog, snapshot.point).await?;
         }
@@ -105,17 +116,21 @@ impl Receiver {
 
     /// How the held snapshot's schema differs from what was dumped; not at all where every table and type is there as it is
     /// here, for the changes were carried.
-    pub(super) async fn schema_change(&self, client: &Client) -> Result<Option<String>, Fault> {
+    pub(super) async fn schema_change(&self, client: &Client) -> Result<Option<Changed>, Fault> {
         let then = self.dumped_shape(client).await?;
         let now = self.shape(true).await?;
         let Some(difference) = shape_difference(&then, &now) else {
             return Ok(None);
         };
-        let tables = self.catalog(client).await?.relations.iter().map(|table| table.oid).collect();
-        if self.spec.online && is_as_here(self, client, tables).await? {
-            return Ok(None);
+        let mut tables: Vec<u32> =
+            self.catalog(client).await?.relations.iter().map(|table| table.oid).collect();
+        if self.spec.online {
+            tables = not_as_here(self, client, &tables).await?;
+            if tables.is_empty() {
+                return Ok(None);
+            }
         }
-        Ok(Some(difference))
+        Ok(Some(Changed { difference, tables }))
     }
 
     pub(crate) async fn shape(&self, under_snapshot: bool) -> Result<Vec<ShapeItem>, Fault> {

@@ -1,0 +1,91 @@
+//! A source role that may make no event triggers, and changes of the schema under a copy that runs.
+use std::{sync::Arc, time::Duration};
+
+use whimbrel_proto::agent::v1::{CopyLimits, report::Kind};
+
+use crate::{
+    cluster::{Cluster, PASSWORD},
+    cut_over_alike,
+    driver::{Driver, HBA, database, sql, value},
+};
+
+/// Slow enough to be stepped into.
+const SLOW: CopyLimits = CopyLimits {
+    jobs: 1,
+    bytes_per_second: 1_000_000,
+    snapshot_age: None,
+    part_pages: 8,
+    retained_wal_bytes: 0,
+};
+
+async fn servers() -> (Arc<Cluster>, Arc<Cluster>) {
+    (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")))
+}
+
+/// The triggers are asked for, and refused: the migration begins without them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_may_make_no_event_triggers_moves_its_database() {
+    let (source, target) = servers().await;
+    let password = PASSWORD.replace('\'', "''");
+    database(&source, &format!("create role mover login replication password '{password}'")).await;
+    database(&target, &format!("create role mover superuser login password '{password}'")).await;
+    database(&source, "create database shop owner mover").await;
+    let schema = "set role mover;\ncreate table t (id int primary key, v text);\ninsert into t values (1, 'a')";
+    sql(&source, "shop", schema).await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.user = "mover".into();
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(&source, "shop", "alter table t add w int default 3;\nupdate t set v = 'b'").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// Columns that change their names have other values by these names, and COPY takes names from the catalog of now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn columns_that_change_names_under_a_copy_keep_their_values() {
+    changed_under_a_copy(
+        "alter table prices rename net to old;
+         alter table prices rename gross to net;
+         alter table prices rename old to gross",
+    )
+    .await;
+}
+
+/// No matter for a person: the stream tells that it is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_goes_under_a_copy_holds_nothing() {
+    changed_under_a_copy("drop table staging").await;
+}
+
+/// Changes the schema while a copy has not come to the smaller tables; it is begun again, and both sides end alike.
+async fn changed_under_a_copy(change: &str) {
+    let (source, target) = servers().await;
+    database(&source, "create database shop").await;
+    sql(
+        &source,
+        "shop",
+        "create table large (id int primary key, v text);
+         insert into large select g, repeat('x', 500) from generate_series(1, 9000) g;
+         create table prices (id int primary key, net int, gross int);
+         insert into prices select g, g, g * 2 from generate_series(1, 1000) g;
+         create table staging (id int primary key);
+         insert into staging values (1)",
+    )
+    .await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.limits = SLOW;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SchemaCreated")).await;
+    while value(&target, "shop", "select count(*) from whimbrel.part").await == "0" {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let copied = "select count(*) from whimbrel.relation where copied";
+    assert_eq!(value(&target, "shop", copied).await, "0");
+    sql(&source, "shop", change).await;
+    let failure = driver.failure().await;
+    assert_eq!(failure.code, "TableRewritten", "{failure:?}");
+    driver.limits = CopyLimits::default();
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
