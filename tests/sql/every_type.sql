@@ -126,3 +126,8 @@ create index shouted on odd.parent (odd.shout(note)) where note is not null;
 alter table odd.parent add constraint note_is_short check (length(note) < 1000) not valid;
 create statistics odd.some_statistics (dependencies) on id, note from odd.parent;
 comment on table odd.parent is 'it''s commented';
+
+-- Arrays that can be sent as binary though their elements can't, or though their type's OID is another on every server.
+create table odd.rights (id integer primary key, acl aclitem[], names information_schema.sql_identifier[]);
+insert into odd.rights select 1, array['postgres=r*w/postgres'::aclitem], array['a'::information_schema.sql_identifier];
+insert into odd.rights values (2, '{}', null);
