@@ -9,7 +9,7 @@ use crate::{
         Event, ReplicationStream,
         pgoutput::{self, Message},
     },
-    wire::{ChangedTable, Frame, FrameSender},
+    wire::{ChangedTable, DDL_PREFIX, Frame, FrameSender, Note},
 };
 
 /// Frames are filled to this; keys are small.
@@ -33,7 +33,8 @@ impl Sender {
         let Window { to, system, timeline } = window;
         let connection = self.check_position(Position { from, system, timeline }).await?;
         let stream = self.start(connection, from).await?;
-        let reading = Reading { stream, keys: ChangedKeys::new(tables), commit: None, to };
+        let slot = self.spec.objects.slot.clone();
+        let reading = Reading { stream, slot, keys: ChangedKeys::new(tables), commit: None, to };
         tokio::select! {
             done = reading.run(reply) => done,
             () = reply.closed() => Ok(()),
@@ -43,6 +44,8 @@ impl Sender {
 
 struct Reading {
     stream: ReplicationStream,
+    /// Names the migration in what its event trigger tells.
+    slot: String,
     keys: ChangedKeys,
     /// Where the commit of the transaction that is being read begins.
     commit: Option<Lsn>,
@@ -103,9 +106,24 @@ impl Reading {
                 return Ok(final_lsn >= self.to);
             }
             Message::Commit { .. } => self.commit = None,
+            Message::Message { prefix, content, .. } => {
+                if prefix == DDL_PREFIX && !content.is_empty() {
+                    self.schema_change(&content);
+                }
+            }
             message => self.keys.add(&message, self.commit.unwrap_or_default()),
         }
         Ok(false)
+    }
+
+    /// One that can't be read counts as one that could not be told: the copy needs no more of it than that.
+    fn schema_change(&mut self, content: &[u8]) {
+        let note = match Note::parse(&self.slot, content) {
+            Ok(Some(note)) => note,
+            Ok(None) => return,
+            Err(error) => Note { failed: Some(error.to_string()), ..Note::default() },
+        };
+        self.keys.schema_change(&note, self.commit.unwrap_or_default());
     }
 
     /// The slot is free when this returns, if the server comes to an end soon; else whoever needs it next waits for it.

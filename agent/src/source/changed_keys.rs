@@ -1,7 +1,7 @@
 //! Which rows a window of the change stream touches, by their keys, as COPY's text of (OID, array of texts).
 //!
 //! PURE. A row counts by its key before and its key after. What can't be told by keys is told by a null in their place,
-//! once, and nothing more of that table then: a truncate, a key that did not come, too many of them.
+//! once, and nothing more of that table then: a truncate, a time without a key, a key that did not come, too many of them.
 use std::collections::{HashMap, HashSet};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -9,7 +9,7 @@ use whimbrel_proto::Lsn;
 
 use crate::{
     replication::pgoutput::{Message, OldTuple, REPLICA_IDENTITY_FULL, Relation, Value},
-    wire::ChangedTable,
+    wire::{ChangedTable, Note},
 };
 
 /// Keys that are remembered so as not to be told twice in a row: a counter is updated all day. At some 60 bytes each, a
@@ -72,6 +72,20 @@ impl ChangedKeys {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Takes in what a command has done. While a table has no key its updates and deletes are not published, and nothing else
+    /// in the stream tells so once it has its key again.
+    pub(super) fn schema_change(&mut self, note: &Note, commit: Lsn) {
+        let touched: Vec<u32> = self
+            .tables
+            .keys()
+            .copied()
+            .filter(|table| note.may_hide_changes(*table) && self.is_wanted(*table, commit))
+            .collect();
+        for table in touched {
+            self.lose(table);
         }
     }
 
@@ -246,6 +260,36 @@ mod tests {
         assert_eq!(told(&mut keys), "7\t{\"c\",\"3\"}\n");
         keys.add(&Message::Insert { xid: None, relation: 8, new: row(&["1"]) }, Lsn(12));
         assert_eq!(told(&mut keys), "", "another table");
+    }
+
+    /// What the event trigger told of a command, and of a table's key.
+    fn note(oid: u32, keyed: bool, more: &str) -> Note {
+        let form = format!(
+            r#"{{"kind": "relation", "class": 1259, "oid": {oid}, "schema": "s", "name": "t", "relkind": "r",
+                "persistence": "p", "owner": "o", "options": [], "parents": [], "children": [], "identity": "d",
+                "keyed": {keyed}, "columns": [], "stored": [], "binary": true, "constraints": [], "indexes": []}}"#
+        );
+        let text = format!(r#"{{"slot": "s", "tag": "ALTER TABLE", "objects": [{form}]{more}}}"#);
+        Note::parse("s", text.as_bytes()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_table_that_had_no_key_in_the_window_can_not_be_told_by_keys() {
+        let failed = Note { failed: Some("XX000".into()), ..Note::default() };
+        let unpublished = note(7, true, r#", "unpublished": "55P03""#);
+        for note in [note(7, false, ""), unpublished, failed] {
+            let mut keys = keys(9);
+            keys.schema_change(&note, Lsn(9));
+            assert_eq!(told(&mut keys), "", "before the window");
+            keys.schema_change(&note, Lsn(10));
+            keys.schema_change(&note, Lsn(10));
+            keys.add(&update(None, row(&["1", "x", ""])), Lsn(10));
+            assert_eq!(told(&mut keys), "7\t\\N\n", "{note:?}");
+        }
+        let mut keys = keys(9);
+        keys.schema_change(&note(7, true, ""), Lsn(10));
+        keys.schema_change(&note(8, false, ""), Lsn(10));
+        assert_eq!(told(&mut keys), "", "another change, and another table");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the event trigger on the source puts into the change stream.
 use serde::Deserialize;
 
-use super::Structure;
+use super::{Publish, Structure};
 
 /// Prefix of the messages that the event trigger on the source emits.
 pub const DDL_PREFIX: &str = "whimbrel_ddl";
@@ -83,5 +83,17 @@ impl Note {
             return Ok(None);
         }
         serde_json::from_slice(content).map(Some)
+    }
+
+    /// Whether changes of a table may be missing from the stream from this command on: it has no key now, or what it has,
+    /// or where it is published, could not be told.
+    pub fn may_hide_changes(&self, table: u32) -> bool {
+        let of_table = |object: &Structure| match object {
+            Structure::Relation(form) if form.oid == table => {
+                self.unpublished.is_some() || form.publish() != Publish::All
+            }
+            _ => false,
+        };
+        self.failed.is_some() || self.objects.iter().any(of_table)
     }
 }

@@ -1,7 +1,7 @@
 //! What is known of a table or a view, and of what hangs on it.
 use serde::{Deserialize, Serialize};
 
-use super::Column;
+use super::{Column, Publish, TableIdentity};
 
 /// `pg_class.relkind`, of those that are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +90,26 @@ pub struct RelationStructure {
     pub constraints: Vec<ConstraintStructure>,
     /// Indexes that no constraint made.
     pub indexes: Vec<IndexStructure>,
+}
+
+impl RelationStructure {
+    /// How its rows are known in the stream.
+    pub fn row_identity(&self) -> TableIdentity {
+        match (self.identity.as_str(), self.keyed) {
+            ("f", _) => TableIdentity::Full,
+            (_, true) => TableIdentity::Key,
+            _ => TableIdentity::Missing,
+        }
+    }
+
+    /// What of its changes is in the stream.
+    pub fn publish(&self) -> Publish {
+        match self.row_identity() {
+            _ if self.persistence == "u" => Publish::Nothing,
+            TableIdentity::Missing => Publish::InsertTruncate,
+            TableIdentity::Key | TableIdentity::Full => Publish::All,
+        }
+    }
 }
 
 /// A name of a parent.

@@ -77,7 +77,8 @@ async fn a_server_that_asks_while_the_window_is_read_is_told_no_position() {
     let connection = ReplicationConnection::connect(&endpoint, "d", "test").await.unwrap();
     let options = StreamOptions::for_server(150_000, vec!["p".into()]);
     let stream = connection.start("s", Lsn(1), &options).await.unwrap();
-    let reading = Reading { stream, keys: ChangedKeys::new(&[]), commit: None, to: TO };
+    let (slot, keys) = ("s".to_owned(), ChangedKeys::new(&[]));
+    let reading = Reading { stream, slot, keys, commit: None, to: TO };
     let (reply, _answer) = channel();
     reading.run(&reply).await.unwrap();
     let status = server.await.unwrap().unwrap();

@@ -2,7 +2,7 @@
 use super::{Around, column, name_of, parts};
 use crate::{
     postgres::{identifier, literal, qualified},
-    wire::{Publish, Relation, RelationKind, RelationStructure, TableIdentity},
+    wire::{Publish, Relation, RelationKind, RelationStructure},
 };
 
 pub(super) fn create(new: &RelationStructure) -> Result<Vec<String>, String> {
@@ -235,16 +235,7 @@ pub(in crate::target) fn relation_of(new: &RelationStructure) -> Option<Relation
     if new.relkind != RelationKind::Table {
         return None;
     }
-    let identity = match (new.identity.as_str(), new.keyed) {
-        ("f", _) => TableIdentity::Full,
-        (_, true) => TableIdentity::Key,
-        _ => TableIdentity::Missing,
-    };
-    let publish = match identity {
-        _ if new.persistence == "u" => Publish::Nothing,
-        TableIdentity::Missing => Publish::InsertTruncate,
-        TableIdentity::Key | TableIdentity::Full => Publish::All,
-    };
+    let publish = new.publish();
     Some(Relation {
         oid: new.oid,
         schema: new.schema.clone(),
@@ -252,7 +243,7 @@ pub(in crate::target) fn relation_of(new: &RelationStructure) -> Option<Relation
         pages: 0,
         bytes: 0,
         columns: new.stored.clone(),
-        identity,
+        identity: new.row_identity(),
         publish,
         binary: new.binary,
         file: None,
