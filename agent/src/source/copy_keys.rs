@@ -22,26 +22,30 @@ impl Sender {
     }
 }
 
-/// COPY takes no parameters, so the keys are written out. The join is by the key's own index and operator.
+/// COPY takes no parameters, so the keys are written out. They are looked for by the key's own index and operator, and a row
+/// comes once, however many of them the operator finds to be its own.
 fn statement(copy: &CopyOf, key: &[Column], keys: &[Vec<String>], pages: &[PageRange]) -> String {
     let numbered = || key.iter().enumerate();
     let columns: Vec<String> =
         copy.columns.iter().map(|name| format!("t.{}", identifier(name))).collect();
     let arrays: Vec<String> = numbered().map(|(at, _)| array(keys, at)).collect();
     let names: Vec<String> = numbered().map(|(at, _)| format!("c{at}")).collect();
-    let mut terms: Vec<String> = numbered().map(|(at, column)| term(column, at)).collect();
+    let terms: Vec<String> = numbered().map(|(at, column)| term(column, at)).collect();
+    let mut which = format!(
+        "exists (select from unnest({}) as v({}) where {})",
+        arrays.join(", "),
+        names.join(", "),
+        terms.join(" and ")
+    );
     if !pages.is_empty() {
         let ranges: Vec<String> =
             pages.iter().map(|range| format!("({})", on_pages("t.ctid", *range))).collect();
-        terms.push(format!("({})", ranges.join(" or ")));
+        which.push_str(&format!(" and ({})", ranges.join(" or ")));
     }
     let what = format!(
-        "(select {} from unnest({}) as v({}) join only {} t on {})",
+        "(select {} from only {} t where {which})",
         columns.join(", "),
-        arrays.join(", "),
-        names.join(", "),
         qualified(&copy.name.0, &copy.name.1),
-        terms.join(" and ")
     );
     to_stdout(&what, copy.format)
 }
@@ -92,8 +96,9 @@ mod tests {
         let pages = [PageRange { from: 0, to: Some(4) }, PageRange { from: 8, to: None }];
         assert_eq!(
             statement(&copy, &[column], &keys, &pages),
-            "copy (select t.\"id\", t.\"v\" from unnest(array['it''s', 'b']::text[]) as v(c0) join only \"s\".\"t\" t \
-             on t.\"id\" operator(pg_catalog.=) v.c0::text collate \"pg_catalog\".\"C\" and \
+            "copy (select t.\"id\", t.\"v\" from only \"s\".\"t\" t where exists (\
+             select from unnest(array['it''s', 'b']::text[]) as v(c0) \
+             where t.\"id\" operator(pg_catalog.=) v.c0::text collate \"pg_catalog\".\"C\") and \
              ((t.ctid >= '(0,0)'::tid and t.ctid < '(4,0)'::tid) or (t.ctid >= '(8,0)'::tid))) to stdout (format binary)"
         );
     }

@@ -50,7 +50,9 @@ keys as (
     join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
     join pg_opclass oc on oc.oid = k.class
     join pg_amop m on m.amopfamily = oc.opcfamily and m.amoplefttype = oc.opcintype
-                  and m.amoprighttype = oc.opcintype and m.amopstrategy = 3
+                  and m.amoprighttype = oc.opcintype
+                  -- GiST's 3 is &&, of ranges and multiranges.
+                  and m.amopstrategy = case when oc.opcmethod = 783 and oc.opcintype in (3831, 4537) then 18 else 3 end
     join pg_operator o on o.oid = m.amopopr
     join pg_namespace n on n.oid = o.oprnamespace
     left join pg_collation l on l.oid = k.sorted_by

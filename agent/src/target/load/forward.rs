@@ -166,7 +166,7 @@ impl Receiver {
         doing: &str,
     ) -> Result<(u64, u64), Fault> {
         tx.execute(
-            "declare changed no scroll cursor for select distinct key from whimbrel.changed where source_oid = $1",
+            &format!("declare changed no scroll cursor for {}", keys(relation)),
             &[&relation.oid],
         )
         .await
@@ -206,23 +206,57 @@ fn key(relation: &Relation) -> impl Iterator<Item = &Column> {
     relation.columns.iter().filter(|column| column.key.is_some())
 }
 
+/// The keys that changed, each as one text.
+const TEXTS: &str = "select distinct key from whimbrel.changed where source_oid = $1";
+
+/// The keys that changed, each once to its index. Texts that differ can be the same to it (1.0 and 1.00, a letter of either
+/// case): fetched by each of them, in questions of their own, a row would be here as many times.
+fn keys(relation: &Relation) -> String {
+    let own_collation =
+        |column: &Column| column.key.as_ref().is_some_and(|key| key.collation.is_some());
+    if key(relation).all(|column| column.exact_equality && !own_collation(column)) {
+        return TEXTS.to_owned();
+    }
+    let columns = || key(relation).zip(1..);
+    // Of no row: they give the values the columns' types and collations.
+    let like: Vec<String> =
+        columns().map(|(column, at)| format!("t.{} as k{at}", identifier(&column.name))).collect();
+    let values: Vec<String> =
+        columns().map(|(column, at)| format!("c.key[{at}]::{}", column.type_name)).collect();
+    let terms: Vec<String> = columns()
+        .map(|(column, at)| same(column, &format!("a.k{at}"), &format!("b.k{at}")))
+        .collect();
+    format!(
+        "with k as (select {}, null::text[] as key from only {} t where false \
+         union all select {}, c.key from ({TEXTS}) c) \
+         select a.key from k a where not exists (select from k b where {} and b.key < a.key)",
+        like.join(", "),
+        qualified(&relation.schema, &relation.name),
+        values.join(", "),
+        terms.join(" and ")
+    )
+}
+
 /// All rows with a key that changed, in one pass over the table: it may have no index yet.
 fn delete(relation: &Relation) -> String {
     let terms: Vec<String> = key(relation)
         .zip(1..)
         .map(|(column, at)| {
             let left = format!("t.{}", identifier(&column.name));
-            let right = format!("c.key[{at}]::{}", column.type_name);
-            let (operator, collation) = column
-                .key
-                .as_ref()
-                .map_or(("=", None), |key| (key.operator.as_str(), key.collation.as_deref()));
-            same_to_index(&left, operator, &right, collation)
+            same(column, &left, &format!("c.key[{at}]::{}", column.type_name))
         })
         .collect();
     format!(
-        "delete from only {} t using (select distinct key from whimbrel.changed where source_oid = $1) c where {}",
+        "delete from only {} t using ({TEXTS}) c where {}",
         qualified(&relation.schema, &relation.name),
         terms.join(" and ")
     )
+}
+
+fn same(column: &Column, left: &str, right: &str) -> String {
+    let (operator, collation) = column
+        .key
+        .as_ref()
+        .map_or(("=", None), |key| (key.operator.as_str(), key.collation.as_deref()));
+    same_to_index(left, operator, right, collation)
 }
