@@ -54,6 +54,11 @@ impl Cluster {
         cluster
     }
 
+    /// Where the server's programs are.
+    pub(crate) fn programs(&self) -> &Path {
+        &self.bin
+    }
+
     /// Files in the data folder belong to the server's user.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.data().join(name);
@@ -221,7 +226,7 @@ impl Template {
 }
 
 /// The newest server on this machine, or the folder in `WHIMBREL_TEST_PG_BIN`.
-fn bin() -> PathBuf {
+pub(crate) fn bin() -> PathBuf {
     if let Some(folder) = env::var_os("WHIMBREL_TEST_PG_BIN") {
         return PathBuf::from(folder);
     }
