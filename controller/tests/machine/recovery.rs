@@ -159,6 +159,44 @@ fn a_switch_whose_outcome_is_not_known_is_asked_for_again() {
 }
 
 #[test]
+fn an_offline_switch_that_was_not_made_leads_back_to_the_first_step() {
+    let held = || {
+        let mut world = World::copying(Mode::Offline, &["a"]);
+        let finished = ReportKind::CopyFinished { tables: 1, rows: 1, bytes: 1 };
+        world.task(0, Task::Receive, finished);
+        world.steps_until(0, Step::Switch);
+        world.step_failed(0, Policy::Hold);
+        assert!(world.db(0).hold.is_some());
+        assert_eq!(world.outstanding(0), Some((Step::Complete, 2)));
+        world
+    };
+    let mut canceled = held();
+    canceled.happen(&Event::Cancel { databases: vec![] });
+    assert_eq!(canceled.phase(0), "Canceled");
+
+    let mut world = held();
+    world.happen(&Event::Retry { databases: vec![], tables: vec![] });
+    let [.., CommandKind::CutoverStep(order)] = &world.kinds()[..] else {
+        panic!("{:?}", world.commands)
+    };
+    assert_eq!((order.step, order.attempt), (Step::Complete, 2));
+    assert_eq!(world.db(0).past_attempts(), 1);
+    // A difference that VERIFY finds needs them carried again.
+    world.steps_until(0, Step::Verify);
+    world.step_failed(0, Policy::Hold);
+    assert_eq!(world.outstanding(0), Some((Step::Complete, 3)));
+    // Whether this one was made is not known, so it stays the step that is asked for.
+    world.happen(&Event::Retry { databases: vec![], tables: vec![] });
+    world.steps_until(0, Step::Switch);
+    world.step_failed(0, Policy::Retry);
+    world.wait(61);
+    assert_eq!(world.outstanding(0), Some((Step::Switch, 3)));
+    world.steps_until(0, Step::RemoveLedger);
+    world.step_done(0);
+    assert_eq!(world.phase(0), "Succeeded");
+}
+
+#[test]
 fn a_step_whose_task_has_ended_is_done_after_a_restart() {
     let refused = |refusal: &str| Event::CommandRefused {
         agent: TARGET.to_owned(),

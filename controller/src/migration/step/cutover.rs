@@ -224,9 +224,28 @@ impl Work {
                 self.stop_tasks(index);
                 return self.clean(index, Ending::Failed(failure.clone()));
             }
-            _ => self.hold(index, failure),
+            _ => {
+                if back {
+                    self.begin_cutover_anew(index);
+                }
+                self.hold(index, failure);
+            }
         }
         Ok(())
+    }
+
+    /// An offline cutover has no stream to go back to: it goes on from its first step, under a number of its own. What a step
+    /// found (a sequence was drawn from) would be found again for ever by that step alone; and until the switch is given out
+    /// once more, a cancel leads out.
+    fn begin_cutover_anew(&mut self, index: usize) {
+        let (mode, now) = (self.migration.spec.mode, self.now);
+        let database = self.database(index);
+        let attempt = database.attempts + 1;
+        let Some(cutover) = database.cutover_mut() else { return };
+        let before = cutover.report(now);
+        *cutover = Cutover::new(attempt, mode, cutover.allow_source_writes, now);
+        database.attempts = attempt;
+        database.last_cutover = Some(before);
     }
 
     /// Before the switch can have been made, whatever goes wrong leads back to the stream.
