@@ -2,8 +2,9 @@
 use whimbrel_tests::{
     Outcome, cli,
     cluster::ClusterOptions,
-    ensure,
+    ensure, fail,
     stage::{self, Plan, Stage},
+    wait,
 };
 
 use crate::{create_bank, create_everything};
@@ -86,5 +87,38 @@ fn a_database_in_the_way_is_overwritten_only_when_allowed() -> Outcome {
         stage.create("again", &["--database", "app", "--overwrite", "--wait"])?;
         stage.assert_same("app")?;
         assert_databases(stage, "app postgres")
+    })
+}
+
+/// The switch verifies anew in a new life of the agent, and finds that somebody has drawn from a sequence. It was not made, so
+/// the migration is neither past it nor stuck before it.
+#[test]
+fn a_switch_that_was_not_made_leaves_both_ways_open() -> Outcome {
+    stage::play(&plan(), |stage| {
+        create_bank(&stage.source, "app")?;
+        stage.source.psql("app", "create sequence drawn")?;
+        for name in ["given-up", "mended"] {
+            stage.kill_agent()?;
+            stage.agent_points = "step.SWITCH.begin=kill".to_owned();
+            stage.launch_agent(&[])?;
+            stage.create(name, &["--database", "app", "--overwrite"])?;
+            let agent = stage.agent.as_mut();
+            let Some(agent) = agent else { fail!("no agent runs") };
+            wait::until("the agent to come to the switch", || agent.has_ended())?;
+            stage.source.psql("app", "select nextval('drawn')")?;
+            stage.agent_points.clear();
+            stage.start_agent(&[])?;
+            stage.cli.shown_until(name, "the hold of the switch", |shown| {
+                cli::database(shown, "app")["hold"]["code"] == "SourceStillWritten"
+            })?;
+            if name == "given-up" {
+                stage.migration("cancel", name, &[])?;
+                stage.wait_for(name, "Canceled")?;
+            }
+        }
+        stage.migration("retry", "mended", &[])?;
+        stage.wait_for("mended", "Succeeded")?;
+        stage.assert_same("app")?;
+        stage.assert_source_clean("app")
     })
 }
