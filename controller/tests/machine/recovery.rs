@@ -321,6 +321,32 @@ fn what_stands_still_is_watched_and_its_slot_let_go_in_time() {
     assert!(world.db(0).hold.is_none());
 }
 
+/// A slot that goes takes the markers with it: no cutover may wait for them.
+#[test]
+fn a_cutover_steps_back_before_its_slot_can_go() {
+    let mut tried = World::ready(&["a"]);
+    tried.cut_over();
+    tried.steps_until(0, Step::Drain);
+    while tried.db(0).hold.is_none() {
+        assert_eq!(tried.phase(0), "CuttingOver", "it goes on for as long as it is tried");
+        tried.task(0, Task::Send, ReportKind::TaskFailed(failure(Policy::Retry)));
+        tried.wait(61);
+    }
+    assert_eq!(tried.phase(0), "Ready");
+
+    let mut fenced = World::ready(&["a"]);
+    fenced.cut_over();
+    fenced.steps_until(0, Step::Drain);
+    fenced.step_failed(0, Policy::Fenced);
+    assert_eq!(fenced.kinds().last(), Some(&&CommandKind::Guard));
+    fenced.task(0, Task::Guard, ReportKind::TaskFailed(failure(Policy::Resync)));
+    assert_eq!(fenced.phase(0), "Ready");
+    assert_eq!(fenced.db(0).hold.as_ref().unwrap().kind, HoldKind::NeedsResync);
+    fenced.happen(&Event::Retry { databases: Vec::new(), tables: Vec::new() });
+    assert_eq!(fenced.phase(0), "Copying");
+    assert!(fenced.db(0).copy_again.iter().any(|request| request.new_slot));
+}
+
 #[test]
 fn a_clock_that_jumps_delays_no_retry() {
     let mut world = World::copying(Mode::Online, &["a"]);

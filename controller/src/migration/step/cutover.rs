@@ -218,7 +218,7 @@ impl Work {
             return self.step_back(index, failure);
         }
         match failure.policy {
-            Policy::Retry | Policy::Away => self.retry_or_hold(index, failure),
+            Policy::Retry | Policy::Away => return self.retry_or_hold(index, failure),
             Policy::Fail if back => {
                 self.database(index).message = Some(failure.clone());
                 self.stop_tasks(index);

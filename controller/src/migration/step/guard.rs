@@ -5,6 +5,7 @@ use super::{
         command::CommandKind,
         event::{Policy, Report, ReportKind},
         record::Side,
+        refusal::Refusal,
         spec::Mode,
     },
     Work,
@@ -25,18 +26,21 @@ impl Work {
         }
     }
 
-    pub(super) fn guard_report(&mut self, index: usize, report: &Report) {
+    pub(super) fn guard_report(&mut self, index: usize, report: &Report) -> Result<(), Refusal> {
         let name = self.name(index);
         match &report.kind {
             _ if self.migration.databases[index].hold.is_none() => {
                 self.ignore("the database goes on, and its sender watches");
             }
             ReportKind::Milestone { kind, message } => self.note(&name, kind, message),
-            // The slot is gone: whatever it waited for, a pause too, it goes on with a retry only.
+            // The slot is gone: whatever it waited for, a pause too, it goes on with a retry only. With it is the marker that
+            // a cutover waits for.
             ReportKind::TaskFailed(failure) if failure.policy == Policy::Resync => {
+                self.step_back_if_possible(index, failure)?;
                 self.hold(index, failure);
             }
             _ => self.ignore("a report that changes nothing of a hold"),
         }
+        Ok(())
     }
 }

@@ -114,7 +114,7 @@ pub fn step(migration: &Migration, event: &Event, now: Timestamp) -> Result<Outc
             work.agent_incarnation(agent, incarnation);
         }
         Event::CommandRefused { agent, database, epoch, refusal, newest } => {
-            work.command_refused(agent, database, *epoch, (refusal, *newest));
+            work.command_refused(agent, database, *epoch, (refusal, *newest))?;
         }
         Event::LagSmall { database, epoch } => work.lag_small(database, *epoch)?,
         Event::Progressed { database, epoch } => work.progressed(database, *epoch),

@@ -38,10 +38,7 @@ impl Work {
         }
         match report.task {
             Task::CleanSource => self.clean_report(index, report),
-            Task::Guard => {
-                self.guard_report(index, report);
-                Ok(())
-            }
+            Task::Guard => self.guard_report(index, report),
             _ if database.phase().has_tasks() => self.task_report(index, report),
             _ => {
                 self.ignore("the database has no tasks any more");

@@ -68,7 +68,7 @@ impl Work {
                     return Ok(());
                 }
                 self.note_failure(&name, "TaskRetried", failure);
-                self.retry_or_hold(index, failure);
+                self.retry_or_hold(index, failure)?;
             }
             Policy::Hold | Policy::Resync | Policy::Credentials | Policy::Fail => {
                 self.step_back_if_possible(index, failure)?;
@@ -79,7 +79,7 @@ impl Work {
     }
 
     /// Again after a pause; a hold after many, unless something is away: that may take hours.
-    pub(super) fn retry_or_hold(&mut self, index: usize, failure: &Failure) {
+    pub(super) fn retry_or_hold(&mut self, index: usize, failure: &Failure) -> Result<(), Refusal> {
         let now = self.now;
         let database = self.database(index);
         database.message = Some(failure.clone());
@@ -87,8 +87,11 @@ impl Work {
         if database.tries < TRIES_MAX || failure.policy == Policy::Away {
             database.retry_at = Some(retry_time(now, database.tries, failure.policy));
         } else {
+            // Its slot may be let go while it stands: no marker of this attempt would come any more.
+            self.step_back_if_possible(index, failure)?;
             self.hold(index, failure);
         }
+        Ok(())
     }
 
     /// Stands still until someone mends it.
@@ -146,7 +149,7 @@ impl Work {
         database: &str,
         epoch: u64,
         (refusal, newest): (&str, u64),
-    ) {
+    ) -> Result<(), Refusal> {
         let ended = refusal == NOT_RUNNING;
         let failure = refused(agent, refusal, ended);
         if database.is_empty() {
@@ -154,16 +157,16 @@ impl Work {
                 self.migration.hold = Some(Hold::of_failure(&failure, self.now));
                 self.note_failure("", "Held", &failure);
             }
-            return;
+            return Ok(());
         }
-        let Some((index, found)) = self.migration.database(database) else { return };
+        let Some((index, found)) = self.migration.database(database) else { return Ok(()) };
         if found.epoch == epoch && matches!(found.phase(), DatabasePhase::Cleaning(_)) {
             let now = self.now;
             let cleaned = self.database(index);
             cleaned.tries = cleaned.tries.saturating_add(1);
             cleaned.retry_at = Some(retry_time(now, cleaned.tries, failure.policy));
             self.note_failure(database, "CleaningRetried", &failure);
-            return;
+            return Ok(());
         }
         if found.epoch != epoch || !found.phase().has_tasks() || found.hold.is_some() {
             self.ignore("a refusal that is no longer of interest");
@@ -172,8 +175,9 @@ impl Work {
             self.hold(index, &failure);
         } else if found.retry_at.is_none() {
             self.note_failure(database, "TaskRetried", &failure);
-            self.retry_or_hold(index, &failure);
+            self.retry_or_hold(index, &failure)?;
         }
+        Ok(())
     }
 
     /// The operator's pause.
