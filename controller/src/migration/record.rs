@@ -137,6 +137,9 @@ pub struct Database {
     pub attempts: u32,
     /// Failures in a row, without progress between them.
     pub tries: u32,
+    /// Those of them that something was away for: they are no reason for a hold, however many.
+    #[serde(default)]
+    pub tries_away: u32,
     /// Start the tasks again (or repeat the step, or the cleaning) then.
     pub retry_at: Option<Timestamp>,
     /// The last error or step back.
@@ -319,6 +322,7 @@ impl Database {
             copied: false,
             attempts: 0,
             tries: 0,
+            tries_away: 0,
             retry_at: None,
             message: None,
             started_at: None,
@@ -338,6 +342,12 @@ impl Database {
 
     pub(super) const fn cutover_mut(&mut self) -> Option<&mut super::cutover::Cutover> {
         self.phase.cutover_mut()
+    }
+
+    /// The next failure is a first one.
+    pub(super) const fn forget_tries(&mut self) {
+        self.tries = 0;
+        self.tries_away = 0;
     }
 
     /// The only writer of the phase. A final phase ends what else was going on.

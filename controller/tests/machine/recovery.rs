@@ -88,6 +88,15 @@ fn what_is_away_is_waited_for_however_long() {
         world.wait(5);
         assert_eq!(world.kinds(), [&CommandKind::Send, &CommandKind::Receive]);
     }
+    // What comes back may fail at first (a deadlock, a lock that is held): that is tried as often as ever.
+    for tries in 1..=TRIES_MAX {
+        assert!(world.db(0).hold.is_none(), "held at try {tries}");
+        world.task(0, Task::Receive, ReportKind::TaskFailed(failure(Policy::Retry)));
+        world.wait(61);
+    }
+    assert!(world.db(0).hold.is_some());
+    world.happen(&Event::Retry { databases: vec![], tables: vec![] });
+    assert_eq!((world.db(0).tries, world.db(0).tries_away), (0, 0));
 }
 
 #[test]

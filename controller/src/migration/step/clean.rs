@@ -17,7 +17,7 @@ impl Work {
         let database = self.database(index);
         database.hold = None;
         database.retry_at = None;
-        database.tries = 0;
+        database.forget_tries();
         if let Some(cutover) = database.phase().cutover() {
             database.last_cutover = Some(cutover.report(now));
         }

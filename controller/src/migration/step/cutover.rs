@@ -99,7 +99,7 @@ impl Work {
         let database = self.database(index);
         database.attempts += 1;
         database.message = None;
-        database.tries = 0;
+        database.forget_tries();
         let attempt = database.attempts;
         let cutover = Cutover::new(attempt, mode, allow_source_writes, now);
         self.enter_database(index, DatabasePhase::CuttingOver(cutover))?;
@@ -269,7 +269,7 @@ impl Work {
         let attempt = cutover.attempt;
         database.last_cutover = Some(cutover.report(now));
         database.message = Some(failure.clone());
-        database.tries = 0;
+        database.forget_tries();
         self.enter_database(index, DatabasePhase::Ready)?;
         self.command_both(index, &CommandKind::CutoverBack { attempt });
         self.actor = Actor::Controller;

@@ -197,7 +197,7 @@ impl Work {
     pub(super) fn restart(&mut self, index: usize) {
         let database = self.database(index);
         database.hold = None;
-        database.tries = 0;
+        database.forget_tries();
         // A person has looked: the next epoch is above whatever the ledger was found with.
         database.epoch = database.epoch.max(std::mem::take(&mut database.ledger_epoch));
         self.again(index);

@@ -152,7 +152,7 @@ impl Work {
     pub(super) fn mended(&mut self, index: usize) {
         let database = self.database(index);
         if database.tries > 0 {
-            database.tries = 0;
+            database.forget_tries();
             database.message = None;
         }
     }

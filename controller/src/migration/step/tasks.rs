@@ -84,7 +84,9 @@ impl Work {
         let database = self.database(index);
         database.message = Some(failure.clone());
         database.tries = database.tries.saturating_add(1);
-        if database.tries < TRIES_MAX || failure.policy == Policy::Away {
+        let away = failure.policy == Policy::Away;
+        database.tries_away = database.tries_away.saturating_add(u32::from(away));
+        if away || database.tries.saturating_sub(database.tries_away) < TRIES_MAX {
             database.retry_at = Some(retry_time(now, database.tries, failure.policy));
         } else {
             // Its slot may be let go while it stands: no marker of this attempt would come any more.
