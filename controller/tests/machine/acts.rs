@@ -123,6 +123,21 @@ fn a_pause_stops_and_a_resume_starts_under_a_new_epoch() {
 }
 
 #[test]
+fn a_pause_of_all_leaves_out_what_can_not_be_paused() {
+    let mut world = World::ready(&["a", "b", "c", "d"]);
+    world.happen(&pause(named(&["a"])));
+    world.task(1, Task::Receive, ReportKind::TaskFailed(failure(Policy::Hold)));
+    world.happen(&cancel(named(&["d"])));
+    // What is named is meant.
+    refused(&mut world, &pause(named(&["c", "b"])), "DatabaseHeld");
+    world.happen(&all(pause));
+    let kinds = [0, 1, 2].map(|i| world.db(i).hold.as_ref().unwrap().kind);
+    assert_eq!(kinds, [HoldKind::Paused, HoldKind::Held, HoldKind::Paused]);
+    assert_eq!(world.kinds(), [&CommandKind::Stop, &CommandKind::Stop, &CommandKind::Guard]);
+    refused(&mut world, &all(pause), "AlreadyPaused");
+}
+
+#[test]
 fn a_hold_needs_a_retry_or_other_secrets() {
     let mut world = World::copying(Mode::Online, &["a"]);
     world.task(0, Task::Send, ReportKind::TaskFailed(failure(Policy::Credentials)));

@@ -67,27 +67,36 @@ impl Work {
         self.enter(Phase::Canceled)
     }
 
+    /// What is named, or all that can be paused: in one of many another obstacle may stand.
     pub(super) fn pause(&mut self, databases: &[String]) -> Result<(), Refusal> {
         let chosen = self.select_live(databases)?;
-        for index in &chosen {
-            let database = &self.migration.databases[*index];
-            let name = &database.name;
-            let (code, why) = match database.phase() {
-                DatabasePhase::CuttingOver(_) => ("CutoverRunning", "is being cut over"),
-                DatabasePhase::Cleaning(_) => ("BeingCleanedUp", "is being cleaned up"),
-                DatabasePhase::Waiting => ("NotStarted", "has not been started yet"),
-                _ if self.is_held(*index, HoldKind::Paused) => {
-                    ("AlreadyPaused", "is paused already")
-                }
-                _ if database.hold.is_some() => ("DatabaseHeld", "is held already"),
-                _ => continue,
-            };
+        let (can, cannot): (Vec<_>, Vec<_>) =
+            chosen.into_iter().partition(|i| self.obstacle_to_pause(*i).is_none());
+        if let Some(index) = cannot.first()
+            && (can.is_empty() || !databases.is_empty())
+            && let Some((code, why)) = self.obstacle_to_pause(*index)
+        {
+            let name = self.name(*index);
             return Err(self.refuse(code, format!("database {name} can't be paused: it {why}")));
         }
-        for index in chosen {
+        for index in can {
             self.pause_database(index);
         }
         Ok(())
+    }
+
+    fn obstacle_to_pause(&self, index: usize) -> Option<(&'static str, &'static str)> {
+        let database = &self.migration.databases[index];
+        match database.phase() {
+            DatabasePhase::CuttingOver(_) => Some(("CutoverRunning", "is being cut over")),
+            DatabasePhase::Cleaning(_) => Some(("BeingCleanedUp", "is being cleaned up")),
+            DatabasePhase::Waiting => Some(("NotStarted", "has not been started yet")),
+            _ if self.is_held(index, HoldKind::Paused) => {
+                Some(("AlreadyPaused", "is paused already"))
+            }
+            _ if database.hold.is_some() => Some(("DatabaseHeld", "is held already")),
+            _ => None,
+        }
     }
 
     /// Ends pauses, and nothing else: what is held for a cause waits until somebody says that it is mended (`retry`).
