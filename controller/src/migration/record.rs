@@ -294,7 +294,7 @@ impl Migration {
         };
         self.databases
             .iter()
-            .filter(|d| d.hold.is_none())
+            .filter(|d| !d.stands_still())
             .filter_map(|d| d.retry_at)
             .chain(check)
             .map(retry)
@@ -342,6 +342,11 @@ impl Database {
 
     pub(super) const fn cutover_mut(&mut self) -> Option<&mut super::cutover::Cutover> {
         self.phase.cutover_mut()
+    }
+
+    /// Until a person ends it. Cleaning is tried again whatever it is held for.
+    pub(super) fn stands_still(&self) -> bool {
+        self.hold.is_some() && !matches!(self.phase, DatabasePhase::Cleaning(_))
     }
 
     /// The next failure is a first one.

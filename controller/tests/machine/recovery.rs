@@ -1,7 +1,7 @@
 //! Agents that come again, tasks that fail, reports that come late or twice.
 use whimbrel_controller::migration::{
-    Command, CommandKind, CutoverRequest, Event, Failure, HoldKind, Mode, Policy, ReportKind, Step,
-    StepOrder, TRIES_MAX, Task,
+    Command, CommandKind, CutoverRequest, Event, Failure, HoldKind, Mode, Policy, ReportKind,
+    Secret, Step, StepOrder, TRIES_MAX, Task, allowed,
 };
 
 use crate::world::{SOURCE, TARGET, World, failure};
@@ -248,6 +248,36 @@ fn cleaning_is_tried_until_it_is_done() {
         assert_eq!(world.kinds(), [&CommandKind::CleanSource]);
     }
     world.happen(&reborn(SOURCE, "2"));
+    assert_eq!(world.kinds(), [&CommandKind::CleanSource]);
+    world.task(0, Task::CleanSource, ReportKind::TaskDone);
+    assert_eq!(world.phase(0), "Canceled");
+}
+
+#[test]
+fn a_cleaning_that_needs_a_person_says_so_and_is_tried_all_the_same() {
+    let mut world = World::ready(&["a"]);
+    world.happen(&Event::Cancel { databases: vec![] });
+    let fails = |world: &mut World, policy| {
+        world.task(0, Task::CleanSource, ReportKind::TaskFailed(failure(policy)));
+    };
+    fails(&mut world, Policy::Away);
+    assert!(world.db(0).hold.is_none(), "time alone may mend it");
+    world.wait(61);
+    fails(&mut world, Policy::Credentials);
+    let hold = world.db(0).hold.clone().unwrap();
+    assert_eq!(hold.kind, HoldKind::NeedsCredentials);
+    assert!(allowed(&world.migration).contains(&"retry"));
+    assert!(world.migration.next_due(world.now).is_some());
+    world.wait(61);
+    assert_eq!(world.kinds(), [&CommandKind::CleanSource]);
+    fails(&mut world, Policy::Credentials);
+    assert_eq!(world.db(0).hold.as_ref().unwrap().since, hold.since);
+    world.happen(&reborn(SOURCE, "2"));
+    assert_eq!(world.kinds(), [&CommandKind::CleanSource]);
+    fails(&mut world, Policy::Credentials);
+    let secret = Some(Secret::Env("OTHER".to_owned()));
+    world.happen(&Event::UpdateSecrets { source: secret, target: None });
+    assert!(world.db(0).hold.is_none());
     assert_eq!(world.kinds(), [&CommandKind::CleanSource]);
     world.task(0, Task::CleanSource, ReportKind::TaskDone);
     assert_eq!(world.phase(0), "Canceled");

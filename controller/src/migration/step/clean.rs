@@ -2,7 +2,8 @@
 use super::{
     super::{
         command::CommandKind,
-        event::{Policy, Report, ReportKind},
+        event::{Failure, Policy, Report, ReportKind},
+        hold::Hold,
         phase::{DatabasePhase, Ending},
         record::Side,
         refusal::Refusal,
@@ -50,13 +51,7 @@ impl Work {
                 self.ended(index, ending)
             }
             ReportKind::TaskFailed(failure) if failure.policy != Policy::Fenced => {
-                // For ever: an operator who gave up wants the slot gone, however long the source is away.
-                let now = self.now;
-                let database = self.database(index);
-                database.tries = database.tries.saturating_add(1);
-                database.retry_at = Some(retry_time(now, database.tries, failure.policy));
-                database.message = Some(failure.clone());
-                self.note_failure(&name, "CleaningRetried", failure);
+                self.cleaning_failed(index, failure);
                 Ok(())
             }
             ReportKind::Milestone { kind, message } => {
@@ -68,6 +63,20 @@ impl Work {
                 Ok(())
             }
         }
+    }
+
+    /// Again, for ever: an operator who gave up wants the slot gone, however long the source is away. What time alone does not
+    /// mend stands as a hold meanwhile, so that a person hears of it.
+    pub(super) fn cleaning_failed(&mut self, index: usize, failure: &Failure) {
+        let (now, name) = (self.now, self.name(index));
+        let database = self.database(index);
+        database.tries = database.tries.saturating_add(1);
+        database.retry_at = Some(retry_time(now, database.tries, failure.policy));
+        database.message = Some(failure.clone());
+        let before = database.hold.take().filter(|hold| hold.code == failure.code);
+        let since = before.map_or(now, |hold| hold.since);
+        database.hold = (!failure.policy.is_retried()).then(|| Hold::of_failure(failure, since));
+        self.note_failure(&name, "CleaningRetried", failure);
     }
 
     fn ended(&mut self, index: usize, ending: Ending) -> Result<(), Refusal> {

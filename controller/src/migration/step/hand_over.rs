@@ -85,7 +85,8 @@ impl Work {
         for index in 0..self.migration.databases.len() {
             let phase = self.migration.databases[index].phase();
             if matches!(phase, DatabasePhase::Cleaning(_)) {
-                self.database(index).retry_at = Some(lease_is_over);
+                let database = self.database(index);
+                (database.hold, database.retry_at) = (None, Some(lease_is_over));
             } else if phase.has_tasks() && !self.is_held(index, HoldKind::Paused) {
                 self.restart(index);
             } else {

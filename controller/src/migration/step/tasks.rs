@@ -127,7 +127,7 @@ impl Work {
         }
         for index in 0..self.migration.databases.len() {
             let database = &self.migration.databases[index];
-            if database.hold.is_some() {
+            if database.stands_still() {
                 if self.migration.agent(Side::Source) == agent {
                     self.guard(index);
                 }
@@ -163,11 +163,7 @@ impl Work {
         }
         let Some((index, found)) = self.migration.database(database) else { return Ok(()) };
         if found.epoch == epoch && matches!(found.phase(), DatabasePhase::Cleaning(_)) {
-            let now = self.now;
-            let cleaned = self.database(index);
-            cleaned.tries = cleaned.tries.saturating_add(1);
-            cleaned.retry_at = Some(retry_time(now, cleaned.tries, failure.policy));
-            self.note_failure(database, "CleaningRetried", &failure);
+            self.cleaning_failed(index, &failure);
             return Ok(());
         }
         if found.epoch != epoch || !found.phase().has_tasks() || found.hold.is_some() {

@@ -15,7 +15,7 @@ impl Work {
         self.window_tick()?;
         for index in 0..self.migration.databases.len() {
             let database = &self.migration.databases[index];
-            if due(database.retry_at) && database.hold.is_none() {
+            if due(database.retry_at) && !database.stands_still() {
                 self.again(index);
             }
         }
