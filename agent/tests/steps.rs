@@ -81,6 +81,40 @@ async fn a_step_that_was_done_and_not_told_is_done_again() {
     }
 }
 
+/// The old server's database may be dropped as soon as the application is at the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_is_gone_after_the_switch_is_clean() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let mut driver = streaming(&source, &target, "gone").await;
+    let end = run(&mut driver, &STEPS[..8], 0).await;
+    driver.kill().await;
+    database(
+        &source,
+        "select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active",
+    )
+    .await;
+    database(&source, "drop database gone with (force)").await;
+    let mut next = Driver::another(&driver).await;
+    next.begin_as(2, driver.target_oid(), true).await;
+    run(&mut next, &[Step::RemoveSource, Step::RemoveLedger], end).await;
+    let left =
+        value(&target, "gone", "select count(*) from pg_namespace where nspname = 'whimbrel'");
+    assert_eq!(left.await, "0");
+
+    // Before it the same is no end.
+    let early = streaming(&source, &target, "lost").await;
+    early.kill().await;
+    database(
+        &source,
+        "select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active",
+    )
+    .await;
+    database(&source, "drop database lost with (force)").await;
+    let mut next = Driver::another(&early).await;
+    next.begin(2, early.target_oid()).await;
+    assert_eq!(next.failure().await.code, "DatabaseDoesNotExist");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_behind_the_marker_is_seen_by_an_agent_that_never_saw_the_marker() {
     let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));

@@ -8,7 +8,7 @@ use whimbrel_proto::agent::v1::SourceObjects;
 use super::{ddl, epoch::OUR_SESSIONS, publication::drop_publications, sender::Sender};
 use crate::{
     fault::{Doing, Fault},
-    postgres::{Client, Endpoint, connect},
+    postgres::{Client, ConnectProblem, Endpoint, connect},
 };
 
 /// Tries to drop a slot that a walsender still holds; each ends that walsender first. It goes within milliseconds, unless
@@ -27,7 +27,11 @@ pub async fn remove_objects(
     database: &str,
     objects: &SourceObjects,
 ) -> Result<(), Fault> {
-    let client = connect(endpoint, database, "clean").await?;
+    let client = match connect(endpoint, database, "clean").await {
+        // With the database its slots and publications are gone.
+        Err(error) if error.problem == ConnectProblem::DatabaseDoesNotExist => return Ok(()),
+        client => client?,
+    };
     end_sessions(&client, &objects.slot).await?;
     drop_slot(&client, &objects.slot).await?;
     point!("clean.slot_dropped");

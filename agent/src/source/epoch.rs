@@ -6,19 +6,25 @@
 use super::sender::Sender;
 use crate::{
     fault::{Doing, Fault},
-    postgres::Client,
+    postgres::{Client, ConnectProblem},
 };
 
 /// Ours for the slot `$1`: `pid`, `epoch`.
 pub(super) const OUR_SESSIONS: &str = include_str!("sql/our_sessions.sql");
 
 impl Sender {
-    /// Ends what older epochs have left running on the source.
+    /// Ends what older epochs have left running on the source. Nothing of theirs runs in a database that is gone; whoever asks
+    /// for what was in it is told, and after the switch nobody does.
     ///
     /// # Errors
     /// `Fenced` when a newer one is there.
     pub async fn take_over(&self) -> Result<(), Fault> {
-        let client = self.control().await?;
+        let client = match self.control().await {
+            Err(fault) if fault.code == ConnectProblem::DatabaseDoesNotExist.code() => {
+                return Ok(());
+            }
+            client => client?,
+        };
         self.refuse_if_older(&client).await?;
         client
             .execute(

@@ -8,9 +8,5 @@ pub(super) async fn source(kit: &Kit, reporter: &Reporter, spec: CleanSource) ->
     let database = &reporter.id().database;
     let endpoint = kit.secrets.endpoint(&spec.source.unwrap_or_default(), database)?;
     let objects = spec.objects.unwrap_or_default();
-    match remove_objects(&endpoint, database, &objects).await {
-        // With the database its slots and publications are gone.
-        Err(fault) if fault.code == "DatabaseDoesNotExist" => Ok(()),
-        other => other,
-    }
+    remove_objects(&endpoint, database, &objects).await
 }
