@@ -80,6 +80,24 @@ impl Driver {
         event: &Event,
         memo: Option<Memo>,
     ) -> Result<Record, DriverError> {
+        let (change, changed) = self.change(live, event).await?;
+        if !changed && memo.is_none() {
+            return Ok(Record::clone(&live.record()));
+        }
+        let record = self.commit(live, gate, change, memo).await?;
+        if record.migration.is_over() {
+            self.forget_over();
+        }
+        self.look_at_lag(live);
+        Ok(record)
+    }
+
+    /// Under the gate: what the event leads to, to be committed; and whether that is anything.
+    pub(super) async fn change(
+        &self,
+        live: &Live,
+        event: &Event,
+    ) -> Result<(Change, bool), DriverError> {
         let before = live.record();
         let now = Self::now();
         let outcome = step(&before.migration, event, now)?;
@@ -87,11 +105,8 @@ impl Driver {
         if let Some(why) = outcome.ignored {
             tracing::debug!(migration = uid, ?event, why, "ignored");
         }
-        let changed = outcome.migration != before.migration || !outcome.commands.is_empty();
-        if !changed && outcome.notes.is_empty() && memo.is_none() {
-            return Ok(Record::clone(&before));
-        }
         let Outcome { migration, commands, notes, .. } = outcome;
+        let changed = migration != before.migration || !commands.is_empty() || !notes.is_empty();
         let dropped = self.superseded(uid, &commands).await?;
         let change = Change {
             expected_version: before.version,
@@ -102,12 +117,7 @@ impl Driver {
             commands: commands.into_iter().map(new_command).collect(),
             dropped,
         };
-        let record = self.commit(live, gate, change, memo).await?;
-        if record.migration.is_over() {
-            self.forget_over();
-        }
-        self.look_at_lag(live);
-        Ok(record)
+        Ok((change, changed))
     }
 
     /// The commit and what follows from it, whole: it goes on when the caller hangs up in the middle.
@@ -176,29 +186,37 @@ async fn commit_now(
     change: Change,
     memo: Option<Memo>,
 ) -> Result<(Record, BTreeSet<String>), StoreError> {
-    let record =
-        Record { version: change.expected_version + 1, migration: change.migration.clone() };
-    let notes = change.notes.clone();
-    let agents = change.commands.iter().map(|c| c.command.agent.clone()).collect();
-    let uid = &record.migration.uid;
     point!("commit.begin");
-    let committed = store.commit(change, memo).await;
+    let committed = store.commit(change.clone(), memo).await;
     point!("commit.done");
     if let Err(error) = committed {
-        // What is remembered is the truth, whatever we had in mind.
-        if matches!(error, StoreError::Conflict { .. })
-            && let Some(found) = store.migration(uid).await?
-        {
-            live.set(found);
+        if matches!(error, StoreError::Conflict { .. }) {
+            read_again(store, live).await?;
         }
         return Err(error);
     }
-    for note in &notes {
+    Ok(committed_now(live, change))
+}
+
+/// What is remembered is the truth, whatever we had in mind.
+pub(super) async fn read_again(store: &dyn Store, live: &Live) -> Result<(), StoreError> {
+    if let Some(found) = store.migration(&live.record().migration.uid).await? {
+        live.set(found);
+    }
+    Ok(())
+}
+
+/// Into memory and into the log; and the agents that it has commands for.
+pub(super) fn committed_now(live: &Live, change: Change) -> (Record, BTreeSet<String>) {
+    let uid = &change.migration.uid;
+    for note in &change.notes {
         let (database, kind, code) = (&note.database, &note.kind, &note.code);
         tracing::info!(migration = uid, database, kind, code, "{}", note.message);
     }
+    let agents = change.commands.into_iter().map(|c| c.command.agent).collect();
+    let record = Record { version: change.expected_version + 1, migration: change.migration };
     live.set(record.clone());
-    Ok((record, agents))
+    (record, agents)
 }
 
 /// A task of ours that panicked: a defect, told as a failure.

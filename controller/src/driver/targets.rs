@@ -2,9 +2,13 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
+use whimbrel_points::point;
 use whimbrel_proto::name;
 
-use super::{Driver, DriverError, act::aborted};
+use super::{
+    Driver, DriverError,
+    act::{aborted, committed_now, read_again},
+};
 use crate::{
     migration::{Endpoint, Event, Secret, SslMode},
     store::{Memo, StoreError, Target},
@@ -128,18 +132,51 @@ impl Driver {
         }
         target.version += 1;
         target.updated_at = Self::now();
-        self.store.update_target(target.clone(), memo).await?;
+        self.commit_target(&before, &target, memo).await?;
+        Ok(target)
+    }
+
+    /// The target with all its migrations, or none of them: the same order again would take what one has already for an
+    /// override of its own.
+    async fn commit_target(
+        &self,
+        before: &Target,
+        target: &Target,
+        memo: Option<Memo>,
+    ) -> Result<(), DriverError> {
+        let (mut theirs, mut changes) = (Vec::new(), Vec::new());
         for live in self.all_live() {
-            let migration = &live.record().migration;
-            if migration.target_id != id || migration.is_over() {
+            if live.record().migration.target_id != target.id {
                 continue;
             }
-            let now = merged(&migration.spec.target, &before.endpoint, &target.endpoint);
-            if now != migration.spec.target {
-                self.happen(&live, &Event::TargetChanged { target: now }).await?;
+            // Of them all until the commit. Nobody else holds two.
+            let gate = Arc::clone(&live.gate).lock_owned().await;
+            let ours = live.record().migration.spec.target.clone();
+            let event =
+                Event::TargetChanged { target: merged(&ours, &before.endpoint, &target.endpoint) };
+            let (change, changed) = self.change(&live, &event).await?;
+            if changed {
+                theirs.push((live, gate));
+                changes.push(change);
             }
         }
-        Ok(target)
+        point!("target.committing");
+        let committed = self.store.update_target(target.clone(), changes.clone(), memo).await;
+        point!("target.committed");
+        if let Err(error) = committed {
+            if matches!(error, StoreError::Conflict { .. }) {
+                for (live, _) in &theirs {
+                    read_again(&*self.store, live).await?;
+                }
+            }
+            return Err(error.into());
+        }
+        for ((live, gate), change) in theirs.into_iter().zip(changes) {
+            let (_, agents) = committed_now(&live, change);
+            drop(gate);
+            agents.iter().for_each(|agent| self.fleet.wake(agent));
+        }
+        Ok(())
     }
 
     /// Deletes it, with its migrations, which must be over.

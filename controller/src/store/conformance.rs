@@ -151,6 +151,28 @@ async fn a_commit_is_whole(store: &dyn Store) {
     assert!(store.delivered(&outbox[0].id).await.unwrap().is_none());
 }
 
+async fn a_target_changes_with_its_migrations_or_not_at_all(store: &dyn Store) {
+    let term = store.begin_term().await.unwrap();
+    store.create_target(target("t"), None).await.unwrap();
+    let orders = [order("m", term, 0), order("n", term, 1)];
+    for order in &orders {
+        store.create_migration(order.clone(), None).await.unwrap();
+    }
+    let next = Target { version: 2, agent: "b".to_owned(), ..target("t") };
+    let [m, n] = &orders;
+    let wrong = vec![cancelled(m, 1), cancelled(n, 7)];
+    let refused = store.update_target(next.clone(), wrong, None).await;
+    assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    let version =
+        |uid: &'static str| async { store.migration(uid).await.unwrap().unwrap().version };
+    assert_eq!(store.target("t").await.unwrap().unwrap(), target("t"));
+    assert_eq!((version("uid-m").await, version("uid-n").await), (1, 1));
+    let right = vec![cancelled(m, 1), cancelled(n, 1)];
+    store.update_target(next.clone(), right, None).await.unwrap();
+    assert_eq!(store.target("t").await.unwrap().unwrap(), next);
+    assert_eq!((version("uid-m").await, version("uid-n").await), (2, 2));
+}
+
 async fn an_older_term_writes_nothing(store: &dyn Store) {
     let old = store.begin_term().await.unwrap();
     store.create_target(target("t"), None).await.unwrap();
@@ -269,6 +291,7 @@ macro_rules! sqlite {
 
 sqlite!(
     a_commit_is_whole,
+    a_target_changes_with_its_migrations_or_not_at_all,
     an_older_term_writes_nothing,
     lists_are_ordered_and_paged,
     a_token_is_good_once,

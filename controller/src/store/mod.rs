@@ -126,8 +126,14 @@ pub trait Store: Send + Sync + 'static {
     async fn target(&self, id: &str) -> Result<Option<Target>>;
     /// By id, after one.
     async fn targets(&self, after: &str, limit: usize) -> Result<Vec<Target>>;
-    /// The next version. `Conflict` unless `target.version` is one more than what is there.
-    async fn update_target(&self, target: Target, memo: Option<Memo>) -> Result<()>;
+    /// The next version, and with it the next ones of its migrations, as by `commit`. `Conflict` unless `target.version` is one
+    /// more than what is there.
+    async fn update_target(
+        &self,
+        target: Target,
+        changes: Vec<Change>,
+        memo: Option<Memo>,
+    ) -> Result<()>;
     /// With its migrations, which must be over. `Conflict` unless the version is the expected one.
     async fn delete_target(&self, id: &str, version: u64, memo: Option<Memo>) -> Result<()>;
 

@@ -158,3 +158,39 @@ async fn a_revoked_agent_is_cut_off() {
     let again = agent.session(&host).await.unwrap_err();
     assert_eq!(again.code(), tonic::Code::PermissionDenied);
 }
+
+/// Killed at any moment of it: the target and all its migrations have the change, or none of them has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_a_target_is_whole() {
+    for (point, changed) in [("target.committing", false), ("target.committed", true)] {
+        let mut host = Host::new();
+        let (_, mut clients) = set_up(&host).await;
+        for name in ["m", "n"] {
+            let mut order = order(name);
+            order.spec.as_mut().unwrap().databases = vec![format!("of-{name}")];
+            clients.migrations.create_migration(order).await.unwrap();
+        }
+        host.kill();
+        // A point that it does not come to is one of a commit of its own, of one of them.
+        host.restart_to_die(&format!("{point}=kill,commit.done=kill"));
+        let mut clients = host.clients().await;
+        let moved = v1::Endpoint { host: "moved".to_owned(), ..Default::default() };
+        let target = v1::Target {
+            name: "targets/t".to_owned(),
+            endpoint: Some(moved),
+            ..Default::default()
+        };
+        let update = || v1::UpdateTargetRequest {
+            target: Some(target.clone()),
+            update_mask: Some(prost_types::FieldMask { paths: vec!["endpoint.host".to_owned()] }),
+            ..Default::default()
+        };
+        clients.targets.update_target(update()).await.expect_err("it dies in the middle");
+        host.has_died();
+        host.restart();
+        let mut clients = host.clients().await;
+        assert_eq!(clients.changed("moved").await, [changed; 3], "{point}");
+        clients.targets.update_target(update()).await.unwrap();
+        assert_eq!(clients.changed("moved").await, [true; 3], "{point}");
+    }
+}

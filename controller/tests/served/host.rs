@@ -94,6 +94,18 @@ impl Host {
         self.child = Some(child);
     }
 
+    /// As [`Self::restart`], to die at a point.
+    pub(crate) fn restart_to_die(&mut self, points: &str) {
+        let mut program = Command::new(PROGRAM);
+        program.env("WHIMBREL_POINTS", points);
+        self.child = Some(start_as(program, &self.data, &self.address).0);
+    }
+
+    /// Waits for its end, which comes by itself.
+    pub(crate) fn has_died(&mut self) {
+        assert!(!self.child.take().unwrap().wait().unwrap().success());
+    }
+
     /// Another one on the same data directory.
     pub(crate) fn second(&self) -> std::process::Output {
         Command::new(PROGRAM)
@@ -202,6 +214,20 @@ impl Clients {
     pub(crate) async fn get(&mut self) -> v1::Migration {
         let request = v1::GetMigrationRequest { name: MIGRATION.to_owned() };
         self.migrations.get_migration(request).await.unwrap().into_inner()
+    }
+
+    /// Whether the target has this host, and its migrations m and n were told of a change.
+    pub(crate) async fn changed(&mut self, host: &str) -> [bool; 3] {
+        let name = "targets/t".to_owned();
+        let target = self.targets.get_target(v1::GetTargetRequest { name }).await.unwrap();
+        let mut changed = [target.into_inner().endpoint.unwrap().host == host, false, false];
+        for (at, name) in ["m", "n"].into_iter().enumerate() {
+            let parent = format!("targets/t/migrations/{name}");
+            let request = v1::ListMigrationEventsRequest { parent, ..Default::default() };
+            let page = self.migrations.list_migration_events(request).await.unwrap().into_inner();
+            changed[at + 1] = page.events.iter().any(|event| event.r#type == "TargetChanged");
+        }
+        changed
     }
 
     pub(crate) async fn events(&mut self) -> Vec<v1::MigrationEvent> {

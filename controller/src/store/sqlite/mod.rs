@@ -223,10 +223,16 @@ impl Store for SqliteStore {
         self.read("listing targets", move |c| targets::list(c, &after, limit)).await
     }
 
-    async fn update_target(&self, target: Target, memo: Option<Memo>) -> Result<()> {
+    async fn update_target(
+        &self,
+        target: Target,
+        changes: Vec<Change>,
+        memo: Option<Memo>,
+    ) -> Result<()> {
         self.write("changing a target", move |tx| {
             requests::remember(tx, memo.as_ref())?;
-            targets::update(tx, &target)
+            targets::update(tx, &target)?;
+            changes.iter().try_for_each(|change| migrations::commit(tx, change))
         })
         .await
     }
