@@ -87,16 +87,15 @@ impl Work {
 
     fn obstacle_to_pause(&self, index: usize) -> Option<(&'static str, &'static str)> {
         let database = &self.migration.databases[index];
-        match database.phase() {
-            DatabasePhase::CuttingOver(_) => Some(("CutoverRunning", "is being cut over")),
-            DatabasePhase::Cleaning(_) => Some(("BeingCleanedUp", "is being cleaned up")),
-            DatabasePhase::Waiting => Some(("NotStarted", "has not been started yet")),
-            _ if self.is_held(index, HoldKind::Paused) => {
-                Some(("AlreadyPaused", "is paused already"))
-            }
-            _ if database.hold.is_some() => Some(("DatabaseHeld", "is held already")),
-            _ => None,
-        }
+        let (code, why) = match database.phase() {
+            DatabasePhase::CuttingOver(_) => ("CutoverRunning", "is being cut over"),
+            DatabasePhase::Cleaning(_) => ("BeingCleanedUp", "is being cleaned up"),
+            DatabasePhase::Waiting => ("NotStarted", "has not been started yet"),
+            _ if self.is_held(index, HoldKind::Paused) => ("AlreadyPaused", "is paused already"),
+            _ if database.hold.is_some() => ("DatabaseHeld", "is held already"),
+            _ => return None,
+        };
+        Some((code, why))
     }
 
     /// Ends pauses, and nothing else: what is held for a cause waits until somebody says that it is mended (`retry`).
