@@ -257,6 +257,25 @@ async fn a_switch_at_another_marker_says_so_and_the_next_attempt_has_its_own() {
     moved_alike(&source, &target, "elsewhere").await;
 }
 
+/// Its acknowledgement was lost, and it comes again before the word that its attempt is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_switch_that_failed_is_not_made_by_its_command_that_comes_again() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let mut driver = streaming(&source, &target, "again").await;
+    let end = run(&mut driver, &STEPS[..7], 0).await;
+    sql(&target, "again", "update whimbrel.ledger set marker = null").await;
+    driver.order_as("switch of 1", Step::Switch, 1, end).await;
+    let failure = driver.result(Step::Switch).await.unwrap_err();
+    assert_eq!(failure.code, "NotDrained", "{}", failure.message);
+    sql(&target, "again", "update whimbrel.ledger set marker = 1").await;
+    driver.order_as("switch of 1", Step::Switch, 1, end).await;
+    driver.back(1).await;
+    let end = driver.step(Step::MarkEnd, 2, &[], 0).await.unwrap().lsn;
+    // Orders are done one after the other: the one that came again is behind us.
+    driver.step(Step::Drain, 2, &[], end).await.unwrap();
+    assert_eq!(value(&target, "again", "select phase from whimbrel.ledger").await, "stream");
+}
+
 /// Its sequences leap ahead, and nobody has drawn from them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_of_the_source_after_its_sequences_were_carried_is_no_write() {

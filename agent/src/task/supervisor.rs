@@ -1,6 +1,6 @@
 //! Starts and stops tasks as commands say.
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -37,6 +37,10 @@ use crate::{
 /// Orders that wait for a task: the controller sends one step at a time.
 const ORDERS: usize = 8;
 
+/// Orders that a task is known to have been given, by their commands' ids. What the controller sends again is what it has no
+/// acknowledgement of: an attempt's orders, and some of the one before.
+const TAKEN: usize = 64;
+
 /// Ended tasks that are remembered, so that a command that comes twice is known; past it those of old are forgotten.
 const TASKS: usize = 4096;
 
@@ -50,8 +54,26 @@ pub struct Supervisor {
 struct Task {
     epoch: u64,
     orders: mpsc::Sender<Order>,
+    /// Ids of the commands that brought the last of them.
+    taken: VecDeque<String>,
     limits: watch::Sender<CopyLimits>,
     handle: JoinHandle<()>,
+}
+
+impl Task {
+    /// Hands an order over. One that comes again is done, or on its way: what became of it is reported, and a second SWITCH could
+    /// be made after the controller has stepped back from the first.
+    fn take(&mut self, command: String, order: Order) -> Result<(), Refusal> {
+        if self.taken.contains(&command) {
+            return Ok(());
+        }
+        self.orders.try_send(order).map_err(|_| Refusal::NotRunning)?;
+        if self.taken.len() >= TAKEN {
+            self.taken.pop_front();
+        }
+        self.taken.push_back(command);
+        Ok(())
+    }
 }
 
 /// What a running task is told.
@@ -82,7 +104,7 @@ impl Supervisor {
     }
 
     async fn take_up(&self, command: Command) -> Result<(), Refusal> {
-        let Command { migration_uid: migration, database, epoch, kind, .. } = command;
+        let Command { command_id, migration_uid: migration, database, epoch, kind, .. } = command;
         let id = |kind| TaskId { migration: migration.clone(), database: database.clone(), kind };
         let kit = Arc::clone(&self.kit);
         match kind.ok_or(Refusal::Unknown)? {
@@ -135,10 +157,11 @@ impl Supervisor {
             }
             Kind::CutoverStep(step) => {
                 let side = id(side_of(step.step()));
-                self.order(&side, epoch, Order::Step(step_order(step)))
+                self.order(&side, epoch, command_id, Order::Step(step_order(step)))
             }
             Kind::CutoverBack(back) => {
-                self.order(&id(TaskKind::Receive), epoch, Order::Back { attempt: back.attempt })
+                let order = Order::Back { attempt: back.attempt };
+                self.order(&id(TaskKind::Receive), epoch, command_id, order)
             }
             Kind::CopyLimits(limits) => {
                 self.limit(&[id(TaskKind::Send), id(TaskKind::Receive)], epoch, limits)
@@ -180,7 +203,8 @@ impl Supervisor {
         if tasks.len() >= TASKS {
             tasks.retain(|_, task| !task.handle.is_finished());
         }
-        tasks.insert(id, Task { epoch, orders: orders_in, limits: limits_in, handle });
+        let taken = VecDeque::new();
+        tasks.insert(id, Task { epoch, orders: orders_in, taken, limits: limits_in, handle });
         Ok(())
     }
 
@@ -192,16 +216,16 @@ impl Supervisor {
         }
     }
 
-    fn order(&self, id: &TaskId, epoch: u64, order: Order) -> Result<(), Refusal> {
-        let tasks = self.lock();
-        let task = tasks.get(id).ok_or(Refusal::NotRunning)?;
+    fn order(&self, id: &TaskId, epoch: u64, command: String, order: Order) -> Result<(), Refusal> {
+        let mut tasks = self.lock();
+        let task = tasks.get_mut(id).ok_or(Refusal::NotRunning)?;
         if task.epoch > epoch {
             return Err(Refusal::StaleEpoch(task.epoch));
         }
         if task.epoch < epoch || task.handle.is_finished() {
             return Err(Refusal::NotRunning);
         }
-        task.orders.try_send(order).map_err(|_| Refusal::NotRunning)
+        task.take(command, order)
     }
 
     /// The newest limits count, also for a task that is there already.

@@ -118,10 +118,14 @@ impl Driver {
     }
 
     async fn command(&self, kind: command::Kind) {
+        self.command_as(&Uuid::new_v4().to_string(), kind).await;
+    }
+
+    async fn command_as(&self, id: &str, kind: command::Kind) {
         let ack = self
             .tasks
             .command(Command {
-                command_id: Uuid::new_v4().to_string(),
+                command_id: id.into(),
                 term: 1,
                 migration_uid: self.migration.clone(),
                 database: self.database.clone(),
@@ -186,6 +190,13 @@ impl Driver {
             ..CutoverStep::default()
         }))
         .await;
+    }
+
+    /// As `order`, by a command of that id: the same id again is the same command, sent again.
+    pub(crate) async fn order_as(&mut self, id: &str, step: Step, attempt: u32, end_lsn: u64) {
+        let step = step.into();
+        let order = CutoverStep { step, attempt, end_lsn, ..CutoverStep::default() };
+        self.command_as(id, command::Kind::CutoverStep(order)).await;
     }
 
     pub(crate) async fn result(&mut self, step: Step) -> Result<StepDone, Failure> {
