@@ -122,6 +122,9 @@ impl Controller {
             term,
         }));
         let (driver, observations) = Driver::load(store, Arc::clone(&fleet), term).await?;
+        if self.restored {
+            driver.store_restored().await?;
+        }
         let identity =
             ServerIdentity::open(&self.dir, &self.authority, &self.hosts, Timestamp::now())?;
         let config = server_config(&self.authority, identity)?;

@@ -297,7 +297,11 @@ pub fn missing() -> Fault {
         "LedgerMissing",
         "the target database was made for this migration, but its ledger (schema whimbrel) is gone",
     )
-    .remedy("if it was dropped by hand: cancel, and start a new migration with --overwrite")
+    .remedy(
+        "see whether the application works in that database. If it does, its cutover was made, and the controller's store is an \
+         older one: cancel, and leave the database as it is. If not, and the ledger was dropped by hand: cancel, and start a new \
+         migration with --overwrite",
+    )
 }
 
 fn of_another(owner: Uuid) -> Fault {

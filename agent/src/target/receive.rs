@@ -82,6 +82,9 @@ pub struct Copied {
     pub plan: Arc<Plan>,
 }
 
+/// For a controller that does not know that the switch was made.
+const TARGET_IS_LIVE: &str = "TargetIsLive";
+
 /// The receiving end.
 pub struct Receiver {
     pub(crate) spec: ReceiverSpec,
@@ -121,6 +124,8 @@ impl Receiver {
         let mut client = self.session("ledger").await?;
         let (ledger, state) = Ledger::take_over(&mut client, self.spec.claim()).await?;
         if state.phase == Phase::Live {
+            let message = "the target database is live: its cutover was made".to_owned();
+            self.tell(Fact::Milestone(TARGET_IS_LIVE, message)).await;
             return Ok(Begun::Live);
         }
         let state = self.take_up_requests(&mut client, ledger, state).await?;

@@ -53,6 +53,8 @@ pub struct Supervisor {
 
 struct Task {
     epoch: u64,
+    /// Id of the command that started it.
+    command: String,
     orders: mpsc::Sender<Order>,
     /// Ids of the commands that brought the last of them.
     taken: VecDeque<String>,
@@ -85,7 +87,7 @@ pub(super) struct Inbox {
 /// Why a command is not taken up.
 #[derive(Debug, Clone, Copy)]
 enum Refusal {
-    /// A later one was given before.
+    /// A later one was given before, or this one by another command.
     StaleEpoch(u64),
     NotRunning,
     Unknown,
@@ -109,21 +111,27 @@ impl Supervisor {
         let kit = Arc::clone(&self.kit);
         match kind.ok_or(Refusal::Unknown)? {
             Kind::CheckSource(spec) => {
-                self.start(id(TaskKind::CheckSource), epoch, |reporter, _| async move {
-                    check::source(&kit, &reporter, spec).await
-                })
+                self.start(
+                    id(TaskKind::CheckSource),
+                    epoch,
+                    &command_id,
+                    |reporter, _| async move { check::source(&kit, &reporter, spec).await },
+                )
                 .await
             }
             Kind::CheckTarget(spec) => {
-                self.start(id(TaskKind::CheckTarget), epoch, |reporter, _| async move {
-                    check::target(&kit, &reporter, spec).await
-                })
+                self.start(
+                    id(TaskKind::CheckTarget),
+                    epoch,
+                    &command_id,
+                    |reporter, _| async move { check::target(&kit, &reporter, spec).await },
+                )
                 .await
             }
             Kind::Send(spec) => {
                 self.end_guard(id(TaskKind::GuardSource)).await;
                 let limits = spec.copy_limits.unwrap_or_default();
-                self.start(id(TaskKind::Send), epoch, |reporter, inbox| async move {
+                self.start(id(TaskKind::Send), epoch, &command_id, |reporter, inbox| async move {
                     Box::pin(send::run(kit, &reporter, spec, inbox)).await
                 })
                 .await?;
@@ -132,7 +140,7 @@ impl Supervisor {
             Kind::Receive(spec) => {
                 let receive = id(TaskKind::Receive);
                 let limits = spec.copy_limits.unwrap_or_default();
-                self.start(receive.clone(), epoch, |reporter, inbox| async move {
+                self.start(receive.clone(), epoch, &command_id, |reporter, inbox| async move {
                     Box::pin(receive::run(kit, &reporter, spec, inbox)).await
                 })
                 .await?;
@@ -140,7 +148,7 @@ impl Supervisor {
             }
             Kind::GuardSource(spec) => {
                 let limits = spec.copy_limits.unwrap_or_default();
-                self.start(id(TaskKind::GuardSource), epoch, |reporter, inbox| async move {
+                self.start(id(TaskKind::GuardSource), epoch, &command_id, |reporter, inbox| async move {
                     guard::source(&kit, &reporter, spec, inbox).await
                 })
                 .await?;
@@ -148,11 +156,16 @@ impl Supervisor {
             }
             Kind::CleanSource(spec) => {
                 self.end_guard(id(TaskKind::GuardSource)).await;
-                self.start(id(TaskKind::CleanSource), epoch, |reporter, _| async move {
-                    clean::source(&kit, &reporter, spec).await?;
-                    done(&reporter).await;
-                    Ok(())
-                })
+                self.start(
+                    id(TaskKind::CleanSource),
+                    epoch,
+                    &command_id,
+                    |reporter, _| async move {
+                        clean::source(&kit, &reporter, spec).await?;
+                        done(&reporter).await;
+                        Ok(())
+                    },
+                )
                 .await
             }
             Kind::CutoverStep(step) => {
@@ -173,8 +186,15 @@ impl Supervisor {
         }
     }
 
-    /// Starts a task, after one of an older epoch has ended. One of this epoch is the same one.
-    async fn start<W, F>(&self, id: TaskId, epoch: u64, work: W) -> Result<(), Refusal>
+    /// Starts a task, after one of an older epoch has ended. One of this epoch is the same one, if the same command started it:
+    /// a controller whose store is an older one gives out anew what was given out before. Guards are ordered again as they are.
+    async fn start<W, F>(
+        &self,
+        id: TaskId,
+        epoch: u64,
+        command: &str,
+        work: W,
+    ) -> Result<(), Refusal>
     where
         W: FnOnce(Reporter, Inbox) -> F,
         F: Future<Output = Result<(), Fault>> + Send + 'static,
@@ -183,7 +203,10 @@ impl Supervisor {
             let mut tasks = self.lock();
             match tasks.get(&id) {
                 Some(task) if task.epoch > epoch => return Err(Refusal::StaleEpoch(task.epoch)),
-                Some(task) if task.epoch == epoch => return Ok(()),
+                Some(task) if task.epoch == epoch => {
+                    let same = id.kind == TaskKind::GuardSource || task.command == command;
+                    return if same { Ok(()) } else { Err(Refusal::StaleEpoch(epoch)) };
+                }
                 Some(_) | None => tasks.remove(&id),
             }
         };
@@ -203,8 +226,9 @@ impl Supervisor {
         if tasks.len() >= TASKS {
             tasks.retain(|_, task| !task.handle.is_finished());
         }
-        let taken = VecDeque::new();
-        tasks.insert(id, Task { epoch, orders: orders_in, taken, limits: limits_in, handle });
+        let (command, taken) = (command.to_owned(), VecDeque::new());
+        let (orders, limits) = (orders_in, limits_in);
+        tasks.insert(id, Task { epoch, command, orders, taken, limits, handle });
         Ok(())
     }
 
@@ -351,5 +375,33 @@ fn step_order(step: CutoverStep) -> StepOrder {
         allow_source_writes: step.allow_source_writes,
         timeout: step.timeout.and_then(|timeout| timeout.try_into().ok()).unwrap_or_default(),
         open: step.open,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use whimbrel_proto::agent::v1::CheckSource;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_epoch_that_another_command_had_is_over() {
+        let key = crypto_box::SecretKey::generate(&mut crypto_box::aead::OsRng);
+        let programs = Arc::new(Programs::discover(&[]).await);
+        let supervisor = Supervisor::new(Outlet::new(), Secrets::new("a", key), programs);
+        let check = |id: &str, epoch| Command {
+            command_id: id.to_owned(),
+            migration_uid: "m".to_owned(),
+            epoch,
+            kind: Some(Kind::CheckSource(CheckSource::default())),
+            ..Command::default()
+        };
+        for (id, epoch, refusal) in
+            [("one", 1, ""), ("one", 1, ""), ("two", 1, "StaleEpoch"), ("three", 2, "")]
+        {
+            let ack = supervisor.command(check(id, epoch)).await;
+            assert_eq!(ack.refusal, refusal, "{id}");
+            assert_eq!(ack.epoch, u64::from(!ack.accepted), "{id}: the epoch that is over");
+        }
     }
 }

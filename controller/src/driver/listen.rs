@@ -1,4 +1,6 @@
 //! What agents say, made into events.
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use whimbrel_proto::agent::v1 as link;
 
@@ -12,7 +14,12 @@ use crate::{
 
 #[async_trait]
 impl Listener for Driver {
-    async fn arrived(&self, agent: &str, incarnation: &str) -> Result<(), StoreError> {
+    async fn arrived(
+        &self,
+        agent: &str,
+        incarnation: &str,
+        running: &[link::RunningTask],
+    ) -> Result<(), StoreError> {
         let event = Event::AgentIncarnation {
             agent: agent.to_owned(),
             incarnation: incarnation.to_owned(),
@@ -21,9 +28,14 @@ impl Listener for Driver {
             let record = live.record();
             let migration = &record.migration;
             let ours = [Side::Source, Side::Target].iter().any(|s| migration.agent(*s) == agent);
-            if ours && !migration.is_over() {
-                self.happen(&live, &event).await?;
+            if !ours || migration.is_over() {
+                continue;
             }
+            let epochs = epochs_of(&migration.uid, running);
+            if !epochs.is_empty() {
+                self.happen(&live, &Event::AgentRuns { agent: agent.to_owned(), epochs }).await?;
+            }
+            self.happen(&live, &event).await?;
         }
         Ok(())
     }
@@ -76,4 +88,14 @@ impl Listener for Driver {
         };
         self.happen(&live, &event).await
     }
+}
+
+/// The highest epoch of each database of a migration; the checks have none.
+fn epochs_of(uid: &str, running: &[link::RunningTask]) -> BTreeMap<String, u64> {
+    let mut epochs = BTreeMap::new();
+    for task in running.iter().filter(|t| t.migration_uid == uid && !t.database.is_empty()) {
+        let highest = epochs.entry(task.database.clone()).or_insert(0);
+        *highest = task.epoch.max(*highest);
+    }
+    epochs
 }

@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     fleet::Fleet,
+    migration::Event,
     store::{Memo, MigrationQuery, Record, Store, StoreError},
 };
 
@@ -44,7 +45,7 @@ const LOAD_BATCH: usize = 200;
 /// Something seen in a progress message that the migration should know.
 pub(crate) struct Observation {
     uid: String,
-    event: crate::migration::Event,
+    event: Event,
 }
 
 /// Drives every migration of this controller.
@@ -86,6 +87,17 @@ impl Driver {
             driver.lock_live().insert(record.migration.uid.clone(), Arc::new(Live::new(record)));
         }
         Ok((Arc::new(driver), Observations(observed)))
+    }
+
+    /// The store was restored from a backup: what it has loaded is of another time than what agents do. Before anyone is heard.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn store_restored(&self) -> Result<(), StoreError> {
+        for live in self.all_live() {
+            self.happen(&live, &Event::StoreRestored).await?;
+        }
+        Ok(())
     }
 
     /// All migrations that are not over, of one target or of all.

@@ -42,8 +42,13 @@ const CONFLICTS_MAX: u32 = 5;
 /// Who listens to what agents say.
 #[async_trait]
 pub trait Listener: Send + Sync + 'static {
-    /// An agent has a session in this life of its process: called before anything is sent to it.
-    async fn arrived(&self, agent: &str, incarnation: &str) -> Result<(), StoreError>;
+    /// An agent has a session in this life of its process, with these tasks: called before anything is sent to it.
+    async fn arrived(
+        &self,
+        agent: &str,
+        incarnation: &str,
+        running: &[link::RunningTask],
+    ) -> Result<(), StoreError>;
     /// Returns once what the report led to is durable.
     async fn report(
         &self,

@@ -44,7 +44,12 @@ struct Ears {
 
 #[async_trait]
 impl Listener for Ears {
-    async fn arrived(&self, _: &str, incarnation: &str) -> Result<(), StoreError> {
+    async fn arrived(
+        &self,
+        _: &str,
+        incarnation: &str,
+        _: &[link::RunningTask],
+    ) -> Result<(), StoreError> {
         if *self.slow.lock().unwrap() == incarnation {
             self.begun.notify_one();
             self.let_go.notified().await;

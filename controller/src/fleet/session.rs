@@ -92,7 +92,7 @@ impl Fleet {
         tracing::info!(agent, incarnation = session.incarnation, "the agent has a session");
         // Before Welcome: what a new life makes stale is out of the outbox before anything is sent. And before the next
         // Hello is heard: what an older life leads to must not come after what a newer one does.
-        let arrived = listener.arrived(agent, &session.incarnation).await;
+        let arrived = listener.arrived(agent, &session.incarnation, &hello.running).await;
         drop(turn);
         let ended = match arrived {
             Ok(()) => self.converse(&session, incoming, listener).await,

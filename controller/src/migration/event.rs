@@ -64,6 +64,15 @@ pub enum Event {
     },
     /// An agent reported something.
     Report(Report),
+    /// The store was restored from a backup: what agents were told, and what they told, since it was made is not known.
+    StoreRestored,
+    /// An agent's session begins, and it has tasks of this migration already.
+    AgentRuns {
+        /// Its id.
+        agent: String,
+        /// By database, the highest.
+        epochs: BTreeMap<String, u64>,
+    },
     /// An agent has a session in this life of its process.
     AgentIncarnation {
         /// Its id.

@@ -1,6 +1,6 @@
 //! Agents that come again, tasks that fail, reports that come late or twice.
 use whimbrel_controller::migration::{
-    Command, CommandKind, CutoverRequest, Event, Failure, HoldKind, Mode, Policy, ReportKind,
+    Command, CommandKind, CutoverRequest, Event, Failure, Goal, HoldKind, Mode, Policy, ReportKind,
     Secret, Step, StepOrder, TRIES_MAX, Task, allowed,
 };
 
@@ -397,4 +397,75 @@ fn a_clock_that_jumps_delays_no_retry() {
         world.wait(1);
         assert_eq!(world.db(0).epoch, epoch + 1, "{hours} hours");
     }
+}
+
+/// The agent lives on, and has been told, and has told, more than the backup knows.
+#[test]
+fn a_restored_store_starts_both_ends_anew_though_the_agents_process_is_known() {
+    let mut world = World::copying(Mode::Online, &["a"]);
+    world.happen(&Event::StoreRestored);
+    assert!(world.notes.iter().any(|note| note.kind == "StoreRestored"), "{:?}", world.notes);
+    world.happen(&runs("a", 1));
+    world.happen(&reborn(SOURCE, "1"));
+    assert_eq!(world.kinds(), [&CommandKind::Send, &CommandKind::Receive]);
+    assert_eq!(world.db(0).epoch, 2);
+    world.happen(&reborn(TARGET, "1"));
+    world.stream(0);
+    assert_eq!(world.phase(0), "Ready");
+}
+
+fn runs(database: &str, epoch: u64) -> Event {
+    let epochs = std::collections::BTreeMap::from([(database.to_owned(), epoch)]);
+    Event::AgentRuns { agent: TARGET.to_owned(), epochs }
+}
+
+#[test]
+fn an_agent_that_runs_a_later_epoch_holds_its_database() {
+    let mut world = World::ready(&["a", "b"]);
+    world.happen(&runs("a", 1));
+    assert!(world.db(0).hold.is_none(), "its own epoch");
+    world.happen(&runs("a", 7));
+    world.happen(&reborn(TARGET, "1"));
+    assert_eq!(world.db(0).hold.as_ref().unwrap().code, "EpochOvertaken");
+    assert!(world.db(1).hold.is_none());
+    let mut canceled = world.migration.clone();
+    world.happen(&Event::Retry { databases: vec![], tables: vec![] });
+    assert_eq!(world.db(0).epoch, 8);
+    std::mem::swap(&mut world.migration, &mut canceled);
+    world.happen(&Event::Cancel { databases: vec!["a".to_owned()] });
+    let stopped = world.commands.iter().find(|c| c.kind == CommandKind::Stop).unwrap();
+    assert_eq!(stopped.epoch, 7, "what runs hears of it");
+}
+
+#[test]
+fn a_target_that_is_live_before_its_cutover_is_known_holds() {
+    let live = || {
+        let (kind, message) = ("TargetIsLive".to_owned(), String::new());
+        ReportKind::Milestone { kind, message }
+    };
+    let mut world = World::ready(&["a"]);
+    world.task(0, Task::Receive, live());
+    assert_eq!(world.db(0).hold.as_ref().unwrap().code, "SwitchedAlready");
+
+    let mut known = World::ready(&["a"]);
+    known.cut_over();
+    known.steps_until(0, Step::Switch);
+    known.task(0, Task::Receive, live());
+    assert!(known.db(0).hold.is_none(), "its switch was ordered");
+}
+
+#[test]
+fn a_check_whose_epoch_another_one_had_is_held_and_a_retry_goes_above_it() {
+    let mut world = World::new(crate::world::spec(Mode::Online, Goal::Migrate, &["a"]));
+    let epoch = world.migration.check_epoch;
+    world.happen(&Event::CommandRefused {
+        agent: SOURCE.to_owned(),
+        database: String::new(),
+        epoch,
+        refusal: "StaleEpoch".to_owned(),
+        newest: 5,
+    });
+    assert_eq!(world.migration.hold.as_ref().unwrap().code, "EpochOvertaken");
+    world.happen(&Event::Retry { databases: vec![], tables: vec![] });
+    assert_eq!(world.migration.check_epoch, 6);
 }

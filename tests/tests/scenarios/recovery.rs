@@ -301,17 +301,42 @@ fn a_controller_whose_store_is_an_older_one_acts_on_nothing() -> Outcome {
         stage.logged("agent", "--restored")?;
         stage.kill_controller()?;
         stage.start_controller_with(&["--restored"])?;
-        // It knows an epoch that was over long ago: what it orders is refused, and it says so.
-        stage.cli.run(&["migration", "cutover", "tough", "--target", stage::TARGET])?;
+        // It knows an epoch that was over long ago, and the agent runs a later one.
         stage.cli.shown_until("tough", "the hold of an epoch that was overtaken", |shown| {
             let hold = &cli::database(shown, "app")["hold"];
             hold["code"] == "EpochOvertaken"
         })?;
         assert_stream_flows(stage, "all the while")?;
         stage.migration("retry", "tough", &[])?;
+        stage.cli.shown_until("tough", "the end of the hold", |shown| {
+            cli::database(shown, "app")["hold"].is_null()
+        })?;
+        stage.migration("cutover", "tough", &[])?;
         stage.wait_for("tough", "Succeeded")?;
         stage.assert_same("app")?;
         stage.assert_source_clean("app")
+    })
+}
+
+/// The agent has told, under an epoch that the backup knows, what the backup does not know: it would never tell it again.
+#[test]
+fn a_restored_controller_asks_anew_what_it_was_told_after_its_backup() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        let bank = begin(stage)?;
+        stage.kill_controller()?;
+        let (data, backup) = (stage.folder().join("controller"), stage.folder().join("backup"));
+        copy_folder(&data, &backup)?;
+        stage.start_controller()?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        stage.kill_controller()?;
+        std::fs::remove_dir_all(&data)?;
+        copy_folder(&backup, &data)?;
+        stage.start_controller_with(&["--restored"])?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        bank.stop()?;
+        stage.migration("cutover", "tough", &[])?;
+        stage.wait_for("tough", "Succeeded")?;
+        assert_whole(stage, bank)
     })
 }
 

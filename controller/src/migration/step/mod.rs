@@ -8,6 +8,7 @@ mod hand_over;
 mod limits;
 mod operator;
 mod report;
+mod restored;
 mod tasks;
 mod timer;
 mod window;
@@ -110,6 +111,8 @@ pub fn step(migration: &Migration, event: &Event, now: Timestamp) -> Result<Outc
         Event::HandOver(hand_over) => work.hand_over(hand_over)?,
         Event::TargetChanged { target } => work.target_changed(target),
         Event::Report(report) => work.report(report)?,
+        Event::StoreRestored => work.store_restored(),
+        Event::AgentRuns { agent, epochs } => work.agent_runs(agent, epochs),
         Event::AgentIncarnation { agent, incarnation } => {
             work.agent_incarnation(agent, incarnation);
         }
@@ -137,10 +140,12 @@ fn actor(event: &Event) -> Actor {
         | Event::HandOver(_)
         | Event::TargetChanged { .. } => Actor::Operator,
         Event::Report(report) => Actor::Agent(report.agent.clone()),
-        Event::AgentIncarnation { agent, .. } | Event::CommandRefused { agent, .. } => {
-            Actor::Agent(agent.clone())
+        Event::AgentRuns { agent, .. }
+        | Event::AgentIncarnation { agent, .. }
+        | Event::CommandRefused { agent, .. } => Actor::Agent(agent.clone()),
+        Event::StoreRestored | Event::LagSmall { .. } | Event::Progressed { .. } | Event::Tick => {
+            Actor::Controller
         }
-        Event::LagSmall { .. } | Event::Progressed { .. } | Event::Tick => Actor::Controller,
     }
 }
 

@@ -46,6 +46,7 @@ impl Work {
         for index in chosen {
             let name = self.name(index);
             self.note(&name, "CancelRequested", "to be given up");
+            self.catch_up(index);
             self.stop_tasks(index);
             self.clean(index, Ending::Canceled)?;
         }
@@ -206,9 +207,14 @@ impl Work {
         let database = self.database(index);
         database.hold = None;
         database.forget_tries();
-        // A person has looked: the next epoch is above whatever the ledger was found with.
-        database.epoch = database.epoch.max(std::mem::take(&mut database.ledger_epoch));
+        self.catch_up(index);
         self.again(index);
+    }
+
+    /// A person has looked: the next epoch is above whatever the ledger, or an agent, was found with; and a Stop is heard.
+    fn catch_up(&mut self, index: usize) {
+        let database = self.database(index);
+        database.epoch = database.epoch.max(std::mem::take(&mut database.ledger_epoch));
     }
 
     pub(super) fn update_secrets(

@@ -8,6 +8,7 @@ use super::{
         spec::Mode,
     },
     Work,
+    restored::TARGET_IS_LIVE,
 };
 
 impl Work {
@@ -72,6 +73,7 @@ impl Work {
                     self.note(&name, "DatabasePrepared", message);
                 }
             }
+            ReportKind::Milestone { kind, .. } if kind == TARGET_IS_LIVE => self.found_live(index),
             ReportKind::Milestone { kind, message } => self.note(&name, kind, message),
             ReportKind::CopyFinished { tables, rows, bytes } => {
                 let message = format!("{tables} tables, {rows} rows, {bytes} bytes");

@@ -8,7 +8,9 @@ use super::{
         record::{Seen, Side},
         refusal::Refusal,
     },
-    TRIES_MAX, Work, retry_time,
+    TRIES_MAX, Work,
+    restored::overtaken,
+    retry_time,
 };
 
 impl Work {
@@ -156,6 +158,8 @@ impl Work {
         let failure = refused(agent, refusal, ended);
         if database.is_empty() {
             if self.migration.phase().check().is_some() && epoch == self.migration.check_epoch {
+                // Another check of that epoch was done, by the word of a later state of the store.
+                self.migration.check_epoch = epoch.max(newest);
                 self.migration.hold = Some(Hold::of_failure(&failure, self.now));
                 self.note_failure("", "Held", &failure);
             }
@@ -203,23 +207,15 @@ const NOT_RUNNING: &str = "NotRunning";
 const STALE_EPOCH: &str = "StaleEpoch";
 
 fn refused(agent: &str, refusal: &str, ended: bool) -> Failure {
+    let message = format!("agents/{agent} refused a command: {refusal}");
     let (policy, code, remedy) = if ended {
         (Policy::Retry, "TaskNotRunning", "")
     } else if refusal == STALE_EPOCH {
-        // Ours is the newest that we know of, and the agent knows a newer one.
-        let remedy = "The controller's store was restored from a backup, it seems: look at what the target has, then \
-                      `whimbrel migration retry`.";
-        (Policy::Hold, "EpochOvertaken", remedy)
+        return overtaken(message);
     } else {
         let remedy =
             "Bring the agent to the controller's version, then `whimbrel migration retry`.";
         (Policy::Hold, "CommandRefused", remedy)
     };
-    Failure {
-        policy,
-        code: code.to_owned(),
-        message: format!("agents/{agent} refused a command: {refusal}"),
-        remedy: remedy.to_owned(),
-        ledger_epoch: 0,
-    }
+    Failure { policy, code: code.to_owned(), message, remedy: remedy.to_owned(), ledger_epoch: 0 }
 }
