@@ -276,6 +276,27 @@ async fn a_switch_that_failed_is_not_made_by_its_command_that_comes_again() {
     assert_eq!(value(&target, "again", "select phase from whimbrel.ledger").await, "stream");
 }
 
+/// The first stream after it begins before the new timeline does, each later one behind that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_failed_over_is_followed_from_behind_its_new_timelines_beginning() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let driver = streaming(&source, &target, "failover").await;
+    driver.kill().await;
+    source.write("standby.signal", "");
+    source.restart();
+    database(&source, "select pg_promote()").await;
+    let mut second = Driver::another(&driver).await;
+    second.begin(2, driver.target_oid()).await;
+    second.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(&source, "failover", "insert into parent values (1000, 'on the new timeline')").await;
+    let end = run(&mut second, &STEPS[2..4], 0).await;
+    second.kill().await;
+    let mut third = Driver::another(&driver).await;
+    third.begin(3, driver.target_oid()).await;
+    run(&mut third, &STEPS[4..8], end).await;
+    moved_alike(&source, &target, "failover").await;
+}
+
 /// Its sequences leap ahead, and nobody has drawn from them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_of_the_source_after_its_sequences_were_carried_is_no_write() {

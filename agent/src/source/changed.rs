@@ -31,7 +31,7 @@ impl Sender {
     ) -> Result<(), Fault> {
         let Some(from) = tables.iter().map(|table| table.from).min() else { return Ok(()) };
         let Window { to, system, timeline } = window;
-        let connection = self.check_position(Position { from, system, timeline }).await?;
+        let (connection, _) = self.check_position(Position { from, system, timeline }).await?;
         let stream = self.start(connection, from).await?;
         let slot = self.spec.objects.slot.clone();
         let reading = Reading { stream, slot, keys: ChangedKeys::new(tables), commit: None, to };

@@ -41,7 +41,8 @@ const OBJECT_IN_USE: &str = "55006";
 
 impl Sender {
     pub(super) async fn follow(&self, at: Position, reply: &FrameSender) -> Result<(), Fault> {
-        let connection = self.check_position(at).await?;
+        let (connection, timeline) = self.check_position(at).await?;
+        reply.send(Frame::Timeline(timeline)).await?;
         let stream = self.start(connection, at.from).await?;
         let (acknowledged, unstreamed) = (reply.acknowledged(), &self.unstreamed);
         let (durable, received) = (at.from, at.from);

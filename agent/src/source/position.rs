@@ -21,11 +21,12 @@ pub(super) struct Position {
 }
 
 impl Sender {
-    /// A connection to stream on, when everything after the position can be had on it.
+    /// A connection to stream on, when everything after the position can be had on it; and the timeline that it is on, to which
+    /// the position belongs as well.
     pub(super) async fn check_position(
         &self,
         at: Position,
-    ) -> Result<ReplicationConnection, Fault> {
+    ) -> Result<(ReplicationConnection, u32), Fault> {
         self.check_slot(at.from).await?;
         let (endpoint, database) = (&self.spec.endpoint, &self.spec.database);
         let mut connection =
@@ -53,7 +54,7 @@ impl Sender {
                 ),
             ));
         }
-        Ok(connection)
+        Ok((connection, server.timeline))
     }
 
     async fn check_slot(&self, from: Lsn) -> Result<(), Fault> {

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
-    wire::Ask,
+    wire::{Ask, Frame, FrameReceiver, unexpected},
 };
 
 /// Runs until something stops it. `control` tells which markers are no reason to stand still.
@@ -47,9 +47,10 @@ pub(crate) async fn follow(
         let awaited =
             if as_replica { receiver.build_what_waited(copied, from).await? } else { None };
         // The source begins to decode while the tables are looked up here; what comes meanwhile waits, within its bound.
-        let frames =
+        let mut frames =
             receiver.caller.open(Ask::Follow { from, system, timeline: known.timeline }).await?;
         let tables = Tables::new(receiver.catalog(&session).await?, points(&session).await?);
+        keep_timeline(&mut session, copied.ledger, known.timeline, &mut frames).await?;
         let at_marker = known.marker.filter(|attempt| stale.stops(*attempt, from));
         let tables_wait = copy_after.is_some();
         let begun = StreamState { applied: from, at_marker, tables_wait, ..StreamState::default() };
@@ -83,6 +84,30 @@ pub(crate) async fn follow(
             Err(fault) => receiver.hold_table_or_all(copied, fault).await?,
         }
     }
+}
+
+/// After a failover the source goes on on another timeline, and what comes from here on is of that one: the ledger's position
+/// is behind where it began then, and would seem to have been left behind by it the next time.
+async fn keep_timeline(
+    session: &mut Client,
+    ledger: Ledger,
+    known: Option<u32>,
+    frames: &mut FrameReceiver,
+) -> Result<(), Fault> {
+    let doing = "recording the source's timeline in the ledger";
+    let timeline = match frames.next().await {
+        Some(Frame::Timeline(timeline)) => timeline,
+        Some(Frame::Failed(fault)) => return Err(fault),
+        Some(other) => return Err(unexpected(&other)),
+        None => return Err(Fault::retry("PeerGone", "the change stream was cut")),
+    };
+    if known == Some(timeline) {
+        return Ok(());
+    }
+    let tx = session.transaction().await.doing(doing)?;
+    let timeline = i32::try_from(timeline).unwrap_or_default();
+    tx.execute("update whimbrel.ledger set timeline = $1", &[&timeline]).await.doing(doing)?;
+    ledger.commit(tx, doing).await
 }
 
 /// Where their triggers can't be switched off, foreign keys and the stream don't go together: those that a cutover made

@@ -84,7 +84,7 @@ pub enum Ask {
         /// Which.
         oids: Vec<u32>,
     },
-    /// The change stream from a position, for ever. Many [`Frame::Changes`], [`Frame::Position`], [`Frame::SourceAt`].
+    /// The change stream from a position, for ever. A [`Frame::Timeline`], then many [`Frame::Changes`], [`Frame::Position`], [`Frame::SourceAt`].
     Follow {
         /// Where the ledger stands.
         from: Lsn,
@@ -204,6 +204,8 @@ pub enum Frame {
         /// What is there.
         data: Bytes,
     },
+    /// The timeline of the source that the change stream is of.
+    Timeline(u32),
     /// Messages of the change stream, in order.
     Changes(Vec<Change>),
     /// Everything before this position was sent; nothing is pending at the sender.
@@ -224,6 +226,7 @@ impl Frame {
             Self::LargeObject { data, .. } => data.len() + 32,
             Self::Changes(changes) => changes.iter().map(|change| change.data.len() + 32).sum(),
             Self::Answer(_)
+            | Self::Timeline(_)
             | Self::Position(_)
             | Self::SourceAt(_)
             | Self::End

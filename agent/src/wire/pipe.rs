@@ -69,6 +69,7 @@ pub(crate) fn unexpected(frame: &Frame) -> Fault {
         Frame::Answer(_) => "an answer",
         Frame::Bytes(_) => "bytes",
         Frame::LargeObject { .. } => "a large object",
+        Frame::Timeline(_) => "a timeline",
         Frame::Changes(_) => "changes",
         Frame::Position(_) | Frame::SourceAt(_) => "a position",
         Frame::End => "an end",
