@@ -29,15 +29,11 @@ pub(super) async fn settle(
     if is_broken(SETTLE) {
         return Ok(StepDone::default());
     }
-    let awaited: HashSet<(&str, bool)> =
-        awaited.iter().map(|open| (open.id.as_str(), open.prepared)).collect();
+    let mut awaited: HashSet<Name> = awaited.iter().map(name_of).collect();
     let deadline = Instant::now() + patience;
     loop {
         let open = open_transactions(sender).await?;
-        let left: Vec<&OpenTransaction> = open
-            .iter()
-            .filter(|open| awaited.contains(&(open.id.as_str(), open.prepared)))
-            .collect();
+        let left = still_open(&mut awaited, &open);
         if left.is_empty() {
             return Ok(StepDone::default());
         }
@@ -47,6 +43,27 @@ pub(super) async fn settle(
         }
         sleep(LOOK_EVERY).await;
     }
+}
+
+/// By what a transaction is known: its virtual id, or its gid when it is prepared (`true`).
+type Name = (String, bool);
+
+fn name_of(open: &OpenTransaction) -> Name {
+    (open.id.clone(), open.prepared)
+}
+
+/// Those of `open` that are awaited. PREPARE TRANSACTION takes the virtual id away and says nowhere whose the gid is: while any
+/// virtual id is awaited, each gid that appears may be of one.
+fn still_open<'a>(
+    awaited: &mut HashSet<Name>,
+    open: &'a [OpenTransaction],
+) -> Vec<&'a OpenTransaction> {
+    if awaited.iter().any(|(_, prepared)| !prepared) {
+        awaited.extend(open.iter().filter(|open| open.prepared).map(name_of));
+    }
+    let left: Vec<_> = open.iter().filter(|open| awaited.contains(&name_of(open))).collect();
+    *awaited = left.iter().map(|open| name_of(open)).collect();
+    left
 }
 
 fn blocked(left: &[&OpenTransaction], patience: Duration) -> Fault {
@@ -74,4 +91,25 @@ fn name(open: &OpenTransaction) -> String {
     let application =
         if open.application.is_empty() { "no application name" } else { &open.application };
     format!("pid {} ({application}, user {})", open.pid, open.user)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(id: &str, prepared: bool) -> OpenTransaction {
+        OpenTransaction { id: id.to_owned(), prepared, ..OpenTransaction::default() }
+    }
+
+    #[test]
+    fn one_that_is_prepared_meanwhile_is_waited_for_by_its_gid() {
+        let mut awaited = HashSet::from([name_of(&open("3/7", false))]);
+        let later = open("4/1", false);
+        assert_eq!(still_open(&mut awaited, &[open("3/7", false), later.clone()]).len(), 1);
+        assert_eq!(still_open(&mut awaited, &[open("gid", true), later.clone()]).len(), 1);
+        // Nobody who was open at the marker can be behind what is prepared from here on.
+        let after = [open("gid", true), open("another", true)];
+        assert_eq!(still_open(&mut awaited, &after), [&after[0]]);
+        assert!(still_open(&mut awaited, &[open("another", true), later]).is_empty());
+    }
 }
