@@ -1,16 +1,19 @@
 //! How old a commit is, though the source's clock and ours differ.
 use std::time::{Duration, Instant};
 
-/// The difference between the clocks is at most the smallest time that a message seemed to be under way.
+/// The difference between the clocks is at most the smallest time that a message seemed to be under way, for as long as the
+/// source's clock goes forward: one that was set back differs by more, and each message would seem older than it is.
 #[derive(Debug)]
 pub(super) struct Clock {
     start: Instant,
     offset_us: Option<i64>,
+    /// By the source's clock, when the last message was sent.
+    sent_us: i64,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { start: Instant::now(), offset_us: None }
+        Self { start: Instant::now(), offset_us: None, sent_us: i64::MIN }
     }
 }
 
@@ -18,7 +21,10 @@ impl Clock {
     /// A message is here that the source sent at `sent_us`, by its clock.
     pub(super) fn observe(&mut self, sent_us: i64) {
         let offset = self.now().saturating_sub(sent_us);
-        self.offset_us = Some(self.offset_us.map_or(offset, |known| known.min(offset)));
+        let set_back = sent_us < self.sent_us;
+        self.sent_us = sent_us;
+        let known = self.offset_us.filter(|_| !set_back);
+        self.offset_us = Some(known.map_or(offset, |known| known.min(offset)));
     }
 
     /// How long ago the source's clock showed `time_us`.
@@ -44,5 +50,14 @@ mod tests {
             let age = clock.age(skew);
             assert!(age >= Duration::from_micros(1_000) && age < Duration::from_secs(1), "{age:?}");
         }
+    }
+
+    #[test]
+    fn a_source_whose_clock_is_set_back_is_no_later_for_it() {
+        let mut clock = Clock::default();
+        clock.observe(3_600_000_000);
+        clock.observe(1_000);
+        let age = clock.age(0);
+        assert!(age < Duration::from_secs(1), "{age:?}");
     }
 }
