@@ -39,6 +39,8 @@ struct Ears {
     begun: Notify,
     let_go: Notify,
     refusals: Mutex<Vec<String>>,
+    /// A refusal was told.
+    refused: Notify,
     deaf: AtomicBool,
 }
 
@@ -65,6 +67,7 @@ impl Listener for Ears {
     fn progress(&self, _: &str, _: link::TaskProgress) {}
 
     async fn refused(&self, _: OutboxEntry, refusal: String, _: u64) -> Result<(), StoreError> {
+        self.refused.notify_one();
         if self.deaf.load(Ordering::SeqCst) {
             return Err(StoreError::Full { cause: "a test".to_owned() });
         }
@@ -271,29 +274,25 @@ async fn a_second_process_of_an_agent_that_answers_is_turned_away() {
 async fn a_refusal_that_could_not_be_noted_is_not_lost() {
     let scene = Scene::new().await;
     scene.command().await;
-    let ack = || {
-        let (command_id, refusal) = ("c".to_owned(), "Unknown".to_owned());
-        agent_message::Kind::Ack(link::CommandAck {
-            command_id,
-            accepted: false,
-            refusal,
-            epoch: 0,
-        })
-    };
+    let (command_id, refusal) = ("c".to_owned(), "Unknown".to_owned());
+    let ack = link::CommandAck { command_id, accepted: false, refusal, epoch: 0 };
     let mut session = scene.hello("one").await;
     assert!(matches!(session.hear().await, Some(Told::Welcome(_))));
     assert!(matches!(session.hear().await, Some(Told::Command(_))));
     scene.ears.deaf.store(true, Ordering::SeqCst);
-    session.say(ack()).await;
+    session.say(agent_message::Kind::Ack(ack)).await;
     // Heard after the acknowledgement, and answered.
     session.say(agent_message::Kind::Heartbeat(link::Heartbeat::default())).await;
     assert!(matches!(session.hear().await, Some(Told::Lease(_))));
-    assert!(scene.store.undelivered("c").await.unwrap().is_some(), "it is sent again");
+    scene.ears.refused.notified().await;
+    assert!(scene.store.undelivered("c").await.unwrap().is_some(), "it is not noted");
 
     scene.ears.deaf.store(false, Ordering::SeqCst);
-    session.say(ack()).await;
-    session.say(agent_message::Kind::Heartbeat(link::Heartbeat::default())).await;
-    assert!(matches!(session.hear().await, Some(Told::Lease(_))));
+    let noted = async {
+        while scene.store.undelivered("c").await.unwrap().is_some() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, noted).await.expect("it is noted once the store is good again");
     assert_eq!(*scene.ears.refusals.lock().unwrap(), ["Unknown"]);
-    assert!(scene.store.undelivered("c").await.unwrap().is_none());
 }

@@ -33,7 +33,10 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// Messages on their way to one agent. Small: what waits longer is in the outbox.
 const OUTGOING_MAX: usize = 64;
 
-/// Between tries to write what a report led to, when the store fails.
+/// Acknowledgements that wait for the store. With as many, nothing more is read from the agent until there is room.
+const ACKS_MAX: usize = 1024;
+
+/// Between tries to write what a report or an acknowledgement led to, when the store fails.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What agents are told when the controller goes: long enough for a restart.
@@ -120,9 +123,11 @@ impl Fleet {
             return Ok(());
         }
         let (reports, taken) = Reports::new();
+        let (acks, acknowledged) = mpsc::channel(ACKS_MAX);
         let ended = tokio::select! {
-            ended = self.listen(session, incoming, listener, reports) => ended,
+            ended = self.listen(session, incoming, listener, Heard { reports, acks }) => ended,
             () = take_reports(session, listener, taken) => Ok(()),
+            () = self.take_acks(listener, acknowledged) => Ok(()),
             () = self.dispatch(session) => Ok(()),
             () = session.cancel.cancelled() => Ok(()),
         };
@@ -146,7 +151,7 @@ impl Fleet {
         session: &Session,
         mut incoming: impl Incoming,
         listener: &dyn Listener,
-        reports: Reports,
+        heard: Heard,
     ) -> Result<(), Status> {
         loop {
             let Ok(next) = tokio::time::timeout(SILENCE_MAX, incoming.next()).await else {
@@ -155,10 +160,11 @@ impl Fleet {
             let Some(message) = next else { return Ok(()) };
             session.hear();
             match message?.kind {
-                Some(Kind::Report(report)) => reports.put(report)?,
+                Some(Kind::Report(report)) => heard.reports.put(report)?,
                 Some(Kind::Progress(progress)) => listener.progress(&session.agent, progress),
                 Some(Kind::Heartbeat(beat)) => beat_back(session, &beat).await,
-                Some(Kind::Ack(ack)) => self.acknowledged(listener, ack).await,
+                // They are taken for as long as the session is there.
+                Some(Kind::Ack(ack)) => drop(heard.acks.send(ack).await),
                 Some(Kind::Answer(answer)) => query::answered(session, answer),
                 Some(Kind::Renew(renew)) => self.renew(session, &renew).await?,
                 Some(Kind::Hello(_)) => {
@@ -170,19 +176,32 @@ impl Fleet {
         }
     }
 
-    async fn acknowledged(&self, listener: &dyn Listener, ack: link::CommandAck) {
-        let command = ack.command_id.clone();
-        let noted = async {
-            if !ack.accepted {
-                self.refused(listener, ack).await?;
+    /// One acknowledgement after the other. A store that fails is waited for: the command is sent again at the next session
+    /// only, and that may be far.
+    async fn take_acks(
+        &self,
+        listener: &dyn Listener,
+        mut acknowledged: mpsc::Receiver<link::CommandAck>,
+    ) {
+        while let Some(ack) = acknowledged.recv().await {
+            while let Err(error) = self.acknowledged(listener, ack.clone()).await {
+                tracing::error!(command = ack.command_id, %error, "an acknowledgement waits for the store");
+                tokio::time::sleep(STORE_PAUSE).await;
             }
-            // Last: a command whose refusal is not noted is sent again, and refused again.
-            self.store.delivered(&command).await
-        };
-        if let Err(error) = noted.await {
-            // It stays in the outbox and is sent again at the next session; agents know it by its id.
-            tracing::error!(command, %error, "an acknowledgement is not noted");
         }
+    }
+
+    async fn acknowledged(
+        &self,
+        listener: &dyn Listener,
+        ack: link::CommandAck,
+    ) -> Result<(), StoreError> {
+        let command = ack.command_id.clone();
+        if !ack.accepted {
+            self.refused(listener, ack).await?;
+        }
+        // Last: should the session end before, a command whose refusal is not noted is sent again, and refused again.
+        self.store.delivered(&command).await.map(drop)
     }
 
     async fn refused(
@@ -217,6 +236,12 @@ impl Fleet {
         session.send(controller_message::Kind::Certificate(certificate)).await;
         Ok(())
     }
+}
+
+/// Where what is heard waits for the store.
+struct Heard {
+    reports: Reports,
+    acks: mpsc::Sender<link::CommandAck>,
 }
 
 async fn hello(incoming: &mut impl Incoming) -> Result<link::Hello, Status> {
