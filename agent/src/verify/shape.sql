@@ -47,7 +47,8 @@ union all
 select 'constraint ' || quote_ident(k.conname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(pg_get_constraintdef(k.oid) || k.convalidated::text)
 from pg_constraint k join relations c on c.oid = k.conrelid join every n on n.oid = c.relnamespace
-where k.contype <> 'f' or {relation k.confrelid}
+-- A constraint trigger is told in full as the trigger that it is, and comes with the switch.
+where k.contype <> 't' and (k.contype <> 'f' or {relation k.confrelid})
 union all
 select 'trigger ' || quote_ident(t.tgname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(pg_get_triggerdef(t.oid) || t.tgenabled::text)

@@ -10,6 +10,7 @@ mod humble;
 mod kinds;
 mod partitions;
 mod places;
+mod spelled;
 mod types;
 
 use std::{process::Command, sync::Arc};
