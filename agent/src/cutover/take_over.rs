@@ -4,7 +4,7 @@
 //! Tables, views, indexes, constraints, sequences, functions and types came with the stream: each must be here as it is
 //! there. Foreign keys are made now. Triggers, rules, policies, comments and the like of the switch are those of the new
 //! dump; rights that were granted since are granted here.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::steps::Steps;
 use crate::{
@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// What the stream carries, by the words that a shape's items begin with.
-const CARRIED: [&str; 7] =
-    ["table ", "view ", "sequence ", "index ", "constraint ", "function ", "type "];
+const CARRIED: [&str; 8] =
+    ["table ", "default ", "view ", "sequence ", "index ", "constraint ", "function ", "type "];
 
 /// Objects that are named when they differ; the rest is counted.
 const NAMED: usize = 5;
@@ -41,13 +41,18 @@ pub(super) async fn take_over(
     if receiver.spec.migrate_roles {
         receiver.make_roles().await?;
     }
-    receiver.make_foreign_keys(session, steps.copied.ledger).await?;
+    let forms = receiver.make_foreign_keys(session, steps.copied.ledger).await?;
     receiver.take_snapshot(SnapshotKind::Offline).await?;
     let dumped = receiver.dump_again(session, steps.copied.ledger).await?;
     receiver.caller.ask(Ask::Release).await?;
     let here = shape_of(session, &receiver.spec.selected).await?;
     let same_version = session.server_major() == receiver.source_major(session).await?;
-    compare(&here, &then, &now, same_version)?;
+    let wrong = differing(&here, &then, &now, same_version);
+    let alike = match wrong.is_empty() {
+        true => HashSet::new(),
+        false => receiver.reads_alike(session, &forms, &wrong).await?,
+    };
+    refuse(&wrong.into_iter().filter(|object| !alike.contains(*object)).collect::<Vec<_>>())?;
     let left = grant_rights(steps, session).await?;
     steps.keep_plan(receiver.keep_dump(session, steps.copied.ledger, &dumped, &now).await?);
     // What changed while it was dumped would be in neither.
@@ -64,28 +69,32 @@ pub(super) async fn take_over(
     Ok(Some([Some(taken), by_hand, left].into_iter().flatten().collect::<Vec<_>>().join("; ")))
 }
 
-/// Texts of another version's server can differ where nothing else does: then only what has changed is compared.
-fn compare(
-    here: &[ShapeItem],
+/// What is not here as it is there. Texts of another version's server can differ where nothing else does: then only what has
+/// changed is compared.
+fn differing<'a>(
+    here: &'a [ShapeItem],
     then: &[ShapeItem],
-    now: &[ShapeItem],
+    now: &'a [ShapeItem],
     same_version: bool,
-) -> Result<(), Fault> {
-    let carried = |items: &[ShapeItem]| -> BTreeMap<String, String> {
-        items
-            .iter()
-            .filter(|item| CARRIED.iter().any(|word| item.object.starts_with(word)))
-            .map(|item| (item.object.clone(), item.digest.clone()))
-            .collect()
-    };
+) -> Vec<&'a str> {
     let (then, now, here) = (carried(then), carried(now), carried(here));
-    let names: BTreeSet<&String> = now.keys().chain(here.keys()).collect();
-    let wrong: Vec<&str> = names
+    let names: BTreeSet<&str> = now.keys().chain(here.keys()).copied().collect();
+    names
         .into_iter()
-        .filter(|name| now.get(*name) != here.get(*name))
-        .filter(|name| same_version || then.get(*name) != now.get(*name))
-        .map(String::as_str)
-        .collect();
+        .filter(|name| now.get(name) != here.get(name))
+        .filter(|name| same_version || then.get(name) != now.get(name))
+        .collect()
+}
+
+fn carried(items: &[ShapeItem]) -> BTreeMap<&str, &str> {
+    items
+        .iter()
+        .filter(|item| CARRIED.iter().any(|word| item.object.starts_with(word)))
+        .map(|item| (item.object.as_str(), item.digest.as_str()))
+        .collect()
+}
+
+fn refuse(wrong: &[&str]) -> Result<(), Fault> {
     if wrong.is_empty() {
         return Ok(());
     }

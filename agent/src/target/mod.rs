@@ -20,6 +20,7 @@ mod load;
 mod make_anew;
 mod prepare;
 mod progress;
+mod read_back;
 mod receive;
 mod redump;
 mod roles;

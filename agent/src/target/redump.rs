@@ -86,12 +86,12 @@ impl Receiver {
         Ok(self.catalog(session).await?.server_version / 10_000)
     }
 
-    /// Makes the foreign keys of the source that are not here.
+    /// Makes the foreign keys of the source that are not here; the form of each of its objects.
     pub(crate) async fn make_foreign_keys(
         &self,
         session: &mut Client,
         ledger: Ledger,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<Structure>, Fault> {
         let doing = "making the source's foreign keys";
         let forms = structure::fetch(&self.caller, Vec::new(), false).await?;
         let tx = session.transaction().await.doing(doing)?;
@@ -106,7 +106,8 @@ impl Receiver {
                 }
             }
         }
-        ledger.commit(tx, doing).await
+        ledger.commit(tx, doing).await?;
+        Ok(forms)
     }
 
     /// Dumps again, under the held snapshot, and makes what is new and neither carried nor the switch's.

@@ -16,18 +16,26 @@ relations as (
 select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as object,
        md5(concat_ws('|', c.relkind, c.relpersistence, c.relreplident, pg_get_userbyid(c.relowner), c.reloptions::text,
            (select toast.reloptions::text from pg_class toast where toast.oid = c.reltoastrelid),
-           c.relispartition, -- since 10
-           c.relhasoids, -- before 12
+           -- What an older version does not know is nothing where it is not used: one digest on all.
+           case when c.relispartition then 'partition' end, -- since 10
+           case when c.relhasoids then 'oids' end, -- before 12
            (select string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.attnotnull,
-                              a.attidentity <> '', -- since 10
-                              a.attgenerated, -- since 12
-                              (select l.collname from pg_collation l where l.oid = a.attcollation),
-                              pg_get_expr(d.adbin, d.adrelid)), ',' order by a.attnum)
+                              case when a.attidentity <> '' then 'identity' end, -- since 10
+                              'generated ' || nullif(a.attgenerated, '')::text, -- since 12
+                              (select l.collname from pg_collation l where l.oid = a.attcollation)), ',' order by a.attnum)
             from pg_attribute a
-            left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))) as digest
 from relations c join every n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'f') and c.relpersistence <> 't'
+union all
+-- By themselves: another server, or the same one that has read them, can write an expression in other words.
+select 'default of ' || quote_ident(a.attname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+       md5(pg_get_expr(d.adbin, d.adrelid))
+from pg_attrdef d
+join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+join relations c on c.oid = d.adrelid
+join every n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'f')
 union all
 select 'view ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), md5(pg_get_viewdef(c.oid))
 from relations c join every n on n.oid = c.relnamespace
@@ -62,7 +70,7 @@ select 'function ' || quote_ident(n.nspname) || '.' || quote_ident(p.proname) ||
 from pg_proc p join ours n on n.oid = p.pronamespace
 union all
 select 'type ' || quote_ident(n.nspname) || '.' || quote_ident(t.typname),
-       md5(concat_ws('|', t.typtype, t.typbasetype, t.typtypmod, t.typnotnull, t.typdefault,
+       md5(concat_ws('|', t.typtype, format_type(t.typbasetype, t.typtypmod), t.typnotnull, t.typdefault,
            -- The name of its multirange, if it is not the one that the server gives: no other command tells that it was changed.
            (select m.typname from pg_range r join pg_type m on m.oid = r.rngmultitypid -- since 14
             where r.rngtypid = t.oid and m.typname <> case when t.typname like '%range%' -- since 14

@@ -1,7 +1,89 @@
 //! What PostgreSQL writes of an object is not always what it was made of: the same in other words holds no cutover, and what
 //! is something else does.
-use super::{cut_over_alike, following};
-use crate::driver::sql;
+use whimbrel_proto::agent::v1::Step;
+
+use super::{cut_over, cut_over_alike, following};
+use crate::driver::{moved_alike, sql};
+
+/// A varchar in a list: `ANY ((ARRAY[…])::text[])` there, and `ANY (ARRAY[(…)::text, …])` of that text here.
+const LISTED: &str = "create domain mark as varchar check (value in ('x', 'y'));
+    create table item (id int primary key, status varchar default 'a' check (status in ('a', 'b')), m mark,
+        early boolean generated always as (status in ('a', 'c')) stored);
+    create index on item (id) where status in ('a', 'b');
+    create view open_items as select id from item where status in ('a', 'b');
+    create materialized view counted as select count(*) as n from item where status in ('a', 'b');
+    insert into item select g, 'a', 'x' from generate_series(1, 20) g";
+
+/// Every schema of Rails and Hibernate has such checks: any change held the cutover. What is new has them too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_in_other_words_holds_no_cutover() {
+    let (source, target, mut driver) = following(LISTED).await;
+    sql(
+        &source,
+        "shop",
+        "alter table item add column n int;
+         update item set n = 1;
+         alter table item rename column status to state;
+         create table made (id int primary key, kind varchar default 'k' check (kind in ('k', 'l')),
+             old boolean default ('x'::varchar in ('x', 'y')), exclude using btree (id with =) where (kind in ('k', 'l')));
+         create unique index on made (id) where kind not in ('k', 'm');
+         create view kinds as select id from made where kind in ('k', 'l') union select id from item where state in ('a', 'b');
+         create function is_kind(k varchar default case when 'k'::varchar in ('k', 'l') then 'k' end) returns boolean
+             language sql begin atomic select k in ('k', 'l'); end;
+         create domain stamp as varchar check (value in ('s', 't'));
+         insert into made values (1)",
+    )
+    .await;
+    cut_over(&mut driver, 1).await;
+    moved_alike(&source, &target, "shop").await;
+}
+
+/// What is something else, in words as near as can be, is named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn something_else_is_not_taken_for_other_words() {
+    let (source, target, mut driver) = following(LISTED).await;
+    sql(&source, "shop", "alter table item add column n int").await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    let check = "alter table item drop constraint item_status_check, add constraint item_status_check check (status in";
+    let index = "drop index item_id_idx; create index item_id_idx on item (id) where status in";
+    let view = "create or replace view open_items as select id from item where status in";
+    for (object, spoilt, mended) in [
+        (
+            "constraint item_status_check of public.item",
+            format!("{check} ('a', 'B'))"),
+            format!("{check} ('a', 'b'))"),
+        ),
+        (
+            "constraint item_status_check of public.item",
+            format!("{check} ('a', 'b')) not valid"),
+            format!("{check} ('a', 'b'))"),
+        ),
+        ("index public.item_id_idx", format!("{index} ('a')"), format!("{index} ('a', 'b')")),
+        (
+            "index public.item_id_idx",
+            index.replace("create", "create unique") + " ('a', 'b')",
+            format!("{index} ('a', 'b')"),
+        ),
+        ("view public.open_items", format!("{view} ('b', 'a')"), format!("{view} ('a', 'b')")),
+        (
+            "default of status of public.item",
+            "alter table item alter status set default 'b'".into(),
+            "alter table item alter status set default 'a'".into(),
+        ),
+        (
+            "default of status of public.item",
+            "alter table item alter status drop default".into(),
+            "alter table item alter status set default 'a'".into(),
+        ),
+    ] {
+        sql(&target, "shop", &spoilt).await;
+        let told = driver.step(Step::Complete, 1, &[], end).await.unwrap_err();
+        assert!(told.message.ends_with(&format!("as they are there: {object}")), "{told:?}");
+        sql(&target, "shop", &mended).await;
+    }
+    driver.step(Step::Complete, 1, &[], end).await.unwrap();
+}
 
 /// A constraint trigger is two objects on the source, and comes with the switch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,6 +18,9 @@ use crate::{
 /// `pg_event_trigger_table_rewrite_reason`'s bits: persistence, a default, a type. Another access method (8) changes no row.
 const ROWS_REWRITTEN: u32 = 1 | 2 | 4;
 
+/// The first version with ALTER COLUMN … SET EXPRESSION.
+const SET_EXPRESSION: u32 = 170_000;
+
 /// What the group's transaction has changed of the schema so far.
 #[derive(Debug, Default)]
 pub(super) struct Altered {
@@ -150,7 +153,8 @@ impl Changes {
             Structure::Relation(relation) => self.altered.rewritten.contains(&relation.oid),
             _ => false,
         };
-        let around = Around { emptied, told: &note.objects };
+        let expressions_stay = self.tables.catalog().server_version < SET_EXPRESSION;
+        let around = Around { emptied, expressions_stay, told: &note.objects };
         if self.is_made(old, new).await? {
             return Ok(());
         }

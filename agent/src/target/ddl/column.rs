@@ -182,7 +182,7 @@ fn change(
         _ => {}
     }
     if !new.generated.is_empty() {
-        if old.default != new.default {
+        if old.default != new.default && !around.expressions_stay {
             let expression = new.default.as_deref().unwrap_or("null");
             statements.push(format!("{column} set expression as ({expression})"));
         }

@@ -21,6 +21,9 @@ pub(super) use relation::{numbered, relation_of};
 pub(super) struct Around<'a> {
     /// The table is empty here, and will be copied again: no value must survive.
     pub(super) emptied: bool,
+    /// The source has no command that changes what a generated column is made of (before 17): when its words change, a name
+    /// in them has, and it is changed here by the command that changed it there.
+    pub(super) expressions_stay: bool,
     /// Every form that came in the same message: a parent's column has no rows of its own to tell what older rows have.
     pub(super) told: &'a [Structure],
 }

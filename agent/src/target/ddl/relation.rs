@@ -210,6 +210,9 @@ pub(in crate::target) fn numbered(
     for column in &mut here.columns {
         let named = forms.iter().find_map(|f| f.columns.iter().find(|c| c.name == column.name));
         column.num = named.map_or(-1, |named| named.num);
+        if !column.generated.is_empty() && is_generated_as_before(known, new, column.num) {
+            column.default = named.and_then(|named| named.default.clone());
+        }
     }
     for constraint in &mut here.constraints {
         let named = |f: &&RelationStructure| {
@@ -228,6 +231,21 @@ pub(in crate::target) fn numbered(
         parent.oid = named.map_or(0, |named| named.oid);
     }
     here
+}
+
+/// Whether the source generates the column as it did. The target writes that in words of its own, which are no change: to set
+/// the expression again would rewrite the table, and before 17 no command does it. What a person has made of it here is found
+/// by the cutover's comparison.
+fn is_generated_as_before(
+    known: Option<&RelationStructure>,
+    new: &RelationStructure,
+    num: i16,
+) -> bool {
+    let of = |form: &RelationStructure| {
+        let column = form.columns.iter().find(|column| column.num == num)?;
+        Some((column.generated.clone(), column.type_name.clone(), column.default.clone()))
+    };
+    known.and_then(of).is_some_and(|before| of(new) == Some(before))
 }
 
 /// As the catalog knows a table with rows of its own.
