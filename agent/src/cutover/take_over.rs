@@ -33,7 +33,7 @@ pub(super) async fn take_over(
     let Some(difference) = shape_difference(&then, &now) else {
         // Keys that went with an attempt that stepped back.
         if receiver.has_changed(session).await? {
-            receiver.make_foreign_keys(session, steps.copied.ledger).await?;
+            receiver.make_late_constraints(session, steps.copied.ledger).await?;
         }
         return Ok(None);
     };
@@ -41,7 +41,7 @@ pub(super) async fn take_over(
     if receiver.spec.migrate_roles {
         receiver.make_roles().await?;
     }
-    let forms = receiver.make_foreign_keys(session, steps.copied.ledger).await?;
+    let forms = receiver.make_late_constraints(session, steps.copied.ledger).await?;
     receiver.take_snapshot(SnapshotKind::Offline).await?;
     let dumped = receiver.dump_again(session, steps.copied.ledger).await?;
     receiver.caller.ask(Ask::Release).await?;

@@ -7,18 +7,16 @@ use std::{
 use tokio_postgres::GenericClient;
 
 use super::{
-    ddl::foreign_keys,
     documents,
     ledger::Ledger,
     make_anew::{Made, make_anew, owned_object},
     receive::Receiver,
     schema::{Entry, Plan, RESTORE_SETTINGS},
-    structure,
 };
 use crate::{
     fault::{Doing, Fault},
-    postgres::{Client, qualified},
-    wire::{Catalog, ShapeItem, Structure},
+    postgres::Client,
+    wire::{Catalog, ShapeItem},
 };
 
 /// What the stream carries, or the switch makes: all other kinds of entries are made from the new dump.
@@ -84,30 +82,6 @@ impl Receiver {
     /// The source's major version.
     pub(crate) async fn source_major(&self, session: &Client) -> Result<u32, Fault> {
         Ok(self.catalog(session).await?.server_version / 10_000)
-    }
-
-    /// Makes the foreign keys of the source that are not here; the form of each of its objects.
-    pub(crate) async fn make_foreign_keys(
-        &self,
-        session: &mut Client,
-        ledger: Ledger,
-    ) -> Result<Vec<Structure>, Fault> {
-        let doing = "making the source's foreign keys";
-        let forms = structure::fetch(&self.caller, Vec::new(), false).await?;
-        let tx = session.transaction().await.doing(doing)?;
-        tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
-        let here = here(&tx).await?;
-        for form in &forms {
-            let Structure::Relation(relation) = form else { continue };
-            let table = qualified(&relation.schema, &relation.name);
-            for (name, sql) in foreign_keys(relation) {
-                if !here.contains(&(relation.schema.clone(), relation.name.clone(), name.clone())) {
-                    tx.batch_execute(&sql).await.doing(format!("{doing}: {name} of {table}"))?;
-                }
-            }
-        }
-        ledger.commit(tx, doing).await?;
-        Ok(forms)
     }
 
     /// Dumps again, under the held snapshot, and makes what is new and neither carried nor the switch's.
@@ -246,19 +220,6 @@ fn goes_with(anew: &Entry, entry: &Entry) -> bool {
         "ACL" => entry.tag == format!("{known_as} {}", anew.tag),
         _ => false,
     }
-}
-
-async fn here(client: &impl GenericClient) -> Result<HashSet<(String, String, String)>, Fault> {
-    let rows = client
-        .query(
-            "select n.nspname::text, c.relname::text, k.conname::text from pg_constraint k \
-             join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace \
-             where k.contype = 'f'",
-            &[],
-        )
-        .await
-        .doing("reading the target's foreign keys")?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
 }
 
 #[cfg(test)]

@@ -50,13 +50,25 @@ where c.relkind = 'S' and c.relpersistence <> 't'
 union all
 select 'index ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), md5(pg_get_indexdef(c.oid))
 from relations c join every n on n.oid = c.relnamespace
-where c.relkind in ('i', 'I') and c.relpersistence <> 't'
+-- An invalid one of a table is one that is being built, or failed: it answers nothing, and neither dump nor stream makes it.
+where (c.relkind = 'I' or c.relkind = 'i' and exists (select from pg_index i where i.indexrelid = c.oid and i.indisvalid))
+  and c.relpersistence <> 't'
 union all
 select 'constraint ' || quote_ident(k.conname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(pg_get_constraintdef(k.oid) || k.convalidated::text)
 from pg_constraint k join relations c on c.oid = k.conrelid join every n on n.oid = c.relnamespace
--- A constraint trigger is told in full as the trigger that it is, and comes with the switch.
-where k.contype <> 't' and (k.contype <> 'f' or {relation k.confrelid})
+-- A constraint trigger is told in full as the trigger that it is, and comes with the switch. A partition's share of a
+-- foreign key is what its parent's is, under a name that the server gives.
+where k.contype not in ('n', 't') and (k.contype <> 'f' or {relation k.confrelid})
+  and not (k.contype = 'f' and k.conparentid <> 0) -- since 11
+union all -- since 18
+-- By its column, without the name of an inherited one, which no command can change: it is its parent's there, or what the
+-- server gave here.
+select 'constraint not null (' || quote_ident(a.attname) || ') of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), -- since 18
+       md5(concat_ws('|', k.connoinherit, k.convalidated, case when k.coninhcount = 0 then k.conname end)) -- since 18
+from pg_constraint k join relations c on c.oid = k.conrelid join every n on n.oid = c.relnamespace -- since 18
+join pg_attribute a on a.attrelid = c.oid and a.attnum = k.conkey[1] -- since 18
+where k.contype = 'n' -- since 18
 union all
 select 'trigger ' || quote_ident(t.tgname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(pg_get_triggerdef(t.oid) || t.tgenabled::text)

@@ -80,7 +80,10 @@ documents as (
                 'num', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
                 'type_oid', a.atttypid::int8, 'typmod', a.atttypmod,
                 'collation', case when a.attcollation <> f.typcollation then quote_ident(ln.nspname) || '.' || quote_ident(l.collname) end,
-                'not_null', a.attnotnull, 'default', pg_get_expr(d.adbin, d.adrelid),
+                'not_null', a.attnotnull,
+                'not_null_name', (select k.conname from pg_constraint k -- since 18
+                                  where k.conrelid = c.oid and k.contype = 'n' and k.conkey[1] = a.attnum), -- since 18
+                'default', pg_get_expr(d.adbin, d.adrelid),
                 'missing', case when a.atthasmissing then (a.attmissingval::text::text[])[1] end, -- since 11
                 'missing', null, -- before 11
                 'identity', a.attidentity,

@@ -141,6 +141,9 @@ pub struct ColumnStructure {
     pub collation: Option<String>,
     /// NOT NULL.
     pub not_null: bool,
+    /// Of its constraint, on a server that keeps one (18).
+    #[serde(default)]
+    pub not_null_name: Option<String>,
     /// The expression of its default, or of what generates it.
     pub default: Option<String>,
     /// `attmissingval`, as text: what rows have that are older than the column.

@@ -33,7 +33,17 @@ async fn following_with(
     schema: &str,
     how: impl FnOnce(&mut Driver),
 ) -> (Arc<Cluster>, Arc<Cluster>, Driver) {
-    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    between(Cluster::start(HBA, ""), Cluster::start(HBA, ""), schema, how).await
+}
+
+/// Servers of any version.
+async fn between(
+    source: Cluster,
+    target: Cluster,
+    schema: &str,
+    how: impl FnOnce(&mut Driver),
+) -> (Arc<Cluster>, Arc<Cluster>, Driver) {
+    let (source, target) = (Arc::new(source), Arc::new(target));
     for cluster in [&source, &target] {
         database(cluster, "create role app").await;
         database(cluster, "create role reader").await;

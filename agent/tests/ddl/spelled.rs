@@ -2,8 +2,11 @@
 //! is something else does.
 use whimbrel_proto::agent::v1::Step;
 
-use super::{cut_over, cut_over_alike, following};
-use crate::driver::{moved_alike, sql};
+use super::{between, cut_over, cut_over_alike, following};
+use crate::{
+    cluster::{Cluster, programs_of},
+    driver::{HBA, moved_alike, sql, value},
+};
 
 /// A varchar in a list: `ANY ((ARRAY[…])::text[])` there, and `ANY (ARRAY[(…)::text, …])` of that text here.
 const LISTED: &str = "create domain mark as varchar check (value in ('x', 'y'));
@@ -102,4 +105,94 @@ async fn a_constraint_trigger_holds_no_cutover() {
     )
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// Foreign keys that are here already become what they are there; a renamed one was made once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn foreign_keys_are_altered_as_they_are_there() {
+    let (source, target, mut driver) = following(
+        "create table parent (id int primary key);
+         insert into parent select generate_series(1, 20);
+         create table child (id int primary key, a int constraint named references parent, b int references parent);
+         alter table child add constraint late foreign key (id) references parent not valid;
+         create table p (id int primary key, parent int references parent) partition by range (id);
+         create table p1 partition of p for values from (1) to (100);
+         insert into child select g, g, g from generate_series(1, 20) g",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter table child rename constraint named to renamed;
+         alter table child validate constraint late;
+         alter table child alter constraint child_b_fkey deferrable initially deferred;
+         alter table p rename constraint p_parent_fkey to whole;
+         insert into p values (1, 1)",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// One is not made here and is no part of what must be; the other is made there by a command that does not tell of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invalid_indexes_and_checks_of_detached_partitions_hold_no_cutover() {
+    let (source, target, mut driver) = following(
+        "create table twice (v int);
+         insert into twice values (1), (1);
+         create table p (id int primary key, v int) partition by range (id);
+         create table p1 partition of p for values from (1) to (100);
+         insert into p select g, g from generate_series(1, 20) g",
+    )
+    .await;
+    let client = crate::driver::session(&source, "shop").await;
+    client.batch_execute("create unique index concurrently failed on twice (v)").await.unwrap_err();
+    sql(
+        &source,
+        "shop",
+        "alter table p detach partition p1 concurrently;
+         insert into p1 values (50, 50)",
+    )
+    .await;
+    cut_over(&mut driver, 1).await;
+    moved_alike(&source, &target, "shop").await;
+    let checks =
+        "select count(*) from pg_constraint where conrelid = 'p1'::regclass and contype = 'c'";
+    assert_eq!(value(&target, "shop", checks).await, "1");
+}
+
+/// 18 keeps NOT NULL as constraints with names; what is made of a table takes them over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_of_not_null_constraints_come_with_the_stream() {
+    let Some(programs) = programs_of(18) else {
+        eprintln!("NOT TESTED: PostgreSQL 18: this machine has no server of it (tests/servers)");
+        return;
+    };
+    let server = || Cluster::start_of(programs.clone(), HBA, "");
+    let schema = format!(
+        "{LISTED};
+         create table p (id int primary key, v int not null) partition by range (id);
+         create table p1 partition of p for values from (1) to (100);
+         insert into p select g, g from generate_series(1, 20) g"
+    );
+    let (source, target, mut driver) = between(server(), server(), &schema, |_| {}).await;
+    let file = "select pg_relation_filenode('item')";
+    let before = value(&target, "shop", file).await;
+    sql(
+        &source,
+        "shop",
+        "create table p2 partition of p for values from (100) to (200);
+         create table likewise (like p);
+         alter table item add constraint filled not null status;
+         alter table p add column w int constraint written not null default 1;
+         insert into p values (100, 1, 1);
+         insert into likewise values (1, 1)",
+    )
+    .await;
+    cut_over(&mut driver, 1).await;
+    moved_alike(&source, &target, "shop").await;
+    let names = "select string_agg(conname || ' ' || conrelid::regclass, ', ' order by conrelid::regclass::text, conname) \
+                 from pg_constraint where contype = 'n' and connamespace = 'public'::regnamespace";
+    assert_eq!(value(&target, "shop", names).await, value(&source, "shop", names).await);
+    // Its expression is the same in other words: to set it again would have written every row anew.
+    assert_eq!(value(&target, "shop", file).await, before);
 }

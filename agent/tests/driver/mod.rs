@@ -73,7 +73,8 @@ impl Driver {
         let outlet = Outlet::new();
         outlet.lease().grant(std::time::Instant::now(), Duration::from_secs(3600));
         let key = crypto_box::SecretKey::generate(&mut crypto_box::aead::OsRng);
-        let programs = Arc::new(Programs::discover(&[source.programs().to_owned()]).await);
+        let folders = [source, target].map(|cluster| cluster.programs().to_owned());
+        let programs = Arc::new(Programs::discover(&folders).await);
         let tasks = Supervisor::new(outlet.clone(), Secrets::new("a", key), programs);
         Self {
             source: Arc::clone(source),

@@ -21,6 +21,9 @@ const ROWS_REWRITTEN: u32 = 1 | 2 | 4;
 /// The first version with ALTER COLUMN … SET EXPRESSION.
 const SET_EXPRESSION: u32 = 170_000;
 
+/// The first major version that keeps NOT NULL as a constraint.
+const NAMED_NOT_NULL: u32 = 18;
+
 /// What the group's transaction has changed of the schema so far.
 #[derive(Debug, Default)]
 pub(super) struct Altered {
@@ -154,7 +157,8 @@ impl Changes {
             _ => false,
         };
         let expressions_stay = self.tables.catalog().server_version < SET_EXPRESSION;
-        let around = Around { emptied, expressions_stay, told: &note.objects };
+        let names_not_null = self.server_major() >= NAMED_NOT_NULL;
+        let around = Around { emptied, expressions_stay, names_not_null, told: &note.objects };
         if self.is_made(old, new).await? {
             return Ok(());
         }

@@ -116,6 +116,10 @@ impl Changes {
         self.client.sql(sql).into_owned()
     }
 
+    pub(super) fn server_major(&self) -> u32 {
+        self.client.server_major()
+    }
+
     /// After a change of the schema: what the stream said before may no longer fit, and is said again then.
     pub(super) fn resolve_again(&mut self) {
         self.streamed.clear();

@@ -29,6 +29,10 @@ fn after_type(column: &ColumnStructure) -> String {
         (None, None) => {}
     }
     if column.not_null {
+        // Older servers take the name, and forget it.
+        if let Some(name) = &column.not_null_name {
+            sql.push_str(&format!(" constraint {}", identifier(name)));
+        }
         sql.push_str(" not null");
     }
     sql
@@ -171,7 +175,14 @@ fn change(
     }
     // An identity needs it.
     if new.not_null && !old.not_null {
-        statements.push(format!("{column} set not null"));
+        statements.push(match &new.not_null_name {
+            Some(name) if around.names_not_null => format!(
+                "alter table {table} add constraint {} not null {}",
+                identifier(name),
+                identifier(&new.name)
+            ),
+            _ => format!("{column} set not null"),
+        });
     }
     match (old.identity.is_empty(), new.identity.is_empty()) {
         (true, false) => {

@@ -13,7 +13,7 @@ mod relation;
 use crate::wire::{RelationStructure, Structure};
 
 pub(super) use dropped::{Gone, gone};
-pub(super) use parts::foreign_keys;
+pub(super) use parts::late_constraints;
 pub(super) use relation::{numbered, relation_of};
 
 /// What is known besides the two forms.
@@ -24,6 +24,8 @@ pub(super) struct Around<'a> {
     /// The source has no command that changes what a generated column is made of (before 17): when its words change, a name
     /// in them has, and it is changed here by the command that changed it there.
     pub(super) expressions_stay: bool,
+    /// The target keeps not-null constraints, with names (18).
+    pub(super) names_not_null: bool,
     /// Every form that came in the same message: a parent's column has no rows of its own to tell what older rows have.
     pub(super) told: &'a [Structure],
 }

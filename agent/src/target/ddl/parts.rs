@@ -19,7 +19,8 @@ fn kept<'a>(
         .or_else(|| of.constraints.iter().find(alike))
 }
 
-/// Gone, renamed and validated ones. Foreign keys may not be here yet: those that stay are left to the cutover.
+/// Gone, renamed and validated ones. Foreign keys may not be here yet, or hold no more than they will: what else they have
+/// become is left to the cutover, but for the name, or there would be two of them.
 pub(super) fn old_constraints(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
     let table = name_of(new);
     let mut statements = Vec::new();
@@ -28,15 +29,14 @@ pub(super) fn old_constraints(old: &RelationStructure, new: &RelationStructure) 
         match kept(new, before) {
             None => statements
                 .push(format!("alter table {table} drop constraint if exists {name} cascade")),
-            Some(_) if before.contype == "f" => {}
-            Some(after) if after.inherited && after.contype == "c" => {}
+            Some(after) if after.inherited && ["c", "f"].contains(&after.contype.as_str()) => {}
             Some(after) => {
                 if before.name != after.name {
                     let to = identifier(&after.name);
                     statements
                         .push(format!("alter table {table} rename constraint {name} to {to}"));
                 }
-                if !before.valid && after.valid {
+                if before.contype != "f" && !before.valid && after.valid {
                     let name = identifier(&after.name);
                     statements.push(format!("alter table {table} validate constraint {name}"));
                 }
@@ -252,26 +252,79 @@ pub(super) fn identity(old: Option<&RelationStructure>, new: &RelationStructure)
     vec![format!("alter table only {} replica identity {what}", name_of(new))]
 }
 
-/// A table's foreign keys, each with the statement that makes it. A partition's share of its parent's comes with it.
-pub(in crate::target) fn foreign_keys(of: &RelationStructure) -> Vec<(String, String)> {
-    of.constraints
-        .iter()
-        .filter(|constraint| constraint.contype == "f" && !constraint.inherited)
-        .map(|constraint| {
-            let name = identifier(&constraint.name);
-            let sql = format!(
-                "alter table {} add constraint {name} {}",
-                name_of(of),
-                constraint.definition
-            );
-            (constraint.name.clone(), sql)
-        })
-        .collect()
+/// What a table lacks of its foreign keys and checks, each with the statement that makes it so. `here`: the definition of the
+/// target's own one of that name. A partition's share of its parent's comes with it.
+///
+/// Checks come with the stream, but for the one that DETACH PARTITION CONCURRENTLY leaves on the table: that command tells of
+/// the parent alone.
+pub(in crate::target) fn late_constraints<'a>(
+    of: &RelationStructure,
+    here: impl Fn(&str) -> Option<&'a str>,
+) -> Vec<(String, String)> {
+    let late = |c: &&ConstraintStructure| !c.inherited && ["c", "f"].contains(&c.contype.as_str());
+    let table = name_of(of);
+    let mut statements = Vec::new();
+    for constraint in of.constraints.iter().filter(late) {
+        let name = identifier(&constraint.name);
+        let made = match here(&constraint.name) {
+            None => vec![format!("add constraint {name} {}", constraint.definition)],
+            Some(here) if constraint.contype == "f" => {
+                alter_key(&name, here, &constraint.definition)
+            }
+            Some(_) => Vec::new(),
+        };
+        let sql = made.into_iter().map(|what| format!("alter table {table} {what}"));
+        statements.extend(sql.map(|sql| (constraint.name.clone(), sql)));
+    }
+    statements
+}
+
+/// A foreign key can become deferrable, or not, and valid; nothing else without being made anew.
+fn alter_key(name: &str, here: &str, there: &str) -> Vec<String> {
+    // Behind the columns, whose names may be anything.
+    let words =
+        |definition: &str| definition.rsplit_once(')').map_or_else(String::new, |d| d.1.to_owned());
+    let when = |words: &str| match (
+        words.contains(" INITIALLY DEFERRED"),
+        words.contains(" DEFERRABLE"),
+    ) {
+        (true, _) => "deferrable initially deferred",
+        (_, true) => "deferrable initially immediate",
+        _ => "not deferrable",
+    };
+    let is_valid = |words: &str| !words.contains(" NOT VALID");
+    let (here, there) = (words(here), words(there));
+    let mut statements = Vec::new();
+    if when(&here) != when(&there) {
+        statements.push(format!("alter constraint {name} {}", when(&there)));
+    }
+    if !is_valid(&here) && is_valid(&there) {
+        statements.push(format!("validate constraint {name}"));
+    }
+    statements
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_foreign_key_is_altered_in_place() {
+        let key = "FOREIGN KEY (\"x NOT VALID)\") REFERENCES public.t(id) ON DELETE CASCADE";
+        let (late, unproven) =
+            (format!("{key} DEFERRABLE INITIALLY DEFERRED"), format!("{key} NOT VALID"));
+        assert!(alter_key("k", key, key).is_empty());
+        assert_eq!(alter_key("k", &unproven, key), ["validate constraint k"]);
+        assert_eq!(
+            alter_key("k", key, &late),
+            ["alter constraint k deferrable initially deferred"]
+        );
+        assert_eq!(
+            alter_key("k", &late, &format!("{key} DEFERRABLE")),
+            ["alter constraint k deferrable initially immediate"]
+        );
+        assert_eq!(alter_key("k", &late, key), ["alter constraint k not deferrable"]);
+    }
 
     #[test]
     fn an_index_takes_its_storage_parameters_in_place() {
