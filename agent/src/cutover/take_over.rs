@@ -6,6 +6,8 @@
 //! dump; rights that were granted since are granted here.
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use tokio_postgres::{GenericClient, error::SqlState};
+
 use super::steps::Steps;
 use crate::{
     fault::{Doing, Fault},
@@ -98,12 +100,7 @@ fn refuse(wrong: &[&str]) -> Result<(), Fault> {
     if wrong.is_empty() {
         return Ok(());
     }
-    let rest = wrong.len().saturating_sub(NAMED);
-    let mut text = wrong.iter().take(NAMED).copied().collect::<Vec<_>>().join("; ");
-    if rest > 0 {
-        text.push_str(&format!("; and {rest} more"));
-    }
-    Err(schema_not_carried(&text))
+    Err(schema_not_carried(&some(wrong)))
 }
 
 /// Grants what the source has granted since. What it has taken away since is left, and told: writes are often stopped by
@@ -118,27 +115,96 @@ async fn grant_rights(steps: &Steps<'_>, session: &mut Client) -> Result<Option<
     let there: BTreeSet<String> = there.into_iter().collect();
     let tx = session.transaction().await.doing(doing)?;
     tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
-    for grant in there.difference(&here) {
-        tx.batch_execute(grant).await.doing(doing)?;
+    let (to_grant, left) = apart(&there, &here);
+    let mut missing = Vec::new();
+    for grant in to_grant {
+        if !grant_if_there(&tx, grant).await.doing(doing)? {
+            missing.push(grant);
+        }
     }
     steps.copied.ledger.commit(tx, doing).await?;
-    let left: Vec<&str> = here.difference(&there).map(String::as_str).collect();
-    Ok((!left.is_empty()).then(|| left_rights(&left)))
+    let told = [
+        (!missing.is_empty()).then(|| missing_rights(&missing)),
+        (!left.is_empty()).then(|| left_rights(&left)),
+    ];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    Ok((!told.is_empty()).then(|| told.join("; ")))
+}
+
+/// What is to be granted here, and what is granted here and no more there. Of an extension's members the rights that it grants
+/// by itself are not named, but for those that were taken away.
+fn apart<'a>(
+    there: &'a BTreeSet<String>,
+    here: &'a BTreeSet<String>,
+) -> (Vec<&'a str>, Vec<&'a str>) {
+    let revoked = |right: &'a String| right.strip_prefix("revoked: ");
+    let (mut to_grant, mut left) = (Vec::new(), Vec::new());
+    for right in there.difference(here) {
+        match revoked(right) {
+            None => to_grant.push(right.as_str()),
+            Some(grant) => left.push(grant),
+        }
+    }
+    for right in here.difference(there) {
+        match revoked(right) {
+            None => left.push(right.as_str()),
+            Some(grant) => to_grant.push(grant),
+        }
+    }
+    (to_grant, left)
+}
+
+/// Whether there is what the right is on. What is the database's own has just been compared: it can be missing only in an
+/// extension that the target has in another version, and no person can make it there.
+async fn grant_if_there(
+    tx: &impl GenericClient,
+    grant: &str,
+) -> Result<bool, tokio_postgres::Error> {
+    let not_there =
+        [SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN];
+    tx.batch_execute("savepoint whimbrel_grant").await?;
+    match tx.batch_execute(grant).await {
+        Ok(()) => tx.batch_execute("release whimbrel_grant").await.map(|()| true),
+        Err(error) if error.code().is_some_and(|code| not_there.contains(code)) => {
+            tx.batch_execute("rollback to whimbrel_grant").await.map(|()| false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn missing_rights(grants: &[&str]) -> String {
+    format!(
+        "rights on what the target does not have, in extensions of another version, were not granted: {}",
+        some(grants)
+    )
 }
 
 fn left_rights(grants: &[&str]) -> String {
-    let rest = grants.len().saturating_sub(NAMED);
-    let named = grants[..grants.len() - rest].join("; ");
-    let more = if rest > 0 { format!("; and {rest} more") } else { String::new() };
     format!(
         "rights that the source has no more were left on the target, since taking them away may be how its writes were \
-         stopped; revoke by hand what must go: {named}{more}"
+         stopped; revoke by hand what must go: {}",
+        some(grants)
     )
+}
+
+/// The first few; the rest is counted.
+fn some(names: &[&str]) -> String {
+    let rest = names.len().saturating_sub(NAMED);
+    let named = names[..names.len() - rest].join("; ");
+    if rest > 0 { format!("{named}; and {rest} more") } else { named }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_taken_from_an_extensions_rights_is_left_and_what_was_given_back_is_granted() {
+        let rights = |some: &[&str]| some.iter().map(|&right| right.to_owned()).collect();
+        let there = rights(&["grant a", "grant b", "revoked: grant c"]);
+        let here = rights(&["grant b", "revoked: grant d", "grant e"]);
+        assert_eq!(apart(&there, &here), (vec!["grant a", "grant d"], vec!["grant c", "grant e"]));
+    }
 
     #[test]
     fn rights_that_were_left_are_named_and_the_rest_is_counted() {

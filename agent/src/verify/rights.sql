@@ -1,5 +1,6 @@
 -- Every right on the database's objects, as the statement that grants it; the owner's own left out, since they come with
--- the owner. One grantee, one privilege each.
+-- the owner. One grantee, one privilege each. Of members of extensions, which are as the server's version has them, only what
+-- was granted beyond what the extension grants, and what was taken away of that (`revoked: ` before the grant).
 with ours as (
     select n.oid, n.nspname
     from pg_namespace n
@@ -32,11 +33,57 @@ objects as (
     select format('type %I.%I', n.nspname, t.typname), '', t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
     from pg_type t join schemas n on n.oid = t.typnamespace
     where t.typtype in ('e', 'd', 'r')
+),
+members as (
+    select d.classid, d.objid, i.initprivs
+    from pg_depend d
+    left join pg_init_privs i on i.classoid = d.classid and i.objoid = d.objid and i.objsubid = 0
+    where d.deptype = 'e'
+),
+initial as (
+    select case c.relkind when 'S' then 'sequence ' else 'table ' end || format('%I.%I', n.nspname, c.relname) as name,
+           '' as columns, c.relowner as owner,
+           coalesce(m.initprivs, acldefault(case c.relkind when 'S' then 's'::"char" else 'r'::"char" end, c.relowner)) as acl
+    from members m join pg_class c on c.oid = m.objid join ours n on n.oid = c.relnamespace
+    where m.classid = 'pg_class'::regclass
+    union all
+    select 'table ' || format('%I.%I', n.nspname, c.relname), format(' (%I)', a.attname), c.relowner, i.initprivs
+    from pg_init_privs i
+    join pg_attribute a on a.attrelid = i.objoid and a.attnum = i.objsubid
+    join pg_class c on c.oid = i.objoid join ours n on n.oid = c.relnamespace
+    where i.classoid = 'pg_class'::regclass and i.objsubid > 0
+    union all
+    select format('schema %I', n.nspname), '', n.nspowner, coalesce(m.initprivs, acldefault('n', n.nspowner))
+    from members m join pg_namespace n on n.oid = m.objid
+    where m.classid = 'pg_namespace'::regclass
+    union all
+    select format('routine %I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), '', p.proowner,
+           coalesce(m.initprivs, acldefault('f', p.proowner))
+    from members m join pg_proc p on p.oid = m.objid join ours n on n.oid = p.pronamespace
+    where m.classid = 'pg_proc'::regclass
+    union all
+    select format('type %I.%I', n.nspname, t.typname), '', t.typowner, coalesce(m.initprivs, acldefault('T', t.typowner))
+    from members m join pg_type t on t.oid = m.objid join ours n on n.oid = t.typnamespace
+    where m.classid = 'pg_type'::regclass
+),
+held as (
+    select o.name, o.columns, a.privilege_type, a.grantee, a.is_grantable
+    from objects o cross join aclexplode(o.acl) as a
+    where a.grantee <> o.owner
+),
+given as (
+    select i.name, i.columns, a.privilege_type, a.grantee, a.is_grantable
+    from initial i cross join aclexplode(i.acl) as a
+    -- Of what is chosen.
+    where a.grantee <> i.owner and i.name in (select name from objects)
+),
+told as (
+    select '' as how, beyond.* from (select * from held except select * from given) beyond
+    union all
+    select 'revoked: ', gone.* from (select * from given except select * from held) gone
 )
-select format('grant %s%s on %s to %s%s', a.privilege_type, o.columns, o.name,
-              case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
-              case when a.is_grantable then ' with grant option' else '' end)
-from objects o
-cross join aclexplode(o.acl) as a
-where a.grantee <> o.owner
+select format('%sgrant %s%s on %s to %s%s', t.how, t.privilege_type, t.columns, t.name,
+              case when t.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(t.grantee)) end,
+              case when t.is_grantable then ' with grant option' else '' end)
+from told t
 order by 1;

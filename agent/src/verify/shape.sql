@@ -12,6 +12,15 @@ relations as (
     select c.oid, c.* -- before 12
     from pg_class c join every n on n.oid = c.relnamespace
     where c.relpersistence <> 't' and {relation c.oid}
+),
+-- Members of extensions come with their extension, in the form of the version that a server has: neither dump nor stream tells
+-- of them, nor of an index or constraint on a table among them. What is done to them beyond that (triggers, policies, rights)
+-- is told as of any other.
+members as (
+    select d.classid, d.objid from pg_depend d where d.deptype = 'e'
+),
+own as (
+    select c.* from relations c where c.oid not in (select objid from members where classid = 'pg_class'::regclass)
 )
 select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as object,
        md5(concat_ws('|', c.relkind, c.relpersistence, c.relreplident, pg_get_userbyid(c.relowner), c.reloptions::text,
@@ -25,7 +34,7 @@ select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as ob
                               (select l.collname from pg_collation l where l.oid = a.attcollation)), ',' order by a.attnum)
             from pg_attribute a
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))) as digest
-from relations c join every n on n.oid = c.relnamespace
+from own c join every n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'f') and c.relpersistence <> 't'
 union all
 -- By themselves: another server, or the same one that has read them, can write an expression in other words.
@@ -33,30 +42,30 @@ select 'default of ' || quote_ident(a.attname) || ' of ' || quote_ident(n.nspnam
        md5(pg_get_expr(d.adbin, d.adrelid))
 from pg_attrdef d
 join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
-join relations c on c.oid = d.adrelid
+join own c on c.oid = d.adrelid
 join every n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'f')
 union all
 select 'view ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), md5(pg_get_viewdef(c.oid))
-from relations c join every n on n.oid = c.relnamespace
+from own c join every n on n.oid = c.relnamespace
 where c.relkind in ('v', 'm') and c.relpersistence <> 't'
 union all
 select 'sequence ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(concat_ws('|', s.seqtypid, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle)) -- since 10
        md5(pg_sequence_parameters(c.oid)::text) -- before 10
-from relations c join every n on n.oid = c.relnamespace
+from own c join every n on n.oid = c.relnamespace
 join pg_sequence s on s.seqrelid = c.oid -- since 10
 where c.relkind = 'S' and c.relpersistence <> 't'
 union all
 select 'index ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), md5(pg_get_indexdef(c.oid))
 from relations c join every n on n.oid = c.relnamespace
+join pg_index i on i.indexrelid = c.oid and i.indrelid in (select oid from own)
 -- An invalid one of a table is one that is being built, or failed: it answers nothing, and neither dump nor stream makes it.
-where (c.relkind = 'I' or c.relkind = 'i' and exists (select from pg_index i where i.indexrelid = c.oid and i.indisvalid))
-  and c.relpersistence <> 't'
+where c.relkind = 'I' or i.indisvalid
 union all
 select 'constraint ' || quote_ident(k.conname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(pg_get_constraintdef(k.oid) || k.convalidated::text)
-from pg_constraint k join relations c on c.oid = k.conrelid join every n on n.oid = c.relnamespace
+from pg_constraint k join own c on c.oid = k.conrelid join every n on n.oid = c.relnamespace
 -- A constraint trigger is told in full as the trigger that it is, and comes with the switch. A partition's share of a
 -- foreign key is what its parent's is, under a name that the server gives.
 where k.contype not in ('n', 't') and (k.contype <> 'f' or {relation k.confrelid})
@@ -66,7 +75,7 @@ union all -- since 18
 -- server gave here.
 select 'constraint not null (' || quote_ident(a.attname) || ') of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), -- since 18
        md5(concat_ws('|', k.connoinherit, k.convalidated, case when k.coninhcount = 0 then k.conname end)) -- since 18
-from pg_constraint k join relations c on c.oid = k.conrelid join every n on n.oid = c.relnamespace -- since 18
+from pg_constraint k join own c on c.oid = k.conrelid join every n on n.oid = c.relnamespace -- since 18
 join pg_attribute a on a.attrelid = c.oid and a.attnum = k.conkey[1] -- since 18
 where k.contype = 'n' -- since 18
 union all
@@ -80,6 +89,7 @@ select 'function ' || quote_ident(n.nspname) || '.' || quote_ident(p.proname) ||
        md5(case when p.prokind = 'a' then '' else pg_get_functiondef(p.oid) end) -- since 11
        md5(case when p.proisagg then '' else pg_get_functiondef(p.oid) end) -- before 11
 from pg_proc p join ours n on n.oid = p.pronamespace
+where p.oid not in (select objid from members where classid = 'pg_proc'::regclass)
 union all
 select 'type ' || quote_ident(n.nspname) || '.' || quote_ident(t.typname),
        md5(concat_ws('|', t.typtype, format_type(t.typbasetype, t.typtypmod), t.typnotnull, t.typdefault,
@@ -89,18 +99,19 @@ select 'type ' || quote_ident(n.nspname) || '.' || quote_ident(t.typname),
                 then regexp_replace(t.typname, 'range', 'multirange') else t.typname || '_multirange' end), -- since 14
            (select string_agg(e.enumlabel, ',' order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid)))
 from pg_type t join ours n on n.oid = t.typnamespace
-where t.typtype in ('d', 'e', 'r')
+where t.typtype in ('d', 'e', 'r') and t.oid not in (select objid from members where classid = 'pg_type'::regclass)
 union all
 select 'type ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(string_agg(quote_ident(a.attname) || format_type(a.atttypid, a.atttypmod), ',' order by a.attnum))
 from pg_class c join ours n on n.oid = c.relnamespace
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-where c.relkind = 'c'
+where c.relkind = 'c' and c.reltype not in (select objid from members where classid = 'pg_type'::regclass)
 group by 1
 union all
 select 'constraint ' || quote_ident(k.conname) || ' of domain ' || quote_ident(n.nspname) || '.' || quote_ident(t.typname),
        md5(pg_get_constraintdef(k.oid) || k.convalidated::text)
 from pg_constraint k join pg_type t on t.oid = k.contypid join ours n on n.oid = t.typnamespace
+where t.oid not in (select objid from members where classid = 'pg_type'::regclass)
 union all
 select 'policy ' || quote_ident(p.polname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(concat_ws('|', p.polcmd,

@@ -196,3 +196,41 @@ async fn names_of_not_null_constraints_come_with_the_stream() {
     // Its expression is the same in other words: to set it again would have written every row anew.
     assert_eq!(value(&target, "shop", file).await, before);
 }
+
+/// An extension's members are as the server's version of it has them, and nobody can make others of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_extension_of_another_version_holds_no_cutover() {
+    let (source, target, mut driver) = following(
+        "create schema own;
+         create extension pg_stat_statements version '1.4' schema own;
+         create extension hstore version '1.4' schema own;
+         grant execute on function own.hstore_in(cstring) to public;
+         create table item (id int primary key, v own.hstore)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter table item add column n int;
+         insert into item values (1, 'a=>1', 1);
+         grant select on own.pg_stat_statements to app;
+         revoke execute on function own.hstore_out(own.hstore) from public;
+         grant execute on function own.hstore_out(own.hstore) to reader;
+         grant execute on function own.pg_stat_statements_reset() to app",
+    )
+    .await;
+    let notes = cut_over(&mut driver, 1).await;
+    moved_alike(&source, &target, "shop").await;
+    for right in [
+        "has_table_privilege('app', 'own.pg_stat_statements', 'select')",
+        "has_function_privilege('reader', 'own.hstore_out(own.hstore)', 'execute')",
+    ] {
+        assert_eq!(value(&target, "shop", &format!("select {right}")).await, "true", "{right}");
+    }
+    assert!(
+        notes.contains(
+            "not granted: grant EXECUTE on routine own.pg_stat_statements_reset() to app"
+        ),
+        "{notes}"
+    );
+}
