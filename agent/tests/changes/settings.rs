@@ -82,3 +82,44 @@ async fn settings_of_databases_do_not_matter() {
     followed.write(WRITES.replace("1000)", "2000)").as_str()).await;
     followed.assert_alike().await;
 }
+
+/// Set in the application's session, in which our event trigger runs: what it tells is read on the target under other settings.
+const SESSION: &str = r"
+set datestyle = 'SQL, DMY';
+set intervalstyle = 'sql_standard';
+set extra_float_digits = 0;
+set standard_conforming_strings = off;
+set bytea_output = 'escape';
+set quote_all_identifiers = on;
+
+alter table t add d date default '2024-04-05', add i interval default '-1 day -2 hours', add f float8 default pi(),
+              add s text default E'a\\b', add y bytea default '\\x00ff5c27'::bytea;
+alter table t alter d drop default, alter i drop default, alter f drop default, alter s drop default, alter y drop default;
+
+alter table t add e date default '2024-04-05', add j interval default '-1 day -2 hours', add r text default E'c\\d';
+
+alter table t add constraint late check (e > date '2000-01-02' and r <> E'\\');
+
+create table p1 partition of p for values from ('2025-02-01') to ('2025-03-01');
+insert into p values ('2025-02-15');
+
+create view v as select * from t where e > date '2001-03-04' and r <> E'e\\f'
+";
+
+/// Defaults, checks, bounds and views of both sides are compared as one session prints them.
+const PRINTED: &str = "select string_agg(text, E'\\n' order by text) from (
+    select pg_get_expr(adbin, adrelid) as text from pg_attrdef where adrelid = 'public.t'::regclass
+    union all select pg_get_constraintdef(oid) from pg_constraint where connamespace = 'public'::regnamespace
+    union all select pg_get_expr(relpartbound, oid) from pg_class where relispartition
+    union all select pg_get_viewdef('public.v'::regclass)) texts where text is not null";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_of_the_session_that_changes_the_schema_do_not_matter() {
+    let schema = "create table t (id int primary key); insert into t select generate_series(1, 9);
+                  create table p (at date not null) partition by range (at)";
+    let mut followed = Followed::start("session", schema).await;
+    followed.write(SESSION).await;
+    followed.assert_alike().await;
+    let on_source = driver::value(&followed.source, "session", PRINTED).await;
+    assert_eq!(driver::value(&followed.target, "session", PRINTED).await, on_source);
+}

@@ -6,6 +6,14 @@ create or replace function {function}() returns event_trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '10ms'
+-- The application's session may print values as it likes: the target reads them as our own sessions print them.
+set datestyle = 'ISO, MDY'
+set intervalstyle = 'postgres'
+set extra_float_digits = 3
+set bytea_output = 'hex'
+set lc_monetary = 'C'
+set standard_conforming_strings = on
+set quote_all_identifiers = off
 -- A few objects of catalogs that may be large: by their indexes, whatever the statistics say, and without compiling.
 set enable_seqscan = off
 set enable_hashjoin = off
