@@ -43,7 +43,7 @@ pub(super) async fn switch(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
     let settings = steps.receiver.database_settings(&session).await?;
     let tx = session.transaction().await.doing(doing)?;
     tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
-    tx.batch_execute(&identity_always(&catalog)).await.doing(doing)?;
+    tx.batch_execute(&identity_always(&tx, &catalog).await?).await.doing(doing)?;
     for entry in &steps.plan().switch {
         tx.batch_execute(&entry.sql).await.doing(format!("{doing}: {}", entry.creating()))?;
     }

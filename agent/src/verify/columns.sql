@@ -69,6 +69,8 @@ columns as (
                'key', case when k.operator is not null
                            then json_build_object('operator', k.operator, 'collation', k.key_collation) end,
                'identity_always', a.attidentity = 'a' -- since 10
+                   -- A partition's is its parent's, which is in no such list.
+                   and not (select p.relispartition from pg_class p where p.oid = a.attrelid) -- since 17
                'identity_always', false -- before 10
            ) order by a.attnum) as columns,
            bool_and(f.binary) as binary

@@ -29,7 +29,8 @@ select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as ob
            case when c.relispartition then 'partition' end, -- since 10
            case when c.relhasoids then 'oids' end, -- before 12
            (select string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.attnotnull,
-                              case when a.attidentity <> '' then 'identity' end, -- since 10
+                              -- Since 17 a partition's is its parent's, and before it has none.
+                              case when a.attidentity <> '' and not c.relispartition then 'identity' end, -- since 10
                               'generated ' || nullif(a.attgenerated, '')::text, -- since 12
                               (select l.collname from pg_collation l where l.oid = a.attcollation)), ',' order by a.attnum)
             from pg_attribute a

@@ -7,6 +7,7 @@ mod cluster;
 #[path = "../driver/mod.rs"]
 mod driver;
 mod humble;
+mod identities;
 mod kinds;
 mod partitions;
 mod places;
@@ -44,17 +45,28 @@ async fn between(
     how: impl FnOnce(&mut Driver),
 ) -> (Arc<Cluster>, Arc<Cluster>, Driver) {
     let (source, target) = (Arc::new(source), Arc::new(target));
-    for cluster in [&source, &target] {
+    let driver = following_on(&source, &target, schema, how).await;
+    (source, target, driver)
+}
+
+/// On servers that are there.
+async fn following_on(
+    source: &Arc<Cluster>,
+    target: &Arc<Cluster>,
+    schema: &str,
+    how: impl FnOnce(&mut Driver),
+) -> Driver {
+    for cluster in [source, target] {
         database(cluster, "create role app").await;
         database(cluster, "create role reader").await;
     }
-    database(&source, "create database shop").await;
-    sql(&source, "shop", schema).await;
-    let mut driver = Driver::new(&source, &target, "shop").await;
+    database(source, "create database shop").await;
+    sql(source, "shop", schema).await;
+    let mut driver = Driver::new(source, target, "shop").await;
     how(&mut driver);
     driver.begin(1, 0).await;
     driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
-    (source, target, driver)
+    driver
 }
 
 /// The whole cutover; then both sides are the same, rows and schema, and nothing of ours is left. What its steps have told.

@@ -18,7 +18,7 @@ use whimbrel_proto::{
     v1::{Endpoint, MigrationMode, Secret, secret},
 };
 
-use crate::cluster::{Cluster, PASSWORD};
+use crate::cluster::{Cluster, PASSWORD, programs_of};
 
 pub(crate) const HBA: &str =
     "local all all scram-sha-256\nhost all,replication all 127.0.0.1/32 scram-sha-256\n";
@@ -74,6 +74,7 @@ impl Driver {
         outlet.lease().grant(std::time::Instant::now(), Duration::from_secs(3600));
         let key = crypto_box::SecretKey::generate(&mut crypto_box::aead::OsRng);
         let folders = [source, target].map(|cluster| cluster.programs().to_owned());
+        let folders: Vec<_> = folders.into_iter().chain(programs_of(18)).collect();
         let programs = Arc::new(Programs::discover(&folders).await);
         let tasks = Supervisor::new(outlet.clone(), Secrets::new("a", key), programs);
         Self {

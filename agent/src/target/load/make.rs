@@ -3,7 +3,7 @@ use std::collections::HashSet;
 
 use tokio_postgres::{Transaction, types::PgLsn};
 
-use super::start::identity_by_default;
+use super::start::{identity_by_default, partitioned_by_default};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier},
@@ -184,13 +184,13 @@ async fn begin_tables(
     relations: &[Relation],
 ) -> Result<(), Fault> {
     let doing = "preparing the tables for their rows";
-    for run in relations.chunks(RUN_TABLES) {
-        let sql = identity_by_default(run);
-        if !sql.is_empty() {
-            let tx = client.transaction().await.doing(doing)?;
-            tx.batch_execute(&sql).await.doing(doing)?;
-            ledger.commit(tx, doing).await?;
-        }
+    let mut identities: Vec<String> =
+        relations.chunks(RUN_TABLES).map(identity_by_default).collect();
+    identities.extend(partitioned_by_default(&**client).await?);
+    for sql in identities.iter().filter(|sql| !sql.is_empty()) {
+        let tx = client.transaction().await.doing(doing)?;
+        tx.batch_execute(sql).await.doing(doing)?;
+        ledger.commit(tx, doing).await?;
     }
     let oids: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
     let tx = client.transaction().await.doing(doing)?;
