@@ -39,6 +39,8 @@ create role reader;
 alter database shop set search_path to '$user', public, \"odd name\";
 alter database shop set app.greeting to 'it''s';
 alter role reader in database shop set work_mem to '7MB';
+alter role reader in database shop set search_path to '';
+alter role reader in database shop set temp_tablespaces to '', 'Odd';
 revoke connect on database shop from public; grant connect, create on database shop to reader;
 comment on database shop is 'the shop';
 ";

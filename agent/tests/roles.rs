@@ -20,6 +20,7 @@ set role owner; grant \"Group one\" to there; reset role;
 comment on role owner is 'owns ''things''';
 alter role owner set search_path to '$user', \"odd one\", public;
 alter role owner set app.token = 'hush';
+alter role member set search_path = '';
 alter role owner in database shop set work_mem to '7MB';
 set password_encryption = md5; create role old login password 'hush';
 grant set on parameter session_replication_role to owner with grant option

@@ -1,7 +1,7 @@
 //! Settings, as SQL.
 use super::{identifier, literal};
 
-/// Lists of names are kept quoted as they are (pg_dump's `variable_is_guc_list_quote`).
+/// Lists: kept as names that are quoted where they need it (pg_dump's `variable_is_guc_list_quote`).
 const LISTS: &[&str] = &[
     "local_preload_libraries",
     "search_path",
@@ -11,6 +11,9 @@ const LISTS: &[&str] = &[
     "unix_socket_directories",
 ];
 
+/// Those of them in which a name without quotes is of small letters.
+const FOLDED: &[&str] = &["search_path", "temp_tablespaces"];
+
 /// The name, each part quoted.
 pub(crate) fn setting_name(name: &str) -> String {
     name.split('.').map(identifier).collect::<Vec<_>>().join(".")
@@ -18,11 +21,52 @@ pub(crate) fn setting_name(name: &str) -> String {
 
 /// What comes behind `set … =`.
 pub(crate) fn setting_value(name: &str, value: &str) -> String {
-    if LISTS.contains(&name.to_lowercase().as_str()) && !value.is_empty() {
-        value.to_owned()
-    } else {
-        literal(value).trim_start().to_owned()
+    let name = name.to_lowercase();
+    let text = |value: &str| literal(value).trim_start().to_owned();
+    if !LISTS.contains(&name.as_str()) || value.trim().is_empty() {
+        return text(value);
     }
+    // Never as names: an empty one can't be written, and is what a list without any is kept as.
+    let elements = elements(value, FOLDED.contains(&name.as_str()));
+    elements.iter().map(|element| text(element)).collect::<Vec<_>>().join(", ")
+}
+
+/// The elements of a list as it is kept.
+fn elements(list: &str, folded: bool) -> Vec<String> {
+    let mut elements = Vec::new();
+    let mut rest = Some(list);
+    while let Some(list) = rest {
+        let list = list.trim_start();
+        let (element, behind) = match list.strip_prefix('"') {
+            Some(quoted) => unquoted(quoted),
+            None => {
+                let (element, _) = list.split_once(',').unwrap_or((list, ""));
+                let name = element.trim_end();
+                let name = if folded { name.to_ascii_lowercase() } else { name.to_owned() };
+                (name, &list[element.len()..])
+            }
+        };
+        elements.push(element);
+        rest = behind.split_once(',').map(|(_, rest)| rest);
+    }
+    elements
+}
+
+/// A name up to the quote that ends it, two of them being one of its own, and what is behind.
+fn unquoted(quoted: &str) -> (String, &str) {
+    let mut name = String::new();
+    let mut rest = quoted;
+    while let Some((part, behind)) = rest.split_once('"') {
+        name.push_str(part);
+        match behind.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return (name, behind),
+        }
+    }
+    (name + rest, "")
 }
 
 #[cfg(test)]
@@ -32,7 +76,14 @@ mod tests {
     #[test]
     fn as_sql() {
         assert_eq!(setting_name("app.Key"), "\"app\".\"Key\"");
-        assert_eq!(setting_value("search_path", "\"$user\", public"), "\"$user\", public");
+        assert_eq!(setting_value("search_path", "\"$user\", public"), "'$user', 'public'");
+        assert_eq!(
+            setting_value("Search_Path", r#""a, ""b""" ,Odd,"Odd""#),
+            r#"'a, "b"', 'odd', 'Odd'"#
+        );
+        assert_eq!(setting_value("local_preload_libraries", "$libdir/A, b"), "'$libdir/A', 'b'");
+        // `set search_path = ''`.
+        assert_eq!(setting_value("search_path", "\"\""), "''");
         assert_eq!(setting_value("search_path", ""), "''");
         assert_eq!(setting_value("DateStyle", "ISO, DMY"), "'ISO, DMY'");
     }

@@ -3,7 +3,7 @@ use tokio_postgres::types::FromSql;
 
 use crate::{
     fault::{Doing, Fault},
-    postgres::Client,
+    postgres::{Client, setting_name, setting_value},
     selection::{EXTENSION_SCHEMAS, NOT_MADE},
     verify,
     wire::{Catalog, DatabaseProperties, ShapeItem},
@@ -32,7 +32,7 @@ impl Sender {
             .query(include_str!("sql/database_settings.sql"), &[])
             .await
             .doing(format!("reading what is set on database {:?}", self.spec.database))?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        Ok(rows.iter().map(|row| database_setting(row.get(0), row.get(1), row.get(2))).collect())
     }
 
     pub(super) async fn read_catalog(&self) -> Result<Catalog, Fault> {
@@ -90,6 +90,16 @@ impl Sender {
         } else {
             verify::shape_of(&*self.control().await?, &self.spec.selected).await
         }
+    }
+}
+
+/// A statement; of a setting there is only its beginning.
+fn database_setting(statement: String, name: Option<&str>, value: Option<&str>) -> String {
+    match (name, value) {
+        (Some(name), Some(value)) => {
+            format!("{statement} set {} to {}", setting_name(name), setting_value(name, value))
+        }
+        _ => statement,
     }
 }
 

@@ -1,5 +1,5 @@
--- What belongs to the database itself and pg_dump leaves to --create: settings, rights, comment, as statements for a
--- database of the same name. Lists of names are kept quoted as they are (pg_dump's variable_is_guc_list_quote).
+-- What belongs to the database itself and pg_dump leaves to --create, for a database of the same name: settings (whose, name
+-- and value), and rights and comment as statements.
 with d as (
     select oid, datname, datacl, datdba from pg_database where datname = current_database()
 ),
@@ -12,20 +12,14 @@ settings as (
     join pg_db_role_setting s on s.setdatabase = d.oid
     cross join unnest(s.setconfig) as c
 )
-select format('%s set %I to %s', of, name,
-              case when value = '' then ''''''
-                   when lower(name) in ('local_preload_libraries', 'search_path', 'session_preload_libraries',
-                                        'shared_preload_libraries', 'temp_tablespaces', 'unix_socket_directories')
-                   then value
-                   else quote_literal(value) end)
-from settings
+select of, name, value from settings
 union all
-select format('revoke all on database %I from public, %I', datname, pg_get_userbyid(datdba)) from d where datacl is not null
+select format('revoke all on database %I from public, %I', datname, pg_get_userbyid(datdba)), null, null from d where datacl is not null
 union all
 select format('grant %s on database %I to %s%s', a.privilege_type, d.datname,
               case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
-              case when a.is_grantable then ' with grant option' else '' end)
+              case when a.is_grantable then ' with grant option' else '' end), null, null
 from d cross join aclexplode(d.datacl) as a
 union all
-select format('comment on database %I is %L', datname, shobj_description(oid, 'pg_database'))
+select format('comment on database %I is %L', datname, shobj_description(oid, 'pg_database')), null, null
 from d where shobj_description(oid, 'pg_database') is not null;
