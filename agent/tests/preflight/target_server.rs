@@ -167,7 +167,7 @@ async fn without_the_sources_roles() {
         .sql(
             "postgres",
             "create role \"Owner\"; create role reader login; create role policed; create role grantee; \
-             create role idle; create role temp_only",
+             create role connects; create role settled; create role temp_only",
         )
         .await;
     source.sql("postgres", "create database peopled").await;
@@ -179,7 +179,8 @@ async fn without_the_sources_roles() {
              create function public.f() returns int language sql as 'select 1';
              grant execute on function public.f() to grantee;
              create policy p on public.t to policed;
-             grant connect on database peopled to idle;
+             grant connect on database peopled to connects;
+             alter role settled in database peopled set work_mem = '7MB';
              create temporary table scratch (v int); alter table scratch owner to temp_only;",
         )
         .await;
@@ -191,9 +192,11 @@ async fn without_the_sources_roles() {
     let looked = target.target(&target.superuser(), &["peopled"], facts).await;
     looked.assert_told(&[
         ": RolesMissing Owner",
+        ": RolesMissing connects",
         ": RolesMissing grantee",
         ": RolesMissing policed",
         ": RolesMissing reader",
+        ": RolesMissing settled",
     ]);
     looked.assert_status(FindingState::FindingFailed);
     let superuser = target.superuser();

@@ -1,8 +1,9 @@
 -- Roles without which this database can't be made elsewhere as it is: owners, grantees, roles of policies.
 -- pg_shdepend knows them all but the role that initdb made (OID 10), which is looked for by itself. Left out: what an
--- extension makes again by itself, temporary tables, and grants on the database.
+-- extension makes again by itself, and temporary tables. Grants on the database, and settings of roles in it, are looked up
+-- where the switch takes them from: it would fail where the role is not.
 with here as (
-    select oid, datdba from pg_database where datname = current_database()
+    select oid, datdba, datacl from pg_database where datname = current_database()
 ),
 used as (
     select s.refobjid as role, s.deptype = 'o' as owns
@@ -49,7 +50,15 @@ first_owns as (
     ) as owns
 )
 select r.rolname as name, bool_or(u.owns) as owns, bool_or(r.rolcanlogin) as login
-from (select role, owns from used union all select 10, true from first_owns where owns) u
+from (
+    select role, owns from used
+    union all
+    select 10, true from first_owns where owns
+    union all
+    select a.grantee, false from here cross join aclexplode(here.datacl) a
+    union all
+    select s.setrole, false from pg_db_role_setting s join here on here.oid = s.setdatabase
+) u
 join pg_roles r on r.oid = u.role
 group by r.rolname
 order by r.rolname

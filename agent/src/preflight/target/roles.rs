@@ -93,8 +93,9 @@ fn missing(name: &str, login: bool, attributes: &str) -> Found {
     } else {
         format!("create role {role}{attributes};")
     };
-    let message =
-        format!("role {name} owns or is granted something on the source, and is not on the target");
+    let message = format!(
+        "role {name} owns or is granted something on the source, or has settings in a database of it, and is not on the target"
+    );
     Found::failed("RolesMissing", message).object(name).remedy(remedy)
 }
 
