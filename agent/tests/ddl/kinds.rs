@@ -272,3 +272,28 @@ async fn rights_that_were_taken_away_stay_on_the_target() {
         assert_eq!(value(&target, "shop", &has).await, "true", "{right}");
     }
 }
+
+/// The command that moves a table tells the table alone, and takes its sequences with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sequences_that_moved_with_their_table_are_found() {
+    let (source, target, mut driver) = following(
+        "create schema archive;
+         create table t (id serial primary key, n int generated always as identity, v text);
+         insert into t (v) values ('a'), ('b')",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter table t set schema archive;
+         create sequence t_id_seq;
+         alter sequence archive.t_id_seq restart with 100;
+         insert into archive.t (v) values ('c');
+         alter sequence archive.t_n_seq increment by 5;
+         alter sequence archive.t_id_seq maxvalue 1000;
+         alter sequence archive.t_id_seq rename to renamed;
+         insert into archive.t (v) values ('d')",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

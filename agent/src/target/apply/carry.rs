@@ -12,7 +12,7 @@ use crate::{
         documents, structure,
     },
     verify,
-    wire::{Note, RelationKind, RelationStructure, Structure},
+    wire::{Note, RelationKind, RelationStructure, SequenceStructure, Structure},
 };
 
 /// `pg_event_trigger_table_rewrite_reason`'s bits: persistence, a default, a type. Another access method (8) changes no row.
@@ -111,12 +111,12 @@ impl Changes {
         {
             return Ok(None);
         }
-        if let Structure::Relation(relation) = new {
-            let here = self.here(old.as_ref(), relation, note).await?;
-            self.run(here.as_ref(), new, note).await?;
-        } else {
-            self.run(old.as_ref(), new, note).await?;
-        }
+        let here = match new {
+            Structure::Relation(relation) => self.here(old.as_ref(), relation, note).await?,
+            Structure::Sequence(sequence) => self.sequence_here(old.as_ref(), sequence).await?,
+            _ => old.clone(),
+        };
+        self.run(here.as_ref(), new, note).await?;
         match (old.as_ref(), new) {
             (before, Structure::Relation(new)) => {
                 let before = match before {
@@ -207,8 +207,8 @@ impl Changes {
         let names = known.map(|known| (known.schema.clone(), known.name.clone()));
         let mut here = None;
         for (schema, name) in names.into_iter().chain([(new.schema.clone(), new.name.clone())]) {
-            here = self.form_here(&schema, &name).await?;
-            if here.is_some() {
+            if let Some(Structure::Relation(found)) = self.form_here(&schema, &name).await? {
+                here = Some(found);
                 break;
             }
         }
@@ -223,11 +223,27 @@ impl Changes {
         }
     }
 
-    async fn form_here(
+    /// The target's own form: a sequence goes with its table to another schema, and that command tells the table alone. It
+    /// is looked for under its new name first: the one that is known may be another's by now.
+    async fn sequence_here(
         &mut self,
-        schema: &str,
-        name: &str,
-    ) -> Result<Option<Box<RelationStructure>>, Fault> {
+        known: Option<&Structure>,
+        new: &SequenceStructure,
+    ) -> Result<Option<Structure>, Fault> {
+        let mut names = vec![(&new.schema, &new.name)];
+        if let Some(Structure::Sequence(known)) = known {
+            names.push((&known.schema, &known.name));
+        }
+        for (schema, name) in names {
+            let here = self.form_here(schema, name).await?;
+            if matches!(here, Some(Structure::Sequence(_))) {
+                return Ok(here);
+            }
+        }
+        Ok(known.cloned())
+    }
+
+    async fn form_here(&mut self, schema: &str, name: &str) -> Result<Option<Structure>, Fault> {
         let text = include_str!("form_here.sql").replace(
             "{structure}",
             &verify::structure_sql(&crate::selection::Selected::default(), "true"),
@@ -238,11 +254,7 @@ impl Changes {
             .query(&*sql, &[&schema, &name])
             .await
             .doing(format!("looking at {schema}.{name} on the target"))?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        match structure::parse(row.get::<_, String>(0).as_bytes())? {
-            Structure::Relation(relation) => Ok(Some(relation)),
-            _ => Ok(None),
-        }
+        rows.first().map(|row| structure::parse(row.get::<_, String>(0).as_bytes())).transpose()
     }
 
     /// Partitions that left their parent: the command names the parent alone. What the ledger knows of the parent's own
