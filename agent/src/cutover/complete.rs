@@ -11,7 +11,7 @@ use crate::{
     fault::{Doing, Fault},
     postgres::{Client, qualified},
     target::{Carried, CopyIn, can_be_replica, copy_in, run_entries, run_entries_again},
-    verify::table_checksum,
+    verify::{shape_difference, table_checksum},
     wire::{Answer, Ask, Catalog, Publish, Relation, SnapshotKind, unexpected_answer},
 };
 
@@ -23,6 +23,7 @@ pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
     if receiver.spec.online {
         // Again at each attempt: an older attempt's may have changed since.
         tables_are_there(steps).await?;
+        notes.extend(copy_untold(steps, &mut session).await?);
         notes.extend(take_over(steps, &mut session).await?);
         check_chosen(steps, &session).await?;
         let differing = compare_unpublished(steps, &session).await?;
@@ -76,6 +77,26 @@ async fn check_chosen(steps: &Steps<'_>, session: &Client) -> Result<(), Fault> 
         format!("these tables were chosen, and by their present names they are not: {}", gone.join(", ")),
     )
     .remedy("rename them back on the source, and order the cutover again; or cancel, and start a new migration with other patterns"))
+}
+
+/// Changes of the schema that no event trigger told. Only where the source's shape is another than it was.
+async fn copy_untold(steps: &Steps<'_>, session: &mut Client) -> Result<Option<String>, Fault> {
+    let receiver = steps.receiver;
+    let then = receiver.dumped_shape(session).await?;
+    if shape_difference(&then, &receiver.shape(false).await?).is_none() {
+        return Ok(None);
+    }
+    // A new object may be of a role that is new.
+    if receiver.spec.migrate_roles {
+        receiver.make_roles().await?;
+    }
+    let tables = receiver.carry_untold(session, steps.copied.ledger).await?;
+    if tables.is_empty() {
+        return Ok(None);
+    }
+    replace(steps, session, &tables).await?;
+    let names: Vec<String> = tables.iter().map(Relation::label).collect();
+    Ok(Some(format!("new tables, and such that were rewritten, were copied: {}", names.join(", "))))
 }
 
 /// What is in no stream, large objects and rows in tables of extensions: what has changed since it was copied is carried

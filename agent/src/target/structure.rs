@@ -1,4 +1,6 @@
 //! The newest known form of every object of the source, in the ledger: what a later form is compared with.
+use std::collections::HashMap;
+
 use tokio_postgres::{GenericClient, Row};
 
 use crate::{
@@ -8,6 +10,9 @@ use crate::{
 
 /// Documents of one statement: a few megabytes.
 const BATCH: usize = 1000;
+
+/// By catalog and OID on the source.
+pub(super) type Forms = HashMap<(u32, u32), Structure>;
 
 const DOING: &str = "keeping the source's structure in the ledger";
 
@@ -89,6 +94,16 @@ pub(super) async fn known(
         .await
         .doing(DOING)?;
     row.as_ref().map(document).transpose()
+}
+
+/// All last known forms.
+pub(super) async fn all(client: &impl GenericClient) -> Result<Forms, Fault> {
+    let rows = client
+        .query("select document::text from whimbrel.structure", &[])
+        .await
+        .doing("reading the source's structure from the ledger")?;
+    let forms = rows.iter().map(document);
+    forms.map(|form| form.map(|form| (form.id(), form))).collect()
 }
 
 /// The relation of that name, as far as is known.

@@ -7,6 +7,7 @@ use crate::{
     cluster::{Cluster, PASSWORD},
     cut_over_alike,
     driver::{Driver, HBA, database, sql, value},
+    following_as,
 };
 
 /// Slow enough to be stepped into.
@@ -87,5 +88,50 @@ async fn changed_under_a_copy(change: &str) {
     driver.limits = CopyLimits::default();
     driver.begin(2, driver.target_oid()).await;
     driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// What no row of a table tells: it holds nothing, and a new table comes with its rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_event_trigger_tells_comes_with_the_cutover() {
+    let (source, target, mut driver) = following_as(
+        "create table t (id int primary key, v text, amount int);
+         insert into t select g, 'v' || g, g from generate_series(1, 100) g;
+         create type mood as enum ('sad');
+         create view seen as select id from t",
+        false,
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter table t add column late int not null default 7;
+         alter table t add constraint positive check (amount > 0), alter v set not null;
+         create index on t (v, late);
+         alter type mood add value 'merry';
+         create schema more;
+         create table more.made (id serial primary key, t int references t, m mood default 'sad');
+         insert into more.made (t) select g from generate_series(1, 50) g;
+         create table more.logs (at int primary key) partition by range (at);
+         create table more.first partition of more.logs for values from (0) to (10);
+         insert into more.logs values (1), (2);
+         create function more.twice(int) returns int language sql as 'select 2 * $1';
+         create or replace view seen as select id, v from t;
+         create table rewritten as select id, v from t;
+         alter table t alter amount type bigint",
+    )
+    .await;
+    let notes = cut_over_alike(&source, &target, &mut driver, 1).await;
+    assert!(notes.contains("more.made"), "{notes}");
+}
+
+/// As the hold of an older attempt told a person to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_made_by_hand_that_no_event_trigger_told_comes_with_its_rows() {
+    let (source, target, mut driver) =
+        following_as("create table t (id int primary key)", false).await;
+    let made = "create table made (id int primary key, v text)";
+    sql(&source, "shop", &format!("{made};\ninsert into made values (1, 'one')")).await;
+    sql(&target, "shop", made).await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }

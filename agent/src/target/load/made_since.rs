@@ -36,7 +36,7 @@ impl Receiver {
 }
 
 /// A table can be made once those that it inherits from are there.
-fn parents_first(mut forms: Vec<Structure>) -> Vec<Structure> {
+pub(in crate::target) fn parents_first(mut forms: Vec<Structure>) -> Vec<Structure> {
     let mut ordered = Vec::with_capacity(forms.len());
     while !forms.is_empty() {
         let waits = |form: &Structure| match form {
