@@ -65,17 +65,25 @@ struct Task {
 impl Task {
     /// Hands an order over. One that comes again is done, or on its way: what became of it is reported, and a second SWITCH could
     /// be made after the controller has stepped back from the first.
-    fn take(&mut self, command: String, order: Order) -> Result<(), Refusal> {
-        if self.taken.contains(&command) {
+    fn take(&mut self, command: &str, order: Order) -> Result<(), Refusal> {
+        if self.taken.iter().any(|taken| taken == command) {
             return Ok(());
         }
         self.orders.try_send(order).map_err(|_| Refusal::NotRunning)?;
         if self.taken.len() >= TAKEN {
             self.taken.pop_front();
         }
-        self.taken.push_back(command);
+        self.taken.push_back(command.to_owned());
         Ok(())
     }
+}
+
+/// What brings a task, or an order for one.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    epoch: u64,
+    /// The command's id.
+    command: &'a str,
 }
 
 /// What a running task is told.
@@ -108,30 +116,25 @@ impl Supervisor {
     async fn take_up(&self, command: Command) -> Result<(), Refusal> {
         let Command { command_id, migration_uid: migration, database, epoch, kind, .. } = command;
         let id = |kind| TaskId { migration: migration.clone(), database: database.clone(), kind };
+        let given = Given { epoch, command: &command_id };
         let kit = Arc::clone(&self.kit);
         match kind.ok_or(Refusal::Unknown)? {
             Kind::CheckSource(spec) => {
-                self.start(
-                    id(TaskKind::CheckSource),
-                    epoch,
-                    &command_id,
-                    |reporter, _| async move { check::source(&kit, &reporter, spec).await },
-                )
+                self.start(id(TaskKind::CheckSource), given, |reporter, _| async move {
+                    check::source(&kit, &reporter, spec).await
+                })
                 .await
             }
             Kind::CheckTarget(spec) => {
-                self.start(
-                    id(TaskKind::CheckTarget),
-                    epoch,
-                    &command_id,
-                    |reporter, _| async move { check::target(&kit, &reporter, spec).await },
-                )
+                self.start(id(TaskKind::CheckTarget), given, |reporter, _| async move {
+                    check::target(&kit, &reporter, spec).await
+                })
                 .await
             }
             Kind::Send(spec) => {
                 self.end_guard(id(TaskKind::GuardSource)).await;
                 let limits = spec.copy_limits.unwrap_or_default();
-                self.start(id(TaskKind::Send), epoch, &command_id, |reporter, inbox| async move {
+                self.start(id(TaskKind::Send), given, |reporter, inbox| async move {
                     Box::pin(send::run(kit, &reporter, spec, inbox)).await
                 })
                 .await?;
@@ -140,7 +143,7 @@ impl Supervisor {
             Kind::Receive(spec) => {
                 let receive = id(TaskKind::Receive);
                 let limits = spec.copy_limits.unwrap_or_default();
-                self.start(receive.clone(), epoch, &command_id, |reporter, inbox| async move {
+                self.start(receive.clone(), given, |reporter, inbox| async move {
                     Box::pin(receive::run(kit, &reporter, spec, inbox)).await
                 })
                 .await?;
@@ -148,7 +151,7 @@ impl Supervisor {
             }
             Kind::GuardSource(spec) => {
                 let limits = spec.copy_limits.unwrap_or_default();
-                self.start(id(TaskKind::GuardSource), epoch, &command_id, |reporter, inbox| async move {
+                self.start(id(TaskKind::GuardSource), given, |reporter, inbox| async move {
                     guard::source(&kit, &reporter, spec, inbox).await
                 })
                 .await?;
@@ -156,25 +159,19 @@ impl Supervisor {
             }
             Kind::CleanSource(spec) => {
                 self.end_guard(id(TaskKind::GuardSource)).await;
-                self.start(
-                    id(TaskKind::CleanSource),
-                    epoch,
-                    &command_id,
-                    |reporter, _| async move {
-                        clean::source(&kit, &reporter, spec).await?;
-                        done(&reporter).await;
-                        Ok(())
-                    },
-                )
+                self.start(id(TaskKind::CleanSource), given, |reporter, _| async move {
+                    clean::source(&kit, &reporter, spec).await?;
+                    done(&reporter).await;
+                    Ok(())
+                })
                 .await
             }
             Kind::CutoverStep(step) => {
                 let side = id(side_of(step.step()));
-                self.order(&side, epoch, command_id, Order::Step(step_order(step)))
+                self.order(&side, given, Order::Step(step_order(step)))
             }
             Kind::CutoverBack(back) => {
-                let order = Order::Back { attempt: back.attempt };
-                self.order(&id(TaskKind::Receive), epoch, command_id, order)
+                self.order(&id(TaskKind::Receive), given, Order::Back { attempt: back.attempt })
             }
             Kind::CopyLimits(limits) => {
                 self.limit(&[id(TaskKind::Send), id(TaskKind::Receive)], epoch, limits)
@@ -188,17 +185,12 @@ impl Supervisor {
 
     /// Starts a task, after one of an older epoch has ended. One of this epoch is the same one, if the same command started it:
     /// a controller whose store is an older one gives out anew what was given out before. Guards are ordered again as they are.
-    async fn start<W, F>(
-        &self,
-        id: TaskId,
-        epoch: u64,
-        command: &str,
-        work: W,
-    ) -> Result<(), Refusal>
+    async fn start<W, F>(&self, id: TaskId, given: Given<'_>, work: W) -> Result<(), Refusal>
     where
         W: FnOnce(Reporter, Inbox) -> F,
         F: Future<Output = Result<(), Fault>> + Send + 'static,
     {
+        let Given { epoch, command } = given;
         let older = {
             let mut tasks = self.lock();
             match tasks.get(&id) {
@@ -240,7 +232,8 @@ impl Supervisor {
         }
     }
 
-    fn order(&self, id: &TaskId, epoch: u64, command: String, order: Order) -> Result<(), Refusal> {
+    fn order(&self, id: &TaskId, given: Given<'_>, order: Order) -> Result<(), Refusal> {
+        let Given { epoch, command } = given;
         let mut tasks = self.lock();
         let task = tasks.get_mut(id).ok_or(Refusal::NotRunning)?;
         if task.epoch > epoch {
