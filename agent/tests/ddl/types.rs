@@ -101,3 +101,15 @@ async fn a_shell_that_stays_one_keeps_no_table_waiting() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// A type of the database's own has another OID on each server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_domain_over_a_type_of_the_database_is_the_same_on_both_sides() {
+    let (source, target, mut driver) =
+        following("create type mood as enum ('sad', 'happy'); create table t (id int primary key)")
+            .await;
+    // The target's next types get other OIDs than the source's.
+    sql(&target, "shop", "create type by as (the int); drop type by").await;
+    sql(&source, "shop", "create domain felt as mood; alter table t add column f felt").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
