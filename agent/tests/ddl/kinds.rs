@@ -297,3 +297,31 @@ async fn sequences_that_moved_with_their_table_are_found() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// The target makes extensions in its own version, which may be newer than what the source's is updated to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn extensions_are_updated_where_the_target_has_an_older_one() {
+    let (source, target, mut driver) = following(
+        "create schema ext;
+         create extension pg_stat_statements version '1.4';
+         create extension citext version '1.4'",
+    )
+    .await;
+    let here = "select string_agg(extname || extversion, ' ' order by extname) from pg_extension \
+                where extname in ('citext', 'pg_stat_statements')";
+    assert_eq!(value(&target, "shop", here).await, "citext1.6 pg_stat_statements1.10");
+    sql(&target, "shop", "drop extension citext; create extension citext version '1.5'").await;
+    sql(
+        &source,
+        "shop",
+        "alter extension pg_stat_statements update to '1.8';
+         alter extension pg_stat_statements set schema ext;
+         alter extension pg_stat_statements update to '1.10';
+         alter extension citext update to '1.6';
+         create extension earthdistance schema ext cascade;
+         alter extension cube set schema public",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+    assert_eq!(value(&target, "shop", here).await, "citext1.6 pg_stat_statements1.10");
+}

@@ -12,7 +12,9 @@ use crate::{
         documents, structure,
     },
     verify,
-    wire::{Note, RelationKind, RelationStructure, SequenceStructure, Structure},
+    wire::{
+        ExtensionStructure, Note, RelationKind, RelationStructure, SequenceStructure, Structure,
+    },
 };
 
 /// `pg_event_trigger_table_rewrite_reason`'s bits: persistence, a default, a type. Another access method (8) changes no row.
@@ -114,6 +116,7 @@ impl Changes {
         let here = match new {
             Structure::Relation(relation) => self.here(old.as_ref(), relation, note).await?,
             Structure::Sequence(sequence) => self.sequence_here(old.as_ref(), sequence).await?,
+            Structure::Extension(extension) => self.extension_here(extension).await?,
             _ => old.clone(),
         };
         self.run(here.as_ref(), new, note).await?;
@@ -241,6 +244,24 @@ impl Changes {
             }
         }
         Ok(known.cloned())
+    }
+
+    /// The target's own: it has been made in the version that the target has.
+    async fn extension_here(
+        &mut self,
+        new: &ExtensionStructure,
+    ) -> Result<Option<Structure>, Fault> {
+        let sql = "select n.nspname, e.extversion from pg_extension e \
+                   join pg_namespace n on n.oid = e.extnamespace where e.extname = $1";
+        let row = self
+            .session()
+            .query_opt(sql, &[&new.name])
+            .await
+            .doing(format!("looking at extension {} on the target", new.name))?;
+        Ok(row.map(|row| {
+            let (schema, version) = (row.get(0), row.get(1));
+            Structure::Extension(ExtensionStructure { schema, version, ..new.clone() })
+        }))
     }
 
     async fn form_here(&mut self, schema: &str, name: &str) -> Result<Option<Structure>, Fault> {

@@ -51,6 +51,7 @@ impl Changes {
         }
         if let Gone::Run(sql) = gone(dropped)
             && !self.goes_with_another(dropped).await?
+            && !self.is_of_extension(dropped).await?
         {
             self.local(&sql, note).await?;
         }
@@ -96,6 +97,20 @@ impl Changes {
             .query_one(sql, &[&qualified(schema, table), part])
             .await
             .doing(format!("looking at {part} of {schema}.{table} on the target"))?;
+        Ok(row.get(0))
+    }
+
+    /// The script that updates an extension drops what was a part of it, and each drop is told; what is a part of it here goes
+    /// by the same script, if it goes.
+    async fn is_of_extension(&mut self, dropped: &Dropped) -> Result<bool, Fault> {
+        let sql = "select exists (select from pg_depend d \
+                   cross join lateral pg_identify_object(d.classid, d.objid, 0) o \
+                   where d.deptype = 'e' and o.type = $1 and o.identity = $2)";
+        let row = self
+            .session()
+            .query_one(sql, &[&dropped.kind, &dropped.identity])
+            .await
+            .doing(format!("looking for {} in the target's extensions", dropped.identity))?;
         Ok(row.get(0))
     }
 }

@@ -237,9 +237,10 @@ pub(super) fn alter_schema(old: &SchemaStructure, new: &SchemaStructure) -> Vec<
     statements
 }
 
+/// CASCADE: what it requires is in no message when it came in the same way on the source.
 pub(super) fn create_extension(new: &ExtensionStructure) -> Vec<String> {
     vec![format!(
-        "create extension if not exists {} schema {}",
+        "create extension if not exists {} schema {} cascade",
         identifier(&new.name),
         identifier(&new.schema)
     )]
@@ -252,9 +253,15 @@ pub(super) fn alter_extension(old: &ExtensionStructure, new: &ExtensionStructure
         let schema = identifier(&new.schema);
         statements.push(format!("alter extension {name} set schema {schema}"));
     }
-    if old.version != new.version {
+    // One that is newer here already stays: there is no way back.
+    if old.version != new.version && numbers(&old.version) <= numbers(&new.version) {
         let version = literal(&new.version);
         statements.push(format!("alter extension {name} update to {}", version.trim_start()));
     }
     statements
+}
+
+/// Of a version: 1.10 is newer than 1.9.
+fn numbers(version: &str) -> Vec<u64> {
+    version.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
 }
