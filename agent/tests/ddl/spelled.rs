@@ -41,6 +41,32 @@ async fn the_same_in_other_words_holds_no_cutover() {
     moved_alike(&source, &target, "shop").await;
 }
 
+/// Another version writes what is new there in words of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_words_of_another_version_hold_no_cutover() {
+    let (Some(older), Some(newer)) = (programs_of(14), programs_of(17)) else {
+        eprintln!("NOT TESTED: 14 to 17: this machine has not both servers (tests/servers)");
+        return;
+    };
+    let servers = (Cluster::start_of(older, HBA, ""), Cluster::start_of(newer, HBA, ""));
+    let schema = "create table item (id int primary key, status varchar default 'a' check (status in ('a', 'b')));
+         insert into item select g, 'a' from generate_series(1, 20) g";
+    let (source, target, mut driver) = between(servers.0, servers.1, schema, |_| {}).await;
+    sql(
+        &source,
+        "shop",
+        "alter table item add column n int;
+         create table made (id int primary key, kind varchar check (kind in ('k', 'l')), at timestamptz default now());
+         create index on made (id) where kind in ('k', 'l');
+         create view kinds as select m.id, extract(year from at) as y from made m where kind in ('k', 'l');
+         create procedure tidy_up(a int) language sql as 'delete from item where id = a';
+         insert into made values (1, 'k')",
+    )
+    .await;
+    cut_over(&mut driver, 1).await;
+    moved_alike(&source, &target, "shop").await;
+}
+
 /// What is something else, in words as near as can be, is named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn something_else_is_not_taken_for_other_words() {
