@@ -11,25 +11,40 @@ use crate::fault::{Doing, Fault};
 /// Before an entry.
 const BEFORE: &str = "whimbrel_entry";
 
+/// What the older dump had in an entry's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Was {
+    /// That very object, in the same words.
+    Known,
+    /// Another object, in the same words.
+    Alike,
+    /// One of that name, in other words.
+    Another,
+    /// Nothing.
+    Missing,
+}
+
 /// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Made {
     /// There was nothing of that name.
     New,
+    /// It was here in the same words, and is left.
+    AsItWas,
     /// It took the place of an older form.
     Anew,
     /// It was here and in use, made by a person: it is as that person made it, which nobody has compared.
     ByHand,
 }
 
-/// Runs the entry in the caller's transaction. `is_new`: the older dump had no object of that name.
+/// Runs the entry in the caller's transaction.
 ///
 /// # Errors
 /// The server's; `SchemaChangeNotCarried` when the older form can't be dropped.
 pub(super) async fn make_anew(
     client: &impl GenericClient,
     entry: &Entry,
-    is_new: bool,
+    was: Was,
     doing: &str,
 ) -> Result<Made, Fault> {
     let name = format!("{} {}", entry.kind.to_lowercase(), entry.tag);
@@ -50,17 +65,23 @@ pub(super) async fn make_anew(
         return Err(Fault::sql(&doing, &error));
     }
     client.batch_execute(&format!("rollback to {BEFORE}")).await.doing(&doing)?;
+    if was == Was::Alike {
+        client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
+        return Ok(Made::AsItWas);
+    }
     let object = owned_object(&entry.sql);
     let in_use = SqlState::DEPENDENT_OBJECTS_STILL_EXIST;
     let again = object.map(|object| format!("drop {object};\n{}", entry.sql));
     let fault = match again {
+        // An access method, a cast, a transform: DROP can't be told from the entry.
+        None if was == Was::Missing => return take_as_it_is(client, entry, &doing).await,
         None => Fault::sql(&doing, &error),
         Some(sql) => match client.batch_execute(&sql).await {
             Ok(()) => {
                 client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
                 return Ok(Made::Anew);
             }
-            Err(error) if is_new && error.code() == Some(&in_use) => {
+            Err(error) if was == Was::Missing && error.code() == Some(&in_use) => {
                 return take_as_it_is(client, entry, &doing).await;
             }
             Err(error) => Fault::sql(&doing, &error),

@@ -9,7 +9,7 @@ use tokio_postgres::GenericClient;
 use super::{
     documents,
     ledger::Ledger,
-    make_anew::{Made, make_anew, owned_object},
+    make_anew::{Made, Was, make_anew, owned_object},
     receive::Receiver,
     schema::{Entry, Plan, RESTORE_SETTINGS},
 };
@@ -97,28 +97,9 @@ impl Receiver {
         let dump = self.fetch_dump(session.server_major()).await?;
         let catalog = self.left_out_now(catalog).await?;
         let plan = Arc::new(self.read_dump(session, &catalog, &dump).await?);
-        let known: HashSet<(&str, &str, &str)> = entries(&before).map(key).collect();
-        let names: HashSet<(&str, &str)> =
-            known.iter().map(|&(kind, tag, _)| (kind, tag)).collect();
         let tx = session.transaction().await.doing(doing)?;
         tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
-        let (mut anew, mut by_hand): (Vec<&Entry>, _) = (Vec::new(), Vec::new());
-        for entry in entries(&plan) {
-            let is_known = CARRIED.contains(&entry.kind.as_str()) || known.contains(&key(entry));
-            let lost = anew.iter().any(|object| goes_with(object, entry));
-            let is_new = !names.contains(&(entry.kind.as_str(), entry.tag.as_str()));
-            if is_known && !lost {
-                continue;
-            }
-            match make_anew(&tx, entry, is_new, doing).await? {
-                Made::New => continue,
-                Made::Anew => {}
-                Made::ByHand => {
-                    by_hand.push(owned_object(&entry.sql).unwrap_or(&entry.tag).to_owned());
-                }
-            }
-            anew.push(entry);
-        }
+        let by_hand = make_entries(&tx, &before, &plan, doing).await?;
         drop_comments(&tx, &before, &plan).await?;
         ledger.commit(tx, doing).await?;
         Ok(Dumped { archive: dump, plan, catalog, by_hand })
@@ -189,6 +170,69 @@ async fn drop_comments(
     Ok(())
 }
 
+/// What the older dump had.
+struct Older<'a> {
+    keys: HashSet<(&'a str, &'a str, &'a str)>,
+    names: HashSet<(&'a str, &'a str)>,
+    ids: HashSet<(u32, u32)>,
+}
+
+impl<'a> Older<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let keys: HashSet<_> = entries(plan).map(key).collect();
+        let names = keys.iter().map(|&(kind, tag, _)| (kind, tag)).collect();
+        let ids = entries(plan).map(|entry| (entry.class, entry.oid)).collect();
+        Self { keys, names, ids }
+    }
+
+    /// One that was dropped and made again in the same words is another: the stream has dropped it here as well.
+    fn was(&self, entry: &Entry) -> Was {
+        // A user mapping has no OID in a dump.
+        let is_same = entry.kind != "USER MAPPING" && self.ids.contains(&(entry.class, entry.oid));
+        match (self.keys.contains(&key(entry)), is_same) {
+            (true, true) => Was::Known,
+            (true, false) => Was::Alike,
+            _ if self.names.contains(&(&*entry.kind, &*entry.tag)) => Was::Another,
+            _ => Was::Missing,
+        }
+    }
+}
+
+/// Makes what the stream does not carry, and the older dump did not have; what a person has made before is named.
+async fn make_entries(
+    client: &impl GenericClient,
+    before: &Plan,
+    after: &Plan,
+    doing: &str,
+) -> Result<Vec<String>, Fault> {
+    let older = Older::of(before);
+    let (mut anew, mut by_hand): (Vec<&Entry>, _) = (Vec::new(), Vec::new());
+    for entry in entries(after).filter(|entry| !is_said(entry)) {
+        let was = older.was(entry);
+        let is_known = CARRIED.contains(&entry.kind.as_str()) || was == Was::Known;
+        if is_known && !anew.iter().any(|object| goes_with(object, entry)) {
+            continue;
+        }
+        match make_anew(client, entry, was, doing).await? {
+            Made::New | Made::AsItWas => continue,
+            Made::Anew => {}
+            Made::ByHand => {
+                by_hand.push(owned_object(&entry.sql).unwrap_or(&entry.tag).to_owned());
+            }
+        }
+        anew.push(entry);
+    }
+    // Whatever was made again has lost its comments, whoever made it; giving all of them does no harm.
+    let said: Vec<&str> = entries(after).filter(|e| is_said(e)).map(|e| &*e.sql).collect();
+    client.batch_execute(&said.concat()).await.doing(format!("{doing}: comments and labels"))?;
+    Ok(by_hand)
+}
+
+/// What is only said of an object.
+fn is_said(entry: &Entry) -> bool {
+    matches!(entry.kind.as_str(), "COMMENT" | "SECURITY LABEL")
+}
+
 /// Everything that is here before the switch, but for foreign keys.
 fn entries(plan: &Plan) -> impl Iterator<Item = &Entry> {
     let of_tables =
@@ -207,19 +251,15 @@ fn key(entry: &Entry) -> (&str, &str, &str) {
     (&entry.kind, &entry.tag, sql)
 }
 
-/// Whether an object that was made anew has lost what the entry gives it: all comments are given again, which does no harm;
-/// of the rights, which may be as they are for a reason, its own.
+/// Whether an object that was made anew has lost what the entry gives it: of the rights, which may be as they are for a
+/// reason, its own.
 fn goes_with(anew: &Entry, entry: &Entry) -> bool {
     let known_as = match anew.kind.as_str() {
         "SERVER" => "FOREIGN SERVER",
         "AGGREGATE" => "FUNCTION",
         kind => kind,
     };
-    match entry.kind.as_str() {
-        "COMMENT" | "SECURITY LABEL" => true,
-        "ACL" => entry.tag == format!("{known_as} {}", anew.tag),
-        _ => false,
-    }
+    entry.kind == "ACL" && entry.tag == format!("{known_as} {}", anew.tag)
 }
 
 #[cfg(test)]

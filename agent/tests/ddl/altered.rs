@@ -36,3 +36,42 @@ async fn what_was_altered_since_the_dump_arrives_as_it_is_with_its_comments_and_
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+const MADE: [&str; 12] = [
+    "create view seen as select id from t; comment on view seen is 'same'; comment on column seen.id is 'same'",
+    "create function plus(int) returns int language sql as 'select $1 + 1'; comment on function plus(int) is 'same'",
+    "create type mood as enum ('sad'); comment on type mood is 'same'",
+    "create table made (id int primary key, a int, b int); comment on table made is 'same';
+     create statistics of_made on a, b from made; comment on statistics of_made is 'same'",
+    "create type pair as (a int, b int)",
+    "create cast (int as mood) with inout; comment on cast (int as mood) is 'same'",
+    "create operator === (leftarg = int, rightarg = int, function = int4eq); comment on operator === (int, int) is 'same'",
+    "create operator class ops for type int using hash as operator 1 ===; comment on operator class ops using hash is 'same'",
+    "create text search dictionary plain (template = simple); create text search configuration words (parser = default);
+     alter text search configuration words add mapping for asciiword with plain",
+    "create collation other (locale = 'C'); comment on collation other is 'same'",
+    "create foreign data wrapper nothing; grant usage on foreign data wrapper nothing to reader",
+    "create server far foreign data wrapper nothing; create user mapping for app server far options (name 'x');
+     grant usage on foreign server far to reader",
+];
+
+const GONE: &str = "drop view seen; drop function plus(int); drop cast (int as mood); drop type mood;
+    drop table made; drop type pair; drop operator class ops using hash; drop operator family ops using hash;
+    drop operator === (int, int); drop text search configuration words; drop text search dictionary plain;
+    drop collation other; drop user mapping for app server far; drop server far; drop foreign data wrapper nothing";
+
+/// By its words it is what the dump had, and by its OID another: the stream has dropped the one that was here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_dropped_and_made_again_in_the_same_words_is_here_with_its_comments() {
+    let made = MADE.join(";\n");
+    let (source, target, mut driver) = following(&format!(
+        "create table t (id int primary key, v int);\ncomment on column t.v is 'same';\n{made}"
+    ))
+    .await;
+    sql(&source, "shop", &format!("{};\n{made};\n{COLUMN}", GONE.replace("; ", ";\n"))).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+const COLUMN: &str = "alter table t drop column v;
+    alter table t add column v int;
+    comment on column t.v is 'same'";
