@@ -3,7 +3,8 @@
 //!
 //! Tables, views, indexes, constraints, sequences, functions and types came with the stream: each must be here as it is
 //! there. Foreign keys are made now. Triggers, rules, policies, comments and the like of the switch are those of the new
-//! dump; rights that were granted since are granted here.
+//! dump; rights that were granted since are granted here, and what is set on objects inside their own entries of a dump (FORCE
+//! ROW LEVEL SECURITY, owners) is set.
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use tokio_postgres::{GenericClient, error::SqlState};
@@ -47,6 +48,7 @@ pub(super) async fn take_over(
     receiver.take_snapshot(SnapshotKind::Offline).await?;
     let dumped = receiver.dump_again(session, steps.copied.ledger).await?;
     receiver.caller.ask(Ask::Release).await?;
+    receiver.take_traits(session, steps.copied.ledger, &then, &now).await?;
     let here = shape_of(session, &receiver.spec.selected).await?;
     let same_version = session.server_major() == receiver.source_major(session).await?;
     let wrong = differing(&here, &then, &now, same_version);

@@ -6,7 +6,7 @@ use crate::{
     postgres::{Client, setting_name, setting_value},
     selection::{EXTENSION_SCHEMAS, NOT_MADE},
     verify,
-    wire::{Catalog, DatabaseProperties, ShapeItem},
+    wire::{Catalog, DatabaseProperties, ShapeItem, Trait},
 };
 
 use super::{publication::check_published, sender::Sender};
@@ -82,6 +82,10 @@ impl Sender {
 
     pub(super) async fn read_rights(&self) -> Result<Vec<String>, Fault> {
         verify::rights_of(&*self.control().await?, &self.spec.selected).await
+    }
+
+    pub(super) async fn read_traits(&self) -> Result<Vec<Trait>, Fault> {
+        verify::traits_of(&*self.control().await?, &self.spec.selected).await
     }
 
     pub(super) async fn read_shape(&self, under_snapshot: bool) -> Result<Vec<ShapeItem>, Fault> {

@@ -27,6 +27,7 @@ mod redump;
 mod roles;
 pub mod schema;
 mod structure;
+mod traits;
 mod untold;
 
 pub use apply::{Control, StreamState};

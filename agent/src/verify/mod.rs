@@ -27,9 +27,11 @@ mod large_objects;
 mod rights;
 mod sequences;
 mod shape;
+mod traits;
 
 pub use checksum::{checksum_where, table_checksum};
 pub use large_objects::{LARGE_OBJECTS, PIECE_BYTES, large_objects};
 pub use rights::rights_of;
 pub use sequences::{jumped, sequence_difference, sequence_values};
 pub use shape::{schema_changed, schema_not_carried, shape_difference, shape_of};
+pub use traits::traits_of;

@@ -129,9 +129,19 @@ union all
 -- What comes with the switch, or is looked at in the cutover.
 select 'settings of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(concat_ws('|', c.relrowsecurity, c.relforcerowsecurity, c.relacl::text,
-           (select string_agg(concat_ws(' ', a.attname, to_jsonb(a) ->> 'attidentity', a.attacl::text), ',' order by a.attnum)
+           c.relpersistence, c.reltablespace, c.relam,
+           (select string_agg(concat_ws(' ', a.attname, to_jsonb(a) ->> 'attidentity', a.attacl::text, to_jsonb(a) ->> 'attcompression',
+                                        a.attoptions::text, a.attstorage, a.attstattarget,
+                                        case when c.relkind = 'v' then pg_get_expr(d.adbin, d.adrelid) end), ',' order by a.attnum)
             from pg_attribute a
-            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)))
+            left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+           (select string_agg(concat_ws(' ', x.relname, x.reltablespace, i.indisclustered, (
+                       select string_agg(a.attstattarget::text, ' ' order by a.attnum) from pg_attribute a where a.attrelid = x.oid)),
+                   ',' order by x.relname)
+            from pg_index i join pg_class x on x.oid = i.indexrelid
+            where i.indrelid = c.oid and (i.indisclustered or x.reltablespace <> 0 or exists (
+                select from pg_attribute a where a.attrelid = x.oid and a.attstattarget >= 0)))))
 from relations c join every n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and c.relpersistence <> 't'
 union all

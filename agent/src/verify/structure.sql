@@ -59,6 +59,8 @@ documents as (
         'file', pg_relation_filenode(c.oid)::int8,
         'options', to_jsonb(coalesce(c.reloptions, '{}') || array(
             select 'toast.' || o from pg_class toast cross join unnest(toast.reloptions) o where toast.oid = c.reltoastrelid)),
+        'tablespace', (select t.spcname from pg_tablespace t where t.oid = c.reltablespace),
+        'access_method', (select m.amname from pg_am m where m.oid = c.relam and m.amname <> 'heap'),
         'definition', case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end,
         'of_type', case when c.reloftype <> 0 then format_type(c.reloftype, null) end,
         'partition_key', case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end,

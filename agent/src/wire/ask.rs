@@ -102,6 +102,8 @@ pub enum Ask {
     },
     /// The rights on the database's objects, as statements that grant them. One [`Answer::Statements`].
     Rights,
+    /// What is set on objects and comes neither with the stream nor as an entry of a dump. One [`Answer::Traits`].
+    Traits,
     /// Whether event triggers tell changes of the schema. One [`Answer::Followed`].
     Followed,
     /// Put every table into the publication that it belongs in. One [`Answer::Done`].
@@ -262,6 +264,8 @@ pub enum Answer {
     Catalog(Catalog),
     /// To [`Ask::Shape`], ordered by object.
     Shape(Vec<ShapeItem>),
+    /// To [`Ask::Traits`].
+    Traits(Vec<Trait>),
     /// To [`Ask::Followed`].
     Followed(bool),
     /// To [`Ask::ExtensionTables`].
@@ -298,6 +302,17 @@ pub struct ShapeItem {
     pub object: String,
     /// Changes when its definition does.
     pub digest: String,
+}
+
+/// Something that is set on an object, and is not as the server gives it by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Trait {
+    /// The item of the shape that is another one when it has changed.
+    pub item: String,
+    /// The statement that takes it away, if it can be.
+    pub off: Option<String>,
+    /// The statement that gives it.
+    pub given: String,
 }
 
 /// A sequence's state.

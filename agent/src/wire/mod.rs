@@ -22,7 +22,7 @@ mod structure;
 
 pub use ask::{
     Answer, Ask, Change, ChangedTable, CopyFormat, CopyOf, Frame, PageRange, Quiet, SequenceValue,
-    ShapeItem, SnapshotKind, SnapshotTaken, TableChecksum,
+    ShapeItem, SnapshotKind, SnapshotTaken, TableChecksum, Trait,
 };
 pub use catalog::{
     Catalog, Column, DatabaseProperties, KeyEquality, Public, Publish, Relation, TableIdentity,

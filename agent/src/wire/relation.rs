@@ -61,6 +61,12 @@ pub struct RelationStructure {
     pub file: Option<u32>,
     /// `reloptions`.
     pub options: Vec<String>,
+    /// Its tablespace, when it is not the database's.
+    #[serde(default)]
+    pub tablespace: Option<String>,
+    /// Its access method, when it is not `heap`.
+    #[serde(default)]
+    pub access_method: Option<String>,
     /// A view's query.
     pub definition: Option<String>,
     /// CREATE TABLE OF this type; quoted.

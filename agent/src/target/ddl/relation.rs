@@ -13,8 +13,10 @@ pub(super) fn create(new: &RelationStructure) -> Result<Vec<String>, String> {
             format!("create view {name}{} as {}", options(new), definition(new)?)
         }
         RelationKind::MaterializedView => format!(
-            "create materialized view {name}{} as {} with no data",
+            "create materialized view {name}{}{}{} as {} with no data",
+            access_method(new),
             options(new),
+            tablespace(new),
             definition(new)?
         ),
         RelationKind::Composite => {
@@ -65,8 +67,38 @@ fn create_table(new: &RelationStructure) -> Result<String, String> {
     if let Some(key) = &new.partition_key {
         sql.push_str(&format!(" partition by {key}"));
     }
+    sql.push_str(&access_method(new));
     sql.push_str(&options(new));
+    sql.push_str(&tablespace(new));
     Ok(sql)
+}
+
+fn access_method(new: &RelationStructure) -> String {
+    new.access_method.as_ref().map_or_else(String::new, |it| format!(" using {}", identifier(it)))
+}
+
+fn tablespace(new: &RelationStructure) -> String {
+    new.tablespace.as_ref().map_or_else(String::new, |it| format!(" tablespace {}", identifier(it)))
+}
+
+/// Where its rows lie, and how.
+fn set_place(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
+    let alter = format!("alter {} {}", new.relkind.keyword(), name_of(new));
+    let mut statements = Vec::new();
+    if old.access_method != new.access_method {
+        let name = match &new.access_method {
+            Some(name) => identifier(name),
+            // It has none of its own.
+            None if new.relkind == RelationKind::Partitioned => "default".to_owned(),
+            None => "heap".to_owned(),
+        };
+        statements.push(format!("{alter} set access method {name}"));
+    }
+    if old.tablespace != new.tablespace {
+        let name = new.tablespace.as_deref().unwrap_or("pg_default");
+        statements.push(format!("{alter} set tablespace {}", identifier(name)));
+    }
+    statements
 }
 
 pub(super) fn alter(
@@ -116,6 +148,7 @@ pub(super) fn alter(
     statements.extend(parts::attach_indexes(Some(old), new));
     statements.extend(parts::identity(Some(old), new));
     statements.extend(set_options(old, new));
+    statements.extend(set_place(old, new));
     if old.owner != new.owner {
         statements.push(owner(new));
     }

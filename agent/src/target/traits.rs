@@ -1,0 +1,90 @@
+//! What is set on objects inside their own entries of a dump (FORCE ROW LEVEL SECURITY, a column's compression, owners): the
+//! entries of what is here already are not made again, so each such setting that has changed on the source is made so here.
+//!
+//! Only of objects whose settings are others than when the schema was dumped: what a person has set on the target is left.
+use std::collections::{HashMap, HashSet};
+
+use super::{ledger::Ledger, receive::Receiver, schema::RESTORE_SETTINGS};
+use crate::{
+    fault::{Doing, Fault},
+    postgres::Client,
+    verify::traits_of,
+    wire::{Answer, Ask, ShapeItem, Trait, unexpected_answer},
+};
+
+impl Receiver {
+    /// `then`, `now`: the source's shape when its schema was dumped, and now.
+    pub(crate) async fn take_traits(
+        &self,
+        session: &mut Client,
+        ledger: Ledger,
+        then: &[ShapeItem],
+        now: &[ShapeItem],
+    ) -> Result<(), Fault> {
+        let doing = "setting on the target what was set on the source's objects";
+        let Answer::Traits(there) = self.caller.ask(Ask::Traits).await? else {
+            return Err(unexpected_answer());
+        };
+        let here = traits_of(session, &self.spec.selected).await?;
+        let tx = session.transaction().await.doing(doing)?;
+        tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
+        for statement in statements(&changed(then, now), &there, &here) {
+            tx.batch_execute(statement).await.doing(format!("{doing}: {statement}"))?;
+        }
+        ledger.commit(tx, doing).await
+    }
+}
+
+fn changed<'a>(then: &[ShapeItem], now: &'a [ShapeItem]) -> HashSet<&'a str> {
+    let then: HashMap<&str, &str> = then.iter().map(|i| (&*i.object, &*i.digest)).collect();
+    now.iter()
+        .filter(|item| then.get(&*item.object) != Some(&&*item.digest))
+        .map(|item| &*item.object)
+        .collect()
+}
+
+/// What makes `here` as it is `there`: what goes before what comes, for one may be in the place of the other.
+fn statements<'a>(changed: &HashSet<&str>, there: &'a [Trait], here: &'a [Trait]) -> Vec<&'a str> {
+    let of = |all: &'a [Trait], others: &'a [Trait]| -> Vec<&'a Trait> {
+        let others: HashSet<&Trait> = others.iter().collect();
+        all.iter().filter(|one| changed.contains(&*one.item) && !others.contains(one)).collect()
+    };
+    let off = of(here, there).into_iter().filter_map(|one| one.off.as_deref());
+    off.chain(of(there, here).into_iter().map(|one| &*one.given)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(item: &str, off: Option<&str>, given: &str) -> Trait {
+        Trait { item: item.into(), off: off.map(Into::into), given: given.into() }
+    }
+
+    #[test]
+    fn only_what_has_changed_is_set() {
+        let there = [
+            set("a", Some("off"), "on"),
+            set("b", Some("off b"), "on b"),
+            set("c", None, "c owner to x"),
+        ];
+        let here = [
+            set("a", Some("off"), "another"),
+            set("b", Some("off b"), "mine"),
+            set("c", None, "c owner to y"),
+        ];
+        let changed = HashSet::from(["a", "c"]);
+        assert_eq!(statements(&changed, &there, &here), ["off", "on", "c owner to x"]);
+        assert!(statements(&changed, &there, &there).is_empty());
+        assert_eq!(statements(&changed, &[], &here), ["off"]);
+    }
+
+    #[test]
+    fn an_item_that_is_new_has_changed() {
+        let item =
+            |object: &str, digest: &str| ShapeItem { object: object.into(), digest: digest.into() };
+        let then = [item("a", "1"), item("b", "1"), item("gone", "1")];
+        let now = [item("a", "1"), item("b", "2"), item("new", "1")];
+        assert_eq!(changed(&then, &now), HashSet::from(["b", "new"]));
+    }
+}

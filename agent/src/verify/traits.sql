@@ -1,0 +1,91 @@
+-- What a dump says inside an object's own entry and the stream does not carry, each as a statement that gives it and one that
+-- takes it away (none: it can only be given another value); what is as the server gives it by itself has no row. `item`: the
+-- item of the database's shape (shape.sql) that is another one when it has changed.
+with ours as (
+    select n.oid, n.nspname, n.nspowner
+    from pg_namespace n
+    where n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
+),
+members as (
+    select d.classid, d.objid from pg_depend d where d.deptype = 'e'
+),
+relations as (
+    select c.oid, c.relkind, c.relowner, c.relforcerowsecurity, c.relpersistence,
+           'settings of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as item,
+           format('%I.%I', n.nspname, c.relname) as name,
+           case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence'
+                          when 'f' then 'foreign table' else 'table' end as kind
+    from pg_class c join ours n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and c.relpersistence <> 't' and {relation c.oid}
+      and not exists (select from members m where m.classid = 'pg_class'::regclass and m.objid = c.oid)
+),
+columns as (
+    select r.item, r.relkind, format('alter table only %s alter column %I ', r.name, a.attname) as alter,
+           to_jsonb(a) ->> 'attcompression' as compression, a.attoptions, a.attstorage, t.typstorage,
+           coalesce(a.attstattarget, -1) as statistics
+    from relations r
+    join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+    join pg_type t on t.oid = a.atttypid
+    where r.relkind in ('r', 'p', 'm')
+),
+indexes as (
+    select r.item, r.name as of_table, x.oid, x.relname, x.reltablespace, i.indisclustered, format('%I.%I', n.nspname, x.relname) as name
+    from relations r
+    join pg_index i on i.indrelid = r.oid
+    join pg_class x on x.oid = i.indexrelid
+    join pg_namespace n on n.oid = x.relnamespace
+)
+select item, format('alter table only %s no force row level security', name) as off,
+       format('alter table only %s force row level security', name) as given
+from relations
+where relforcerowsecurity
+union all
+select item, alter || 'set compression default',
+       alter || 'set compression ' || case compression when 'p' then 'pglz' else 'lz4' end
+from columns
+where compression in ('p', 'l')
+union all
+select item, alter || 'reset (n_distinct, n_distinct_inherited)',
+       alter || format('set (%s)', (select string_agg(o, ', ' order by o) from unnest(attoptions) o))
+from columns
+where attoptions is not null
+union all
+-- Of tables the stream carries these.
+select item, alter || 'set statistics -1', alter || format('set statistics %s', statistics)
+from columns
+where relkind = 'm' and statistics >= 0
+union all
+select item, alter || 'set storage ' || names.by_type, alter || 'set storage ' || names.own
+from columns
+cross join lateral (
+    select max(word) filter (where letter = typstorage) as by_type, max(word) filter (where letter = attstorage) as own
+    from (values ('p'::"char", 'plain'), ('e', 'external'), ('m', 'main'), ('x', 'extended')) words(letter, word)
+) names
+where relkind = 'm' and attstorage <> typstorage
+union all
+select item, format('alter table %s set without cluster', of_table), format('alter table %s cluster on %I', of_table, relname)
+from indexes
+where indisclustered
+union all
+select i.item, alter || '-1', alter || a.attstattarget::text -- since 11
+from indexes i -- since 11
+join pg_attribute a on a.attrelid = i.oid and a.attnum > 0 -- since 11
+cross join lateral (select format('alter index %s alter column %s set statistics ', i.name, a.attnum)) s(alter) -- since 11
+where a.attstattarget >= 0 -- since 11
+union all -- since 11
+select i.item, format('alter index %s set tablespace pg_default', i.name),
+       format('alter index %s set tablespace %I', i.name, t.spcname)
+from indexes i
+join pg_tablespace t on t.oid = i.reltablespace
+union all
+select r.item, format('alter view %s alter column %I drop default', r.name, a.attname),
+       format('alter view %s alter column %I set default %s', r.name, a.attname, pg_get_expr(d.adbin, d.adrelid))
+from relations r
+join pg_attribute a on a.attrelid = r.oid and a.attnum > 0
+join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+where r.relkind = 'v'
+union all
+select item, format('alter sequence %s set logged', name), format('alter sequence %s set unlogged', name)
+from relations
+where relkind = 'S' and relpersistence = 'u'
+order by 1, 2;

@@ -1,0 +1,69 @@
+//! What is set on objects and stands in a dump inside their own entries: no entry of its own brings it.
+use super::{cut_over_alike, following};
+use crate::driver::sql;
+
+const SCHEMA: &str = "
+    create table shut (id int primary key, v text, w text);
+    create table opened (id int primary key, v text);
+    alter table opened enable row level security, force row level security;
+    alter table opened alter v set compression pglz, alter v set (n_distinct = 7), cluster on opened_pkey;
+    create index on shut ((lower(v)));
+    create view shown as select id, v from shut;
+    create materialized view kept as select id, v, w from shut;
+    create sequence numbers;
+    insert into shut select g, g from generate_series(1, 20) g;
+    insert into opened select g, g from generate_series(1, 20) g";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_set_on_objects_inside_their_entries_of_a_dump_arrives() {
+    let (source, target, mut driver) = following(SCHEMA).await;
+    sql(
+        &source,
+        "shop",
+        "alter table shut enable row level security, force row level security;
+         create policy p on shut to reader using (id > 5);
+         alter table shut alter v set compression pglz, alter w set (n_distinct = -0.5), cluster on shut_pkey;
+         alter index shut_lower_idx alter column 1 set statistics 300;
+         alter view shown alter column v set default 'shown';
+         alter materialized view kept alter column v set statistics 50, alter column w set storage external;
+         alter sequence numbers set unlogged;
+         alter table opened no force row level security;
+         alter table opened alter v set compression default, alter v reset (n_distinct), set without cluster;
+         create table fresh (id int primary key, v text compression pglz);
+         alter table fresh force row level security;
+         insert into fresh values (1, 'x');
+         insert into shut values (21, 21)",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// A place is given on the way, where it costs no downtime.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_and_indexes_go_to_their_tablespaces() {
+    let (source, target, mut driver) = following(SCHEMA).await;
+    for cluster in [&source, &target] {
+        sql(
+            cluster,
+            "shop",
+            "set allow_in_place_tablespaces = on;
+             create tablespace fast location '';
+             create access method pile type table handler heap_tableam_handler",
+        )
+        .await;
+    }
+    sql(
+        &source,
+        "shop",
+        "alter table shut set tablespace fast;
+         alter index shut_lower_idx set tablespace fast;
+         create table fresh (id int primary key) tablespace fast;
+         insert into fresh values (1);
+         create table piled (id int primary key) using pile;
+         alter table opened set access method pile;
+         insert into piled values (1);
+         insert into opened values (21, 'v')",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
