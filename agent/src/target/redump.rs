@@ -214,8 +214,8 @@ async fn make_entries(
             continue;
         }
         match make_anew(client, entry, was, doing).await? {
-            Made::New | Made::AsItWas => continue,
-            Made::Anew => {}
+            Made::AsItWas => continue,
+            Made::New | Made::Anew => {}
             Made::ByHand => {
                 by_hand.push(owned_object(&entry.sql).unwrap_or(&entry.tag).to_owned());
             }

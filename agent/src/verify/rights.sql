@@ -30,9 +30,30 @@ objects as (
     where p.prokind <> 'a' -- since 11
     where not p.proisagg -- before 11
     union all
+    -- GRANT does not know the words of an aggregate's arguments.
+    select format('routine %I.%I(%s)', n.nspname, p.proname, array_to_string(array(
+               select format_type(a.type, null) from unnest(p.proargtypes) with ordinality a(type, place) order by a.place), ', ')),
+           '', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
+    from pg_proc p join schemas n on n.oid = p.pronamespace
+    where p.prokind = 'a' -- since 11
+    where p.proisagg -- before 11
+    union all
     select format('type %I.%I', n.nspname, t.typname), '', t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
     from pg_type t join schemas n on n.oid = t.typnamespace
     where t.typtype in ('e', 'd', 'r')
+       or t.typtype = 'b' and t.typinput <> 'pg_catalog.array_in'::regproc
+       or t.typtype = 'c' and (select c.relkind from pg_class c where c.oid = t.typrelid) = 'c'
+    union all
+    -- These are often members of extensions; GRANT names them all the same.
+    select format('language %I', l.lanname), '', l.lanowner, coalesce(l.lanacl, acldefault('l', l.lanowner))
+    from pg_language l
+    where l.lanpltrusted
+    union all
+    select format('foreign data wrapper %I', w.fdwname), '', w.fdwowner, coalesce(w.fdwacl, acldefault('F', w.fdwowner))
+    from pg_foreign_data_wrapper w
+    union all
+    select format('foreign server %I', s.srvname), '', s.srvowner, coalesce(s.srvacl, acldefault('S', s.srvowner))
+    from pg_foreign_server s
 ),
 members as (
     select d.classid, d.objid, i.initprivs

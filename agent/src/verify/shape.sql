@@ -201,8 +201,9 @@ select 'operators, casts, aggregates, text search, statistics and the like',
            (select string_agg(o::text, ',' order by o::text) from pg_transform o),
            (select string_agg(o.oid::text || o.stxname || pg_get_statisticsobjdef(o.oid), ',' order by o.oid) -- since 10
             from pg_statistic_ext o where o.stxrelid in (select oid from relations)), -- since 10
-           (select string_agg(concat_ws(' ', o.oid, o.srvname, o.srvoptions::text), ',' order by o.oid) from pg_foreign_server o),
-           (select string_agg(concat_ws(' ', o.oid, o.fdwname, o.fdwoptions::text), ',' order by o.oid) from pg_foreign_data_wrapper o),
+           (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_foreign_server o),
+           (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_foreign_data_wrapper o),
+           (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_language o),
            (select string_agg(concat_ws(' ', o.umid, o.umoptions::text), ',' order by o.umid) from pg_user_mappings o),
            (select string_agg(concat_ws(' ', o.ftrelid, o.ftoptions::text), ',' order by o.ftrelid) from pg_foreign_table o
             where o.ftrelid in (select oid from relations)),

@@ -11,6 +11,7 @@ mod identities;
 mod kinds;
 mod partitions;
 mod places;
+mod rights;
 mod settings;
 mod spelled;
 mod types;

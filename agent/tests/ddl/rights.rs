@@ -1,0 +1,63 @@
+//! Rights, owners and default privileges that change while the stream runs.
+use super::{cut_over_alike, following};
+use crate::driver::sql;
+
+const SCHEMA: &str = "
+    create table t (id int primary key, v int);
+    insert into t select g, g from generate_series(1, 20) g;
+    create schema s;
+    create view s.seen as select * from t;
+    create materialized view s.kept as select * from t;
+    create sequence s.numbers;
+    create function s.plus(int) returns int language sql security definer as 'select $1 + 1';
+    create aggregate s.total (int) (sfunc = int4pl, stype = int, initcond = '0');
+    create type s.mood as enum ('sad');
+    create type s.pair as (a int, b int);
+    create domain s.few as int check (value < 10);
+    create foreign data wrapper nothing;
+    create server far foreign data wrapper nothing;
+    create server other foreign data wrapper nothing;
+    create user mapping for app server other options (password 'x');
+    create function s.from_sql(internal) returns internal language internal immutable as 'int4recv';
+    create transform for s.pair language sql (from sql with function s.from_sql(internal));
+    create statistics of_t on id, v from t;
+    alter default privileges in schema s grant select, insert on tables to reader;
+    alter default privileges in schema s grant usage on sequences to app with grant option;
+    alter default privileges revoke execute on functions from public;
+    alter default privileges grant usage on types to app";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_on_every_kind_arrive() {
+    let (source, target, mut driver) = following(SCHEMA).await;
+    sql(
+        &source,
+        "shop",
+        "grant usage on foreign server far to reader;
+         grant usage on foreign data wrapper nothing to reader with grant option;
+         grant execute on function s.total(int) to reader;
+         revoke execute on function s.plus(int) from public;
+         grant usage on type s.pair to reader;
+         revoke usage on type s.few from public;
+         grant usage on type s.few to reader;
+         grant usage on language plpgsql to reader;
+         create server near foreign data wrapper nothing;
+         grant usage on foreign server near to app;
+         create aggregate s.sum_of (int) (sfunc = int4pl, stype = int, initcond = '0');
+         revoke execute on function s.sum_of(int) from public;
+         grant execute on function s.sum_of(int) to app",
+    )
+    .await;
+    // Rights that were taken away are left, and told.
+    for taken in ["execute on function s.plus(int)", "usage on type s.few"] {
+        sql(&target, "shop", &format!("revoke {taken} from public")).await;
+    }
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// The only change, so that nothing else brings it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_right_alone_arrives() {
+    let (source, target, mut driver) = following(SCHEMA).await;
+    sql(&source, "shop", "grant usage on foreign server far to reader").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
