@@ -3,6 +3,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     drain::{no_stream, stream_ended},
+    on_database,
     order::StepDone,
     steps::Steps,
     take_over::take_over,
@@ -37,6 +38,7 @@ pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
         }
         notes.extend(unstreamed(steps, &mut session).await?);
     }
+    notes.extend(on_database::changes(steps, &session).await?);
     let plan = steps.plan();
     run_entries(&mut session, copied.ledger, &plan.foreign_keys).await?;
     // Again at each attempt: they are as old as the last one.

@@ -7,6 +7,7 @@ mod bound;
 mod complete;
 mod drain;
 mod mark;
+mod on_database;
 mod order;
 mod remove_ledger;
 mod sequences;

@@ -16,6 +16,8 @@ const BEFORE: &str = "whimbrel_entry";
 pub(super) enum Was {
     /// That very object, in the same words.
     Known,
+    /// That very object, in the same words but for its owner's.
+    Owned,
     /// Another object, in the same words.
     Alike,
     /// One of that name, in other words.
@@ -110,7 +112,7 @@ async fn take_as_it_is(
     Ok(Made::ByHand)
 }
 
-fn owner_line(sql: &str) -> Option<&str> {
+pub(super) fn owner_line(sql: &str) -> Option<&str> {
     sql.lines().rev().find(|line| line.starts_with("ALTER ") && line.contains(" OWNER TO "))
 }
 

@@ -9,7 +9,7 @@ use tokio_postgres::GenericClient;
 use super::{
     documents,
     ledger::Ledger,
-    make_anew::{Made, Was, make_anew, owned_object},
+    make_anew::{Made, Was, make_anew, owned_object, owner_line},
     receive::Receiver,
     schema::{Entry, Plan, RESTORE_SETTINGS},
 };
@@ -173,6 +173,7 @@ async fn drop_comments(
 /// What the older dump had.
 struct Older<'a> {
     keys: HashSet<(&'a str, &'a str, &'a str)>,
+    bodies: HashSet<(&'a str, &'a str, String)>,
     names: HashSet<(&'a str, &'a str)>,
     ids: HashSet<(u32, u32)>,
 }
@@ -182,7 +183,8 @@ impl<'a> Older<'a> {
         let keys: HashSet<_> = entries(plan).map(key).collect();
         let names = keys.iter().map(|&(kind, tag, _)| (kind, tag)).collect();
         let ids = entries(plan).map(|entry| (entry.class, entry.oid)).collect();
-        Self { keys, names, ids }
+        let bodies = entries(plan).map(body).collect();
+        Self { keys, bodies, names, ids }
     }
 
     /// One that was dropped and made again in the same words is another: the stream has dropped it here as well.
@@ -192,6 +194,7 @@ impl<'a> Older<'a> {
         match (self.keys.contains(&key(entry)), is_same) {
             (true, true) => Was::Known,
             (true, false) => Was::Alike,
+            (_, true) if self.bodies.contains(&body(entry)) => Was::Owned,
             _ if self.names.contains(&(&*entry.kind, &*entry.tag)) => Was::Another,
             _ => Was::Missing,
         }
@@ -211,6 +214,10 @@ async fn make_entries(
         let was = older.was(entry);
         let is_known = CARRIED.contains(&entry.kind.as_str()) || was == Was::Known;
         if is_known && !anew.iter().any(|object| goes_with(object, entry)) {
+            continue;
+        }
+        if let (Was::Owned, Some(line)) = (was, owner_line(&entry.sql)) {
+            client.batch_execute(line).await.doing(format!("{doing}: {line}"))?;
             continue;
         }
         match make_anew(client, entry, was, doing).await? {
@@ -249,6 +256,12 @@ fn key(entry: &Entry) -> (&str, &str, &str) {
         sql = rest;
     }
     (&entry.kind, &entry.tag, sql)
+}
+
+/// As [`key`], without the line that gives the object its owner.
+fn body(entry: &Entry) -> (&str, &str, String) {
+    let (kind, tag, sql) = key(entry);
+    (kind, tag, owner_line(sql).map_or_else(|| sql.to_owned(), |line| sql.replacen(line, "", 1)))
 }
 
 /// Whether an object that was made anew has lost what the entry gives it: of the rights, which may be as they are for a

@@ -129,7 +129,7 @@ union all
 -- What comes with the switch, or is looked at in the cutover.
 select 'settings of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(concat_ws('|', c.relrowsecurity, c.relforcerowsecurity, c.relacl::text,
-           c.relpersistence, c.reltablespace, c.relam,
+           c.relowner, c.relpersistence, c.reltablespace, c.relam,
            (select string_agg(concat_ws(' ', a.attname, to_jsonb(a) ->> 'attidentity', a.attacl::text, to_jsonb(a) ->> 'attcompression',
                                         a.attoptions::text, a.attstorage, a.attstattarget,
                                         case when c.relkind = 'v' then pg_get_expr(d.adbin, d.adrelid) end), ',' order by a.attnum)
@@ -171,39 +171,53 @@ union all
 -- Ours change with the tables.
 select 'publications', -- since 10
        coalesce(md5(string_agg(p::text || coalesce((select string_agg(r::text, ',' order by r.oid) from pg_publication_rel r -- since 10
-                                                    where r.prpubid = p.oid), ''), ',' order by p.pubname)), '') -- since 10
+                                                    where r.prpubid = p.oid), '') -- since 10
+                                       || coalesce((select string_agg(r::text, ',' order by r.oid) from pg_publication_namespace r -- since 15
+                                                    where r.pnpubid = p.oid), '') -- since 15
+                               , ',' order by p.pubname)), '') -- since 10
 from pg_publication p -- since 10
 where p.pubname not like 'whimbrel\_%' -- since 10
 union all -- since 10
+select 'security labels', coalesce(md5(string_agg(l::text, ',' order by l::text)), '')
+from pg_seclabel l
+where l.classoid <> 'pg_largeobject'::regclass
+union all
 select 'operators, casts, aggregates, text search, statistics and the like',
        md5(concat_ws('|',
-           (select string_agg(o.oid::text || o.oprname, ',' order by o.oid) from pg_operator o
+           (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_operator o
             where o.oid >= 16384 and o.oprnamespace in (select oid from ours)),
-           (select string_agg(o.oid::text || o.opcname, ',' order by o.oid) from pg_opclass o
+           (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_opclass o
             where o.oid >= 16384 and o.opcnamespace in (select oid from ours)),
+           (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_opfamily o
+            where o.oid >= 16384 and o.opfnamespace in (select oid from ours)),
            (select string_agg(o.oid::text, ',' order by o.oid) from pg_cast o where o.oid >= 16384),
-           (select string_agg(o.oid::text || o.collname, ',' order by o.oid) from pg_collation o
+           (select string_agg(concat_ws(' ', o.oid, o.collname, o.collowner), ',' order by o.oid) from pg_collation o
             where o.oid >= 16384 and o.collnamespace in (select oid from ours)),
-           (select string_agg(o.oid::text || o.cfgname || (
+           (select string_agg(concat_ws(' ', o.oid, o.cfgname, o.cfgowner, (
                 select string_agg(concat_ws(' ', m.maptokentype, m.mapseqno, m.mapdict), ';' order by m.maptokentype, m.mapseqno)
-                from pg_ts_config_map m where m.mapcfg = o.oid), ',' order by o.oid) from pg_ts_config o
+                from pg_ts_config_map m where m.mapcfg = o.oid)), ',' order by o.oid) from pg_ts_config o
             where o.oid >= 16384 and o.cfgnamespace in (select oid from ours)),
-           (select string_agg(concat_ws(' ', o.oid, o.dictname, o.dictinitoption), ',' order by o.oid) from pg_ts_dict o
+           (select string_agg(concat_ws(' ', o.oid, o.dictname, o.dictowner, o.dictinitoption), ',' order by o.oid) from pg_ts_dict o
             where o.oid >= 16384 and o.dictnamespace in (select oid from ours)),
+           (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_ts_parser o
+            where o.oid >= 16384 and o.prsnamespace in (select oid from ours)),
+           (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_ts_template o
+            where o.oid >= 16384 and o.tmplnamespace in (select oid from ours)),
            (select string_agg(o::text, ',' order by o.aggfnoid) from pg_aggregate o join pg_proc p on p.oid = o.aggfnoid
             where p.oid >= 16384 and p.pronamespace in (select oid from ours)),
            (select string_agg(o::text, ',' order by o::text) from pg_amop o join pg_opfamily f on f.oid = o.amopfamily
             where f.oid >= 16384 and f.opfnamespace in (select oid from ours)),
            (select string_agg(o::text, ',' order by o::text) from pg_amproc o join pg_opfamily f on f.oid = o.amprocfamily
             where f.oid >= 16384 and f.opfnamespace in (select oid from ours)),
-           (select string_agg(o.oid::text || o.conname, ',' order by o.oid) from pg_conversion o
+           (select string_agg(concat_ws(' ', o.oid, o.conname, o.conowner), ',' order by o.oid) from pg_conversion o
             where o.oid >= 16384 and o.connamespace in (select oid from ours)),
            (select string_agg(o::text, ',' order by o::text) from pg_transform o),
-           (select string_agg(o.oid::text || o.stxname || pg_get_statisticsobjdef(o.oid), ',' order by o.oid) -- since 10
+           (select string_agg(concat_ws(' ', o.oid, o.stxname, o.stxowner, to_jsonb(o) ->> 'stxstattarget', pg_get_statisticsobjdef(o.oid)), ',' order by o.oid) -- since 10
             from pg_statistic_ext o where o.stxrelid in (select oid from relations)), -- since 10
            (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_foreign_server o),
            (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_foreign_data_wrapper o),
            (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_language o),
+           (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_am o where o.oid >= 16384),
            (select string_agg(concat_ws(' ', o.umid, o.umoptions::text), ',' order by o.umid) from pg_user_mappings o),
            (select string_agg(concat_ws(' ', o.ftrelid, o.ftoptions::text), ',' order by o.ftrelid) from pg_foreign_table o
             where o.ftrelid in (select oid from relations)),

@@ -19,6 +19,9 @@ relations as (
     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and c.relpersistence <> 't' and {relation c.oid}
       and not exists (select from members m where m.classid = 'pg_class'::regclass and m.objid = c.oid)
 ),
+schemas as (
+    select n.* from ours n where {schema n.nspname}
+),
 columns as (
     select r.item, r.relkind, format('alter table only %s alter column %I ', r.name, a.attname) as alter,
            to_jsonb(a) ->> 'attcompression' as compression, a.attoptions, a.attstorage, t.typstorage,
@@ -35,8 +38,35 @@ indexes as (
     join pg_class x on x.oid = i.indexrelid
     join pg_namespace n on n.oid = x.relnamespace
 )
-select item, format('alter table only %s no force row level security', name) as off,
-       format('alter table only %s force row level security', name) as given
+select item, null as off, format('alter %s %s owner to %I', kind, name, pg_get_userbyid(relowner)) as given
+from relations r
+-- An owned sequence has its table's owner.
+where not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = r.oid and r.relkind = 'S'
+                  and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i'))
+union all
+select 'rights on schema ' || quote_ident(n.nspname), null,
+       format('alter schema %I owner to %I', n.nspname, pg_get_userbyid(n.nspowner))
+from schemas n
+where not exists (select from members m where m.classid = 'pg_namespace'::regclass and m.objid = n.oid)
+union all
+select 'rights on routines of ' || quote_ident(n.nspname), null,
+       format('alter routine %I.%I(%s) owner to %I', n.nspname, p.proname, array_to_string(array(
+                  select format_type(a.type, null) from unnest(p.proargtypes) with ordinality a(type, place) order by a.place), ', '),
+              pg_get_userbyid(p.proowner))
+from pg_proc p join schemas n on n.oid = p.pronamespace
+where not exists (select from members m where m.classid = 'pg_proc'::regclass and m.objid = p.oid)
+  -- A range type's own go with it.
+  and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'i')
+union all
+select 'rights on types of ' || quote_ident(n.nspname), null,
+       format('alter type %I.%I owner to %I', n.nspname, t.typname, pg_get_userbyid(t.typowner))
+from pg_type t join schemas n on n.oid = t.typnamespace
+where (t.typtype in ('e', 'd', 'r') or t.typtype = 'b' and t.typinput <> 'pg_catalog.array_in'::regproc
+       or t.typtype = 'c' and (select c.relkind from pg_class c where c.oid = t.typrelid) = 'c')
+  and not exists (select from members m where m.classid = 'pg_type'::regclass and m.objid = t.oid)
+union all
+select item, format('alter table only %s no force row level security', name),
+       format('alter table only %s force row level security', name)
 from relations
 where relforcerowsecurity
 union all

@@ -1,6 +1,6 @@
 //! Rights, owners and default privileges that change while the stream runs.
-use super::{cut_over_alike, following};
-use crate::driver::sql;
+use super::{cut_over_alike, following, following_with};
+use crate::driver::{batch, sql, value};
 
 const SCHEMA: &str = "
     create table t (id int primary key, v int);
@@ -60,4 +60,58 @@ async fn a_right_alone_arrives() {
     let (source, target, mut driver) = following(SCHEMA).await;
     sql(&source, "shop", "grant usage on foreign server far to reader").await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn owners_arrive_that_no_message_tells() {
+    let schema = format!("create role dev;\n{SCHEMA};\ngrant create on schema public, s to dev");
+    let (source, target, mut driver) =
+        following_with(&schema, |driver| driver.migrate_roles = true).await;
+    sql(&source, "shop", "create table owned (id int primary key)").await;
+    batch(&source, "shop", OWNED).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// Of everything, as REASSIGN OWNED does, which can't be done to what the system itself needs.
+const OWNED: &str = "
+    do $$
+    declare
+        o record;
+    begin
+        for o in select * from (values ('schema s'), ('table t'), ('view s.seen'), ('materialized view s.kept'), ('sequence s.numbers'),
+                     ('function s.plus(int)'), ('aggregate s.total(int)'), ('type s.mood'), ('type s.pair'), ('domain s.few'),
+                     ('server far'), ('statistics of_t'), ('table owned')) o(name) loop
+            execute format('alter %s owner to app', o.name);
+        end loop;
+    end $$;
+    reassign owned by app to dev";
+
+/// Nothing but this, of kinds that no message tells.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_no_message_tells_brings_the_dump_of_now() {
+    let (source, target, mut driver) =
+        following(&format!("{SCHEMA};\ncreate publication theirs for table t")).await;
+    sql(&source, "shop", "alter publication theirs add tables in schema s").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_set_on_the_database_later_is_told() {
+    let (source, target, mut driver) = following(SCHEMA).await;
+    sql(
+        &source,
+        "shop",
+        "alter database shop set work_mem = '77MB';
+         grant temporary on database shop to reader",
+    )
+    .await;
+    let notes = super::cut_over(&mut driver, 1).await;
+    assert!(
+        notes.contains(
+            "there: alter database shop set work_mem; grant TEMPORARY on database shop to reader"
+        ),
+        "{notes}"
+    );
+    let set = "select count(*) from pg_db_role_setting where setdatabase <> 0";
+    assert_eq!(value(&target, "shop", set).await, "0");
 }
