@@ -178,6 +178,11 @@ select 'publications', -- since 10
 from pg_publication p -- since 10
 where p.pubname not like 'whimbrel\_%' -- since 10
 union all -- since 10
+select 'default privileges',
+       coalesce(md5(string_agg(o.oid::text || o::text, ',' order by o.oid)), '')
+from pg_default_acl o
+where o.defaclnamespace = 0 or o.defaclnamespace in (select oid from ours)
+union all
 select 'security labels', coalesce(md5(string_agg(l::text, ',' order by l::text)), '')
 from pg_seclabel l
 where l.classoid <> 'pg_largeobject'::regclass
@@ -220,7 +225,5 @@ select 'operators, casts, aggregates, text search, statistics and the like',
            (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_am o where o.oid >= 16384),
            (select string_agg(concat_ws(' ', o.umid, o.umoptions::text), ',' order by o.umid) from pg_user_mappings o),
            (select string_agg(concat_ws(' ', o.ftrelid, o.ftoptions::text), ',' order by o.ftrelid) from pg_foreign_table o
-            where o.ftrelid in (select oid from relations)),
-           (select string_agg(o.oid::text || o.defaclacl::text, ',' order by o.oid) from pg_default_acl o
-            where o.defaclnamespace = 0 or o.defaclnamespace in (select oid from ours))))
+            where o.ftrelid in (select oid from relations))))
 order by 1;

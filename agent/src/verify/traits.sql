@@ -22,6 +22,19 @@ relations as (
 schemas as (
     select n.* from ours n where {schema n.nspname}
 ),
+defaults as (
+    select format('alter default privileges for role %I%s ', pg_get_userbyid(d.defaclrole),
+                  (select format(' in schema %I', n.nspname) from schemas n where n.oid = d.defaclnamespace)) as alter,
+           case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions' when 'T' then 'types'
+                                when 'n' then 'schemas' else 'large objects' end as kind,
+           d.defaclacl as acl,
+           -- What holds without it. Of one schema it only adds.
+           case when d.defaclnamespace = 0
+                then acldefault(case d.defaclobjtype when 'S' then 's'::"char" else d.defaclobjtype end, d.defaclrole)
+           end as without
+    from pg_default_acl d
+    where d.defaclnamespace = 0 or d.defaclnamespace in (select oid from schemas)
+),
 columns as (
     select r.item, r.relkind, format('alter table only %s alter column %I ', r.name, a.attname) as alter,
            to_jsonb(a) ->> 'attcompression' as compression, a.attoptions, a.attstorage, t.typstorage,
@@ -118,4 +131,20 @@ union all
 select item, format('alter sequence %s set logged', name), format('alter sequence %s set unlogged', name)
 from relations
 where relkind = 'S' and relpersistence = 'u'
+union all
+select 'default privileges', format('%srevoke %s on %s from %s', d.alter, a.privilege_type, d.kind, g.grantee),
+       format('%sgrant %s on %s to %s%s', d.alter, a.privilege_type, d.kind, g.grantee,
+              case when a.is_grantable then ' with grant option' else '' end)
+from defaults d
+cross join aclexplode(d.acl) a
+cross join lateral (select case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end) g(grantee)
+where not exists (select from aclexplode(d.without) b
+                  where (b.grantee, b.privilege_type, b.is_grantable) = (a.grantee, a.privilege_type, a.is_grantable))
+union all
+select 'default privileges', format('%sgrant %s on %s to %s', d.alter, a.privilege_type, d.kind, g.grantee),
+       format('%srevoke %s on %s from %s', d.alter, a.privilege_type, d.kind, g.grantee)
+from defaults d
+cross join aclexplode(d.without) a
+cross join lateral (select case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end) g(grantee)
+where not exists (select from aclexplode(d.acl) b where (b.grantee, b.privilege_type) = (a.grantee, a.privilege_type))
 order by 1, 2;

@@ -86,6 +86,25 @@ const OWNED: &str = "
     end $$;
     reassign owned by app to dev";
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn drops_and_default_privileges_that_are_taken_back_arrive() {
+    let (source, target, mut driver) = following(SCHEMA).await;
+    sql(
+        &source,
+        "shop",
+        "drop user mapping for app server other;
+         drop transform for s.pair language sql;
+         alter default privileges in schema s revoke insert on tables from reader;
+         alter default privileges in schema s revoke grant option for usage on sequences from app;
+         alter default privileges grant execute on functions to public;
+         alter default privileges revoke usage on types from app;
+         alter default privileges revoke usage on types from public;
+         alter default privileges grant select on tables to app",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
 /// Nothing but this, of kinds that no message tells.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_that_no_message_tells_brings_the_dump_of_now() {

@@ -59,6 +59,7 @@ pub(in crate::target) fn gone(dropped: &Dropped) -> Gone {
             | "text search parser"
             | "text search template"
             | "server"
+            | "language"
             | "access method",
             _,
         ) => format!("drop {} if exists {} cascade", dropped.kind, dropped.identity),
@@ -67,10 +68,22 @@ pub(in crate::target) fn gone(dropped: &Dropped) -> Gone {
         ("foreign-data wrapper", _) => {
             format!("drop foreign data wrapper if exists {} cascade", dropped.identity)
         }
+        ("user mapping" | "transform", _) => return without_name(dropped),
         // Triggers, rules, policies, comments, publications: they come with the switch only.
         _ => return Gone::Nothing,
     };
     Gone::Run(sql)
+}
+
+/// What has no name of its own: "app on server far"; "for s.t language l", before 16 "for s.t on language l".
+fn without_name(dropped: &Dropped) -> Gone {
+    let of = dropped.identity.replacen(" on language ", " language ", 1);
+    if dropped.kind == "transform" {
+        return Gone::Run(format!("drop transform if exists {of} cascade"));
+    }
+    of.rsplit_once(" on server ").map_or(Gone::Nothing, |(user, server)| {
+        Gone::Run(format!("drop user mapping if exists for {user} server {server}"))
+    })
 }
 
 #[cfg(test)]
@@ -95,6 +108,17 @@ mod tests {
         assert_eq!(gone(&table), Gone::Run("drop table if exists s.\"T\" cascade".into()));
         assert_eq!(gone(&dropped("type", "s.t", &["s.t"], false)), Gone::Nothing);
         assert_eq!(gone(&dropped("trigger", "x on s.t", &["s", "t", "x"], true)), Gone::Nothing);
+        let mapping = dropped("user mapping", "\"a b\" on server far", &["a b"], true);
+        assert_eq!(
+            gone(&mapping),
+            Gone::Run("drop user mapping if exists for \"a b\" server far".into())
+        );
+        for identity in ["for s.t language l", "for s.t on language l"] {
+            assert_eq!(
+                gone(&dropped("transform", identity, &["s.t"], true)),
+                Gone::Run("drop transform if exists for s.t language l cascade".into())
+            );
+        }
         let column = dropped("table column", "s.t.\"a b\"", &["s", "t", "a b"], true);
         assert_eq!(
             gone(&column),
