@@ -210,7 +210,16 @@ async fn make_entries(
 ) -> Result<Vec<String>, Fault> {
     let older = Older::of(before);
     let (mut anew, mut by_hand): (Vec<&Entry>, _) = (Vec::new(), Vec::new());
+    let foreign: Vec<&str> = entries(after)
+        .filter_map(|entry| owned_object(&entry.sql)?.strip_prefix("FOREIGN TABLE "))
+        .collect();
     for entry in entries(after).filter(|entry| !is_said(entry)) {
+        if entry.kind == "TABLE ATTACH" {
+            if let Some(child) = attaches(entry, &foreign) {
+                attach(client, entry, child, doing).await?;
+            }
+            continue;
+        }
         let was = older.was(entry);
         let is_known = CARRIED.contains(&entry.kind.as_str()) || was == Was::Known;
         if is_known && !anew.iter().any(|object| goes_with(object, entry)) {
@@ -233,6 +242,28 @@ async fn make_entries(
     let said: Vec<&str> = entries(after).filter(|e| is_said(e)).map(|e| &*e.sql).collect();
     client.batch_execute(&said.concat()).await.doing(format!("{doing}: comments and labels"))?;
     Ok(by_hand)
+}
+
+/// The foreign table that the entry attaches to a parent: no message tells of one, so nothing else does it.
+fn attaches<'a>(entry: &Entry, foreign: &[&'a str]) -> Option<&'a str> {
+    let (_, child) = entry.sql.split_once(" ATTACH PARTITION ")?;
+    let is_it = |name: &&&str| child.strip_prefix(**name).is_some_and(|rest| rest.starts_with(' '));
+    foreign.iter().find(is_it).copied()
+}
+
+/// One that a person has attached is left.
+async fn attach(
+    client: &impl GenericClient,
+    entry: &Entry,
+    child: &str,
+    doing: &str,
+) -> Result<(), Fault> {
+    let doing = format!("{doing}: attaching {child}");
+    let apart = "select from pg_class where oid = to_regclass($1) and not relispartition";
+    if client.query_opt(apart, &[&child]).await.doing(&doing)?.is_some() {
+        client.batch_execute(&entry.sql).await.doing(&doing)?;
+    }
+    Ok(())
 }
 
 /// What is only said of an object.

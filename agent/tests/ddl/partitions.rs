@@ -1,6 +1,8 @@
 //! Families of tables: a parent's command reaches its partitions and heirs, and each is told. And rows that stand in the way
 //! here, where the source has others.
-use super::{cut_over_alike, following, following_with};
+use whimbrel_proto::agent::v1::Step;
+
+use super::{cut_over, cut_over_alike, following, following_with, schema_of, steps};
 use crate::driver::{sql, value};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -127,4 +129,33 @@ async fn a_role_that_was_made_since_comes_with_what_it_owns() {
     cut_over_alike(&source, &target, &mut driver, 1).await;
     let limit = "select rolconnlimit from pg_roles where rolname = 'newly made'";
     assert_eq!(value(&target, "postgres", limit).await, "7");
+}
+
+/// No message tells a foreign table: it comes with the dump of the cutover, and so must what attaches it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_table_comes_as_the_partition_that_it_is() {
+    let (source, target, mut driver) = following(
+        "create foreign data wrapper nothing;
+         create server far foreign data wrapper nothing;
+         create table m (id int, at date) partition by range (at);
+         create table m1 partition of m for values from ('2024-01-01') to ('2025-01-01');
+         create foreign table apart (id int, at date) server far;
+         insert into m1 select g, '2024-06-01' from generate_series(1, 20) g",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "create foreign table m2 partition of m for values from ('2025-01-01') to ('2026-01-01') server far;
+         create foreign table \"m 3\" partition of m default server far;
+         alter table m attach partition apart for values from ('2026-01-01') to ('2027-01-01')",
+    )
+    .await;
+    // An attempt that comes after another finds them here.
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    steps(&mut driver, 1, end, &[Step::Drain, Step::Complete]).await;
+    driver.back(1).await;
+    sql(&source, "shop", "create table later (id int primary key)").await;
+    cut_over(&mut driver, 2).await;
+    assert_eq!(schema_of(&source), schema_of(&target));
 }
