@@ -30,13 +30,14 @@ objects as (
     where p.prokind <> 'a' -- since 11
     where not p.proisagg -- before 11
     union all
-    -- GRANT does not know the words of an aggregate's arguments.
+    -- GRANT does not know the words of an aggregate's arguments. An extension's are its own.
     select format('routine %I.%I(%s)', n.nspname, p.proname, array_to_string(array(
                select format_type(a.type, null) from unnest(p.proargtypes) with ordinality a(type, place) order by a.place), ', ')),
            '', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
     from pg_proc p join schemas n on n.oid = p.pronamespace
     where p.prokind = 'a' -- since 11
     where p.proisagg -- before 11
+      and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
     union all
     select format('type %I.%I', n.nspname, t.typname), '', t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
     from pg_type t join schemas n on n.oid = t.typnamespace
