@@ -48,7 +48,7 @@ pub(super) async fn take_over(
     receiver.take_snapshot(SnapshotKind::Offline).await?;
     let dumped = receiver.dump_again(session, steps.copied.ledger).await?;
     receiver.caller.ask(Ask::Release).await?;
-    receiver.take_traits(session, steps.copied.ledger, &then, &now).await?;
+    let set = receiver.take_traits(session, steps.copied.ledger, &then, &now).await;
     let here = shape_of(session, &receiver.spec.selected).await?;
     let same_version = session.server_major() == receiver.source_major(session).await?;
     let wrong = differing(&here, &then, &now, same_version);
@@ -57,6 +57,8 @@ pub(super) async fn take_over(
         false => receiver.reads_alike(session, &forms, &wrong).await?,
     };
     refuse(&wrong.into_iter().filter(|object| !alike.contains(*object)).collect::<Vec<_>>())?;
+    // What is not here at all is better named by the comparison.
+    set?;
     let left = grant_rights(steps, session).await?;
     steps.keep_plan(receiver.keep_dump(session, steps.copied.ledger, &dumped, &now).await?);
     // What changed while it was dumped would be in neither.

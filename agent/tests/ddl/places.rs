@@ -191,17 +191,6 @@ async fn without_event_triggers_the_rows_tell_and_the_catalog_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_event_triggers_a_new_table_is_named() {
-    let (source, _target, mut driver) = super::following_as(SCHEMA, false).await;
-    sql(&source, "shop", "create table unseen (id int primary key)").await;
-    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
-    driver.step(Step::Drain, 1, &[], end).await.unwrap();
-    let failure = driver.step(Step::Complete, 1, &[], end).await.unwrap_err();
-    assert_eq!(failure.code, "SourceSchemaChanged");
-    assert!(failure.message.contains("unseen"), "{}", failure.message);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_multirange_that_is_renamed_is_named() {
     let (source, target, mut driver) =
         following(&format!("{SCHEMA} create type span as range (subtype = int4);")).await;
