@@ -20,7 +20,7 @@ use crate::{
 
 /// What the stream carries, by the words that a shape's items begin with.
 const CARRIED: [&str; 8] =
-    ["table ", "default ", "view ", "sequence ", "index ", "constraint ", "function ", "type "];
+    ["table ", "default of ", "view ", "sequence ", "index ", "constraint ", "function ", "type "];
 
 /// Objects that are named when they differ; the rest is counted.
 const NAMED: usize = 5;

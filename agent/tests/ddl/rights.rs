@@ -127,7 +127,7 @@ async fn what_is_set_on_the_database_later_is_told() {
     let notes = super::cut_over(&mut driver, 1).await;
     assert!(
         notes.contains(
-            "there: alter database shop set work_mem; grant TEMPORARY on database shop to reader"
+            "there: alter database shop set \"work_mem\"; grant TEMPORARY on database shop to reader"
         ),
         "{notes}"
     );
