@@ -19,14 +19,14 @@ const SLOW: CopyLimits = CopyLimits {
     retained_wal_bytes: 0,
 };
 
-async fn servers() -> (Arc<Cluster>, Arc<Cluster>) {
+fn servers() -> (Arc<Cluster>, Arc<Cluster>) {
     (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")))
 }
 
 /// The triggers are asked for, and refused: the migration begins without them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_that_may_make_no_event_triggers_moves_its_database() {
-    let (source, target) = servers().await;
+    let (source, target) = servers();
     let password = PASSWORD.replace('\'', "''");
     database(&source, &format!("create role mover login replication password '{password}'")).await;
     database(&target, &format!("create role mover superuser login password '{password}'")).await;
@@ -60,7 +60,7 @@ async fn a_table_that_goes_under_a_copy_holds_nothing() {
 
 /// Changes the schema while a copy has not come to the smaller tables; it is begun again, and both sides end alike.
 async fn changed_under_a_copy(change: &str) {
-    let (source, target) = servers().await;
+    let (source, target) = servers();
     database(&source, "create database shop").await;
     sql(
         &source,
