@@ -33,10 +33,11 @@ impl Receiver {
         if followed {
             return Ok(Vec::new());
         }
-        let known = structure::all(&**session).await?;
+        let mut known = structure::all(&**session).await?;
         let (mut untold, mut by_hand, mut copied) = (Vec::new(), Vec::new(), Vec::new());
         for form in structure::fetch(&self.caller, Vec::new(), false).await? {
-            let before = known.get(&form.id());
+            let before = known.remove(&form.id());
+            let before = before.as_ref();
             if matches!(form, Structure::Extension(_)) || is_same(before, &form) {
                 continue;
             }
@@ -50,12 +51,15 @@ impl Receiver {
             untold.push(form);
         }
         self.know(session, ledger, &by_hand).await?;
-        if untold.is_empty() {
+        // What is no longer chosen is not to be told from what is gone.
+        let whole = self.spec.selected.is_everything();
+        let gone: Vec<Structure> = known.into_values().filter(|_| whole).collect();
+        if untold.is_empty() && gone.is_empty() {
             return Ok(Vec::new());
         }
         // From here on their changes are in the stream; their rows are read after that.
         self.caller.ask(Ask::Publish).await?;
-        bring(self, ledger, parents_first(untold)).await?;
+        bring(self, ledger, parents_first(untold), &gone).await?;
         let catalog = self.catalog(session).await?;
         let relations = catalog.relations.iter();
         Ok(relations.filter(|relation| copied.contains(&relation.oid)).cloned().collect())

@@ -210,6 +210,8 @@ async fn cut_before_changes(follow: bool) -> (Arc<Cluster>, Arc<Cluster>, Driver
     .await;
     if follow {
         sql(&source, "shop", "create table made as select id from large").await;
+    } else {
+        sql(&source, "shop", "drop table heap").await;
     }
     driver.limits = CopyLimits::default();
     driver.begin(2, driver.target_oid()).await;

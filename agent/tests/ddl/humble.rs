@@ -98,7 +98,12 @@ async fn what_no_event_trigger_tells_comes_with_the_cutover() {
         "create table t (id int primary key, v text, amount int);
          insert into t select g, 'v' || g, g from generate_series(1, 100) g;
          create type mood as enum ('sad');
-         create view seen as select id from t",
+         create view seen as select id from t;
+         create table log (v text);
+         insert into log values ('no key');
+         create table numbered (id int generated always as identity primary key);
+         create view logged as select * from log;
+         create sequence spare",
         false,
     )
     .await;
@@ -118,6 +123,9 @@ async fn what_no_event_trigger_tells_comes_with_the_cutover() {
          create function more.twice(int) returns int language sql as 'select 2 * $1';
          create or replace view seen as select id, v from t;
          create table rewritten as select id, v from t;
+         drop view logged;
+         drop table log, numbered;
+         drop sequence spare;
          alter table t alter amount type bigint",
     )
     .await;

@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     fault::Fault,
+    postgres::qualified,
     replication::pgoutput,
     target::{Receiver, can_be_replica, ledger::Ledger, structure},
-    wire::{Note, RelationStructure, Structure},
+    wire::{Dropped, Note, RelationStructure, Structure},
 };
 
 /// What no command is known of.
@@ -60,8 +61,8 @@ impl Changes {
     }
 }
 
-/// Gives tables that wait for their rows, and types, forms that no message has told. No row of these tables is here, so their
-/// change has no place among rows.
+/// Gives objects forms that no message has told, and drops what is gone without one: tables that wait for their rows, or all
+/// that is, where the stream stands at its end. So it has no place among rows.
 ///
 /// # Errors
 /// A hold when one can't be carried.
@@ -69,20 +70,36 @@ pub(in crate::target) async fn bring(
     receiver: &Receiver,
     ledger: Ledger,
     objects: Vec<Structure>,
+    gone: &[Structure],
 ) -> Result<(), Fault> {
     let doing = "taking a change of the schema from the source's catalog";
-    let names: Vec<String> = objects.iter().map(Structure::label).collect();
+    let names: Vec<String> = objects.iter().chain(gone).map(Structure::label).collect();
     tracing::info!(objects = names.join(", "), "{doing}");
     let session = receiver.session("apply").await?;
     settle(&session, ledger, can_be_replica(&session).await).await?;
     let tables = Tables::new(receiver.catalog(&session).await?, HashMap::new());
     let mut changes = Changes::new(Arc::new(session), receiver.caller.clone(), tables);
-    let note = Note { tag: TAG.into(), objects, ..Note::default() };
+    let dropped = gone.iter().filter_map(dropped).collect();
+    let note = Note { tag: TAG.into(), objects, dropped, ..Note::default() };
     changes.bracket("begin", doing).await?;
     changes.carry(&note, Lsn(u64::MAX)).await?;
     changes.keep_catalog().await?;
     ledger.prove(changes.session(), doing).await?;
     changes.commit(true).await.map(drop)
+}
+
+/// As the event trigger would have told it. Of other kinds than these nothing is copied or compared: a person drops them.
+fn dropped(gone: &Structure) -> Option<Dropped> {
+    let (kind, schema, name) = match gone {
+        Structure::Relation(of) => (of.relkind.keyword(), &of.schema, &of.name),
+        // A column's goes with it.
+        Structure::Sequence(of) if !of.identity && of.owned_by.is_none() => {
+            ("sequence", &of.schema, &of.name)
+        }
+        _ => return None,
+    };
+    let ((class, oid), identity) = (gone.id(), qualified(schema, name));
+    Some(Dropped { class, oid, part: 0, kind: kind.into(), identity, names: None, told: true })
 }
 
 /// Whether what is in the catalog now is what the stream tells, and nothing but that has happened to older rows.

@@ -25,11 +25,16 @@ use crate::{
 /// `typtype` of a type that is only named yet.
 const SHELL: &str = "p";
 
+/// OID of `pg_class`.
+const CLASSES: u32 = 1259;
+
 /// What a snapshot had in another form than the one that is here, and where the first that had it was.
 #[derive(Debug, Default)]
 pub(in crate::target) struct Unlike {
     point: Lsn,
     forms: Vec<Structure>,
+    /// What it did not have at all.
+    gone: Vec<Structure>,
 }
 
 /// Copies what waits; `Some`: not yet, the stream has to come to there first. `from`: where it stands. `last`: what was found
@@ -41,7 +46,7 @@ pub(in crate::target) async fn copy_waiting(
     last: &mut Unlike,
 ) -> Result<Option<Lsn>, Fault> {
     let mut session = receiver.session("copy again").await?;
-    let waiting = waiting(&session).await?;
+    let mut waiting = waiting(&session).await?;
     if waiting.is_empty() {
         return Ok(None);
     }
@@ -56,13 +61,16 @@ pub(in crate::target) async fn copy_waiting(
     receiver.caller.ask(Ask::Publish).await?;
     let point = receiver.take_snapshot(SnapshotKind::Renewed).await?.point;
     let (mut relations, mut unlike) = as_here(receiver, &session, &waiting).await?;
-    let first = if last.forms == unlike { last.point } else { point };
-    // The stream has been there, and has not told these forms.
-    if !unlike.is_empty() && first <= from {
-        bring(receiver, ledger, std::mem::take(&mut unlike)).await?;
+    let mut gone = gone(receiver, &session, &waiting, &relations).await?;
+    let same = last.forms == unlike && last.gone == gone;
+    let first = if same { last.point } else { point };
+    // The stream has been there, and has not told it.
+    if !(unlike.is_empty() && gone.is_empty()) && first <= from {
+        bring(receiver, ledger, std::mem::take(&mut unlike), &std::mem::take(&mut gone)).await?;
+        waiting = self::waiting(&session).await?;
         (relations, unlike) = as_here(receiver, &session, &waiting).await?;
     }
-    *last = Unlike { point: first, forms: unlike };
+    *last = Unlike { point: first, forms: unlike, gone };
     if !last.forms.is_empty() {
         receiver.caller.ask(Ask::Release).await?;
         return Ok(Some(point));
@@ -74,6 +82,22 @@ pub(in crate::target) async fn copy_waiting(
     receiver.caller.ask(Ask::Release).await?;
     // One that is gone in the snapshot waits for the stream to tell so.
     Ok((relations.len() < waiting.len()).then_some(point))
+}
+
+/// Tables that the snapshot does not have. Among chosen ones those can't be told from what is no longer chosen.
+async fn gone(
+    receiver: &Receiver,
+    session: &Client,
+    waiting: &[u32],
+    relations: &[Relation],
+) -> Result<Vec<Structure>, Fault> {
+    let mut gone = Vec::new();
+    if receiver.spec.selected.is_everything() {
+        for oid in waiting.iter().filter(|oid| !relations.iter().any(|there| there.oid == **oid)) {
+            gone.extend(structure::known(&**session, (CLASSES, *oid)).await?);
+        }
+    }
+    Ok(gone)
 }
 
 /// The tables that the snapshot has; and those of them, and the types, that it has in another form than is here.
