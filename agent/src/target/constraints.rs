@@ -2,10 +2,12 @@
 //! still come, and checks that no message tells.
 use std::collections::HashMap;
 
-use tokio_postgres::GenericClient;
-
 use super::{
-    ddl::late_constraints, ledger::Ledger, receive::Receiver, schema::RESTORE_SETTINGS, structure,
+    ddl::late_constraints,
+    in_runs::{Statement, in_runs},
+    ledger::Ledger,
+    receive::Receiver,
+    structure,
 };
 use crate::{
     fault::{Doing, Fault},
@@ -26,9 +28,8 @@ impl Receiver {
     ) -> Result<Vec<Structure>, Fault> {
         let doing = "making the source's constraints";
         let forms = structure::fetch(&self.caller, Vec::new(), false).await?;
-        let tx = session.transaction().await.doing(doing)?;
-        tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
-        let here = here(&tx).await?;
+        let here = here(session).await?;
+        let mut statements = Vec::new();
         for form in &forms {
             let Structure::Relation(relation) = form else { continue };
             let table = qualified(&relation.schema, &relation.name);
@@ -37,16 +38,16 @@ impl Receiver {
                 here.get(&name).map(String::as_str)
             };
             for (name, sql) in late_constraints(relation, known) {
-                tx.batch_execute(&sql).await.doing(format!("{doing}: {name} of {table}"))?;
+                statements.push(Statement { about: format!("{name} of {table}"), sql });
             }
         }
-        ledger.commit(tx, doing).await?;
+        in_runs(session, ledger, &statements, doing).await?;
         Ok(forms)
     }
 }
 
 /// The definitions of the target's.
-async fn here(client: &impl GenericClient) -> Result<HashMap<Name, String>, Fault> {
+async fn here(client: &Client) -> Result<HashMap<Name, String>, Fault> {
     let rows = client
         .query(
             "select n.nspname::text, c.relname::text, k.conname::text, pg_get_constraintdef(k.oid) from pg_constraint k \

@@ -2,7 +2,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::{mpsc, watch};
-use tokio_postgres::types::PgLsn;
+use tokio_postgres::{Row, types::PgLsn};
 use whimbrel_points::point;
 use whimbrel_proto::Lsn;
 
@@ -10,6 +10,7 @@ use super::{
     Copied, Fact, Receiver, StreamState,
     apply::{Applier, Changes, Control, Ended, ROLE_MISSING, Stale, Tables, settle},
     can_be_replica, current,
+    in_runs::{Statement, in_runs},
     ledger::{self, Ledger},
     load::{Unlike, copy_waiting},
     schema::Plan,
@@ -118,13 +119,9 @@ pub(super) async fn drop_foreign_keys(
     plan: &Plan,
 ) -> Result<(), Fault> {
     let doing = "dropping the target's foreign keys until the rows agree again";
-    let tx = session.transaction().await.doing(doing)?;
-    let rows = tx.query(include_str!("sql/drop_foreign_keys.sql"), &[]).await.doing(doing)?;
-    for row in &rows {
-        tx.batch_execute(row.get(0)).await.doing(doing)?;
-    }
     // A dump that was taken again has other numbers; its keys are looked for by their names.
     let entries: Vec<i32> = plan.foreign_keys.iter().map(|entry| entry.dump_id).collect();
+    let tx = session.transaction().await.doing(doing)?;
     tx.execute(
         "delete from whimbrel.entry where dump_id = any($1) \
          and not exists (select from whimbrel.document where kind = 'changed')",
@@ -132,7 +129,11 @@ pub(super) async fn drop_foreign_keys(
     )
     .await
     .doing(doing)?;
-    ledger.commit(tx, doing).await
+    let rows = tx.query(include_str!("sql/drop_foreign_keys.sql"), &[]).await.doing(doing)?;
+    // Before the keys: whoever is cut here comes this way again, and drops what is left.
+    ledger.commit(tx, doing).await?;
+    let statement = |row: &Row| Statement { about: row.get(1), sql: row.get(0) };
+    in_runs(session, ledger, &rows.iter().map(statement).collect::<Vec<_>>(), doing).await
 }
 
 fn start(state: ledger::State) -> Result<(Lsn, u64, ledger::State), Fault> {

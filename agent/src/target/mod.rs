@@ -14,6 +14,7 @@ mod fact;
 mod follow;
 mod held;
 mod in_place;
+mod in_runs;
 mod large_objects;
 pub mod ledger;
 mod limits;

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 use whimbrel_proto::agent::v1::{CopyAgain, CopyLimits, Step, report::Kind};
 
 use crate::{
+    between,
     cluster::Cluster,
     cut_over, cut_over_alike,
     driver::{Driver, HBA, database, moved_alike, sql, value},
@@ -163,6 +164,27 @@ async fn a_table_made_while_there_was_no_slot_comes_with_its_rows() {
     begin_again(&mut driver, CopyAgain { number: 1, tables: Vec::new(), new_slot: true }).await;
     sql(&source, "shop", "insert into child values (60, 7, 'last')").await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// All foreign keys go for it and come again, and the target has room for the locks of a few of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_among_many_foreign_keys_is_copied_again_with_little_room_for_locks() {
+    let few = "max_locks_per_transaction = 10\nmax_connections = 20\n";
+    let tables: String = (0..400)
+        .map(|i| format!("create table t{i} (id int primary key references parent);\n"))
+        .collect();
+    let schema = format!(
+        "create table parent (id int primary key);\n{tables}insert into parent values (1);\ninsert into t7 values (1)"
+    );
+    let servers = (Cluster::start(HBA, ""), Cluster::start(HBA, few));
+    let (source, target, mut driver) = between(servers.0, servers.1, &schema, |_| {}).await;
+    sql(&target, "shop", "set session_replication_role = replica;\ndelete from t7").await;
+    copy_again(&mut driver, 1, &["public.t7"]).await;
+    sql(&source, "shop", "insert into parent values (2);\ninsert into t8 values (2)").await;
+    cut_over(&mut driver, 1).await;
+    let keys = "select count(*) from pg_constraint where contype = 'f'";
+    assert_eq!(value(&target, "shop", keys).await, "400");
+    moved_alike(&source, &target, "shop").await;
 }
 
 /// Slow enough to be cut in the middle of a table.

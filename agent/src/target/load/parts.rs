@@ -9,6 +9,7 @@ use crate::{
     fault::{Doing, Fault},
     postgres::{Client, qualified},
     target::{
+        in_runs::RUN,
         ledger::Ledger,
         receive::{Receiver, current, unsigned},
     },
@@ -121,9 +122,20 @@ impl Receiver {
         point: Lsn,
         files: &HashMap<u32, u32>,
     ) -> Result<(), Fault> {
-        if tables.is_empty() {
-            return Ok(());
+        for run in tables.chunks(RUN) {
+            self.empty_run(client, ledger, run, point, files).await?;
         }
+        Ok(())
+    }
+
+    async fn empty_run(
+        &self,
+        client: &mut Client,
+        ledger: Ledger,
+        tables: &[&Relation],
+        point: Lsn,
+        files: &HashMap<u32, u32>,
+    ) -> Result<(), Fault> {
         let doing = "emptying the tables that are copied anew";
         let oids: Vec<u32> = tables.iter().map(|relation| relation.oid).collect();
         let files: Vec<Option<u32>> = oids.iter().map(|oid| files.get(oid).copied()).collect();
@@ -136,7 +148,7 @@ impl Receiver {
             .map(|relation| format!("only {}", qualified(&relation.schema, &relation.name)))
             .collect();
         if !names.is_empty() {
-            // All in one statement: foreign keys among them do not mind then.
+            // There are no foreign keys while tables are copied.
             tx.batch_execute(&format!("truncate {}", names.join(", "))).await.doing(doing)?;
         }
         tx.execute(

@@ -1,5 +1,6 @@
--- A statement for each foreign key that is not a partition's share of its parent's.
-select format('alter table %I.%I drop constraint %I', n.nspname, c.relname, k.conname)
+-- A statement for each foreign key that is not a partition's share of its parent's, and which key that is.
+select format('alter table %I.%I drop constraint %I', n.nspname, c.relname, k.conname),
+       format('%I of %I.%I', k.conname, n.nspname, c.relname)
 from pg_constraint k
 join pg_class c on c.oid = k.conrelid
 join pg_namespace n on n.oid = c.relnamespace
