@@ -38,6 +38,9 @@ select format('%I.%I', n.nspname, c.relname)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'S' and n.nspname not like 'pg\\_temp%'";
 
+/// Minor releases of 2026 keep a number for themselves among a column's options, and an older pg_dump writes it.
+const OWN_MARK: &str = " SET (pg_attver=";
+
 /// What a comparison found.
 #[derive(Debug, Default)]
 pub struct Comparison {
@@ -264,6 +267,8 @@ pub fn compare_schemas(source: Command, target: Command) -> Outcome<Vec<String>>
 pub fn copy_schema(mut pg_dump: Command, mut psql: Command) -> Outcome {
     // As pg_dump's manual has it for another version: keywords differ.
     let text = stdout(pg_dump.args(["--schema-only", "--quote-all-identifiers"]))?;
+    let text: Vec<&str> = text.lines().filter(|line| !line.contains(OWN_MARK)).collect();
+    let text = text.join("\n");
     let mut file = tempfile::NamedTempFile::new()?;
     file.write_all(text.as_bytes())?;
     stdout(psql.args(["-Xq", "-f"]).arg(file.path())).map(drop)
@@ -276,6 +281,7 @@ fn schema(mut pg_dump: Command) -> Outcome<Vec<String>> {
     Ok(text
         .lines()
         .filter(|line| !line.is_empty() && !noise.iter().any(|prefix| line.starts_with(prefix)))
+        .filter(|line| !line.contains(OWN_MARK))
         .map(str::to_owned)
         .collect())
 }

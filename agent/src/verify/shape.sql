@@ -131,7 +131,7 @@ select 'settings of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
        md5(concat_ws('|', c.relrowsecurity, c.relforcerowsecurity, c.relacl::text,
            c.relowner, c.relpersistence, c.reltablespace, c.relam,
            (select string_agg(concat_ws(' ', a.attname, to_jsonb(a) ->> 'attidentity', a.attacl::text, to_jsonb(a) ->> 'attcompression',
-                                        a.attoptions::text, a.attstorage, a.attstattarget,
+                                        (select string_agg(o, ',' order by o) from unnest(a.attoptions) o where o not like 'pg\_attver=%'), a.attstorage, a.attstattarget,
                                         case when c.relkind = 'v' then pg_get_expr(d.adbin, d.adrelid) end), ',' order by a.attnum)
             from pg_attribute a
             left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum

@@ -37,7 +37,9 @@ defaults as (
 ),
 columns as (
     select r.item, r.relkind, format('alter table only %s alter column %I ', r.name, a.attname) as alter,
-           to_jsonb(a) ->> 'attcompression' as compression, a.attoptions, a.attstorage, t.typstorage,
+           to_jsonb(a) ->> 'attcompression' as compression, a.attstorage, t.typstorage,
+           -- Without the number that newer minor releases keep there for themselves.
+           (select string_agg(o, ', ' order by o) from unnest(a.attoptions) o where o not like 'pg\_attver=%') as options,
            coalesce(a.attstattarget, -1) as statistics
     from relations r
     join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
@@ -89,9 +91,9 @@ from columns
 where compression in ('p', 'l')
 union all
 select item, alter || 'reset (n_distinct, n_distinct_inherited)',
-       alter || format('set (%s)', (select string_agg(o, ', ' order by o) from unnest(attoptions) o))
+       alter || format('set (%s)', options)
 from columns
-where attoptions is not null
+where options is not null
 union all
 -- Of tables the stream carries these.
 select item, alter || 'set statistics -1', alter || format('set statistics %s', statistics)

@@ -45,7 +45,9 @@ select p.name, array[
         case when a.attstorage <> t.typstorage then 'storage ' || a.attstorage::text end,
         'compression ' || nullif(to_jsonb(a) ->> 'attcompression', ''),
         'statistics ' || nullif(a.attstattarget, -1),
-        'options ' || (select '{' || string_agg(o, ',' order by o collate "C") || '}' from unnest(a.attoptions) as o),
+        'options ' || (select '{' || string_agg(o, ',' order by o collate "C") || '}' from unnest(a.attoptions) as o
+                       -- A number that newer minor releases keep there for themselves.
+                       where o not like 'pg\_attver=%'),
         'foreign options ' || (select '{' || string_agg(o, ',' order by o collate "C") || '}' from unnest(a.attfdwoptions) as o),
         'rights ' || (select string_agg(i::text, ' ' order by i::text collate "C") from unnest(a.attacl) as i),
         'comment ' || quote_literal(col_description(a.attrelid, a.attnum)))

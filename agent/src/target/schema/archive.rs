@@ -5,6 +5,8 @@
 //! not taken for one, unless it has the number, the class and the OID of an entry that has not come yet.
 use std::collections::{HashMap, HashSet};
 
+use super::marks::without_marks;
+
 /// One thing that the archive makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -137,7 +139,13 @@ fn close(
         settings.take(line);
     }
     if let Some(last) = entries.last_mut() {
-        last.sql = format!("{own}{}\n", lines[from..end].join("\n"));
+        let sql = format!("{own}{}\n", lines[from..end].join("\n"));
+        // Of what has columns. A function's body is its own.
+        last.sql = if last.kind.ends_with("TABLE") || last.kind.ends_with("VIEW") {
+            without_marks(sql)
+        } else {
+            sql
+        };
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! pg_restore never connects to the target: it only writes SQL (law 2). Which entry runs when is decided by [`Stage`].
 mod archive;
+mod marks;
 mod plan;
 mod restore;
 
