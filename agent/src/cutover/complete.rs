@@ -11,7 +11,7 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, qualified},
-    target::{Carried, CopyIn, can_be_replica, copy_in, run_entries, run_entries_again},
+    target::{Carried, CopyIn, Unmade, can_be_replica, copy_in, run_entries_again},
     verify::{shape_difference, table_checksum},
     wire::{Answer, Ask, Catalog, Publish, Relation, SnapshotKind, unexpected_answer},
 };
@@ -40,7 +40,9 @@ pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
     }
     notes.extend(on_database::changes(steps, &session).await?);
     let plan = steps.plan();
-    run_entries(&mut session, copied.ledger, &plan.foreign_keys).await?;
+    receiver
+        .make_foreign_keys(&mut session, copied.ledger, &plan.foreign_keys, Unmade::Stops)
+        .await?;
     // Again at each attempt: they are as old as the last one.
     run_entries_again(&mut session, copied.ledger, &plan.quiet).await?;
     if !plan.quiet.is_empty() {

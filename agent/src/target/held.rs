@@ -4,10 +4,11 @@ use whimbrel_proto::Lsn;
 
 use super::{
     fact::Fact,
+    foreign_keys::Unmade,
     receive::{Copied, Receiver},
 };
 use crate::{
-    fault::{Doing, Fault, Policy},
+    fault::{Doing, Fault},
     postgres::Client,
     wire::Catalog,
 };
@@ -70,16 +71,7 @@ impl Receiver {
             return Ok(Some(point));
         }
         self.progress.operation("building foreign keys");
-        for key in keys {
-            let key = std::slice::from_ref(key);
-            match self.make_foreign_keys_that_hold(&mut client, copied.ledger, key).await {
-                // The source's schema has changed since the dump, and was carried: the cutover makes the keys of then.
-                Err(fault) if fault.policy == Policy::Hold => {
-                    tracing::info!(%fault, "a foreign key is left to the cutover");
-                }
-                made => made?,
-            }
-        }
+        self.make_foreign_keys(&mut client, copied.ledger, keys, Unmade::Waits).await?;
         self.progress.operation("applying changes");
         Ok(None)
     }

@@ -12,6 +12,7 @@ mod documents;
 mod extension_rows;
 mod fact;
 mod follow;
+mod foreign_keys;
 mod held;
 mod in_place;
 mod in_runs;
@@ -41,9 +42,8 @@ pub(crate) use schema::RESTORE_SETTINGS;
 
 use follow::drop_foreign_keys;
 pub(crate) use follow::follow;
+pub(crate) use foreign_keys::Unmade;
 pub(crate) use held::held_tables;
 pub(crate) use large_objects::Carried;
-pub(crate) use load::{
-    CopyIn, can_be_replica, copy_in, identity_always, run_entries, run_entries_again,
-};
+pub(crate) use load::{CopyIn, can_be_replica, copy_in, identity_always, run_entries_again};
 pub(crate) use receive::current;

@@ -6,15 +6,12 @@ use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     target::{
-        fact::Fact,
+        foreign_keys::Unmade,
         ledger::Ledger,
         receive::Receiver,
         schema::{Entry, Plan, RESTORE_SETTINGS},
     },
 };
-
-/// The code of a fault that is about rows, and not about what is made.
-const CONSTRAINT_VIOLATED: &str = "ConstraintViolated";
 
 impl Receiver {
     /// Indexes of partitioned tables, extended statistics and the like; then foreign keys, if they can't get in the way.
@@ -28,30 +25,8 @@ impl Receiver {
         run_entries(client, ledger, &plan.all_tables).await?;
         if !plan.foreign_keys.is_empty() && self.foreign_keys_can_be_made(client).await? {
             self.progress.operation("building foreign keys");
-            self.make_foreign_keys_that_hold(client, ledger, &plan.foreign_keys).await?;
-        }
-        Ok(())
-    }
-
-    /// Online, one that the source's own rows violate (triggers were off there once) is told and waits: the stream carries
-    /// what mends the source, and the cutover tries again. Were everything held for it, no mending could arrive.
-    pub(in crate::target) async fn make_foreign_keys_that_hold(
-        &self,
-        session: &mut Client,
-        ledger: Ledger,
-        entries: &[Entry],
-    ) -> Result<(), Fault> {
-        for entry in entries {
-            let Err(fault) = run_entry(session, ledger, entry).await else { continue };
-            if !self.spec.online || fault.code != CONSTRAINT_VIOLATED {
-                return Err(fault);
-            }
-            let text = format!(
-                "foreign key {} waits for the cutover: rows that are on the source too violate it ({fault}); mend them there, \
-                 the stream carries it",
-                entry.tag
-            );
-            self.tell(Fact::Milestone("ForeignKeyViolated", text)).await;
+            let keys = &plan.foreign_keys;
+            self.make_foreign_keys(client, ledger, keys, Unmade::WaitsIfViolated).await?;
         }
         Ok(())
     }
@@ -79,11 +54,7 @@ pub(crate) async fn can_be_replica(client: &Client) -> bool {
 }
 
 /// Runs entries one after the other; those that the ledger has are done.
-pub(crate) async fn run_entries(
-    session: &mut Client,
-    ledger: Ledger,
-    entries: &[Entry],
-) -> Result<(), Fault> {
+async fn run_entries(session: &mut Client, ledger: Ledger, entries: &[Entry]) -> Result<(), Fault> {
     for entry in entries {
         run_entry(session, ledger, entry).await?;
     }

@@ -19,7 +19,8 @@ mod start;
 
 pub(in crate::target) use again::{Unlike, copy_waiting, not_as_here};
 pub(crate) use copy_in::{CopyIn, copy_in};
-pub(crate) use finish::{can_be_replica, run_entries, run_entries_again};
+pub(in crate::target) use finish::run_entry;
+pub(crate) use finish::{can_be_replica, run_entries_again};
 pub(in crate::target) use made_since::parents_first;
 pub(in crate::target) use start::check_server;
 pub(crate) use start::identity_always;

@@ -2,6 +2,7 @@
 //!
 //! pg_restore never connects to the target: it only writes SQL (law 2). Which entry runs when is decided by [`Stage`].
 mod archive;
+mod foreign_key;
 mod marks;
 mod plan;
 mod restore;
@@ -9,4 +10,5 @@ mod restore;
 pub use archive::{ArchiveError, Entry, entries};
 pub use plan::{Plan, Stage, TableEntries};
 
+pub(crate) use foreign_key::{ForeignKey, Name};
 pub(crate) use plan::RESTORE_SETTINGS;
