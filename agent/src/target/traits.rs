@@ -4,9 +4,13 @@
 //! Only of objects whose settings are others than when the schema was dumped: what a person has set on the target is left.
 use std::collections::{HashMap, HashSet};
 
-use super::{ledger::Ledger, receive::Receiver, schema::RESTORE_SETTINGS};
+use super::{
+    in_runs::{Statement, in_runs},
+    ledger::Ledger,
+    receive::Receiver,
+};
 use crate::{
-    fault::{Doing, Fault},
+    fault::Fault,
     postgres::Client,
     verify::traits_of,
     wire::{Answer, Ask, ShapeItem, Trait, unexpected_answer},
@@ -26,12 +30,9 @@ impl Receiver {
             return Err(unexpected_answer());
         };
         let here = traits_of(session, &self.spec.selected).await?;
-        let tx = session.transaction().await.doing(doing)?;
-        tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
-        for statement in statements(&changed(then, now), &there, &here) {
-            tx.batch_execute(statement).await.doing(format!("{doing}: {statement}"))?;
-        }
-        ledger.commit(tx, doing).await
+        let statements = statements(&changed(then, now), &there, &here);
+        let statement = |sql: &&str| Statement { about: (*sql).to_owned(), sql: (*sql).to_owned() };
+        in_runs(session, ledger, &statements.iter().map(statement).collect::<Vec<_>>(), doing).await
     }
 }
 

@@ -62,7 +62,9 @@ union all
 select 'rights on schema ' || quote_ident(n.nspname), null,
        format('alter schema %I owner to %I', n.nspname, pg_get_userbyid(n.nspowner))
 from schemas n
-where not exists (select from members m where m.classid = 'pg_namespace'::regclass and m.objid = n.oid)
+-- The one that every database has is the bootstrap superuser's before 15, whose name is each server's own.
+where not (n.nspname = 'public' and n.nspowner = 10)
+  and not exists (select from members m where m.classid = 'pg_namespace'::regclass and m.objid = n.oid)
 union all
 select 'rights on routines of ' || quote_ident(n.nspname), null,
        format('alter routine %I.%I(%s) owner to %I', n.nspname, p.proname, array_to_string(array(
