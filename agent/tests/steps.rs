@@ -101,6 +101,23 @@ async fn a_source_that_is_gone_after_the_switch_is_clean() {
         value(&target, "gone", "select count(*) from pg_namespace where nspname = 'whimbrel'");
     assert_eq!(left.await, "0");
 
+    // One that has only another name is not gone, and its slot would keep the source's WAL for ever.
+    let mut driver = streaming(&source, &target, "moved").await;
+    let end = run(&mut driver, &STEPS[..8], 0).await;
+    driver.kill().await;
+    database(
+        &source,
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'moved'",
+    )
+    .await;
+    database(&source, "alter database moved rename to moved_old").await;
+    let mut next = Driver::another(&driver).await;
+    next.begin_as(2, driver.target_oid(), true).await;
+    run(&mut next, &[Step::RemoveSource, Step::RemoveLedger], end).await;
+    let ours = "select (select count(*) from pg_replication_slots) + (select count(*) from pg_publication) \
+                + (select count(*) from pg_event_trigger)";
+    assert_eq!(value(&source, "moved_old", ours).await, "0");
+
     // Before it the same is no end.
     let early = streaming(&source, &target, "lost").await;
     early.kill().await;

@@ -8,7 +8,7 @@ use whimbrel_proto::agent::v1::SourceObjects;
 use super::{ddl, epoch::OUR_SESSIONS, publication::drop_publications, sender::Sender};
 use crate::{
     fault::{Doing, Fault},
-    postgres::{Client, ConnectProblem, Endpoint, connect},
+    postgres::{Client, ConnectProblem, Endpoint, MAINTENANCE_DATABASE, connect},
 };
 
 /// Tries to drop a slot that a walsender still holds; each ends that walsender first. It goes within milliseconds, unless
@@ -28,8 +28,13 @@ pub async fn remove_objects(
     objects: &SourceObjects,
 ) -> Result<(), Fault> {
     let client = match connect(endpoint, database, "clean").await {
-        // With the database its slots and publications are gone.
-        Err(error) if error.problem == ConnectProblem::DatabaseDoesNotExist => return Ok(()),
+        Err(error) if error.problem == ConnectProblem::DatabaseDoesNotExist => {
+            match renamed(endpoint, &objects.slot).await? {
+                Some(client) => client,
+                // With the database its slots and publications are gone.
+                None => return Ok(()),
+            }
+        }
         client => client?,
     };
     end_sessions(&client, &objects.slot).await?;
@@ -37,6 +42,21 @@ pub async fn remove_objects(
     point!("clean.slot_dropped");
     ddl::remove(&client, objects).await?;
     drop_publications(&client, [&objects.publication, &objects.keyless_publication]).await
+}
+
+/// The database that the slot is of, which has another name by now: people rename one so that nobody writes to it any more.
+async fn renamed(endpoint: &Endpoint, slot: &str) -> Result<Option<Client>, Fault> {
+    let doing = format!("looking for the database that replication slot {slot} is of");
+    let client = connect(endpoint, MAINTENANCE_DATABASE, "clean").await?;
+    let row = client
+        .query_opt(
+            "select database::text from pg_replication_slots where slot_name = $1 and database is not null",
+            &[&slot],
+        )
+        .await
+        .doing(&doing)?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(connect(endpoint, row.get(0), "clean").await?))
 }
 
 /// Ends what a task that was stopped has left running on the server: a walsender that is making the slot goes on though
