@@ -17,8 +17,8 @@ pub(super) async fn carry_over(steps: &Steps<'_>) -> Result<StepDone, Fault> {
 }
 
 /// Sequences of one transaction, each of which it locks: far fewer than a server as it is set up has room for (64 locks for
-/// each of 100 connections), and enough that a thousand cost one commit.
-const AT_ONCE: usize = 1000;
+/// each of 100 connections), and enough that a thousand cost four commits.
+const AT_ONCE: usize = 250;
 
 /// Sets the target's sequences, as the current epoch.
 async fn set(steps: &Steps<'_>, values: &[SequenceValue]) -> Result<(), Fault> {

@@ -1,6 +1,9 @@
 //! Rights, owners and default privileges that change while the stream runs.
-use super::{cut_over_alike, following, following_with};
-use crate::driver::{batch, sql, value};
+use super::{between, cut_over, cut_over_alike, following, following_with};
+use crate::{
+    cluster::Cluster,
+    driver::{HBA, batch, moved_alike, sql, value},
+};
 
 const SCHEMA: &str = "
     create table t (id int primary key, v int);
@@ -70,6 +73,26 @@ async fn owners_arrive_that_no_message_tells() {
     sql(&source, "shop", "create table owned (id int primary key)").await;
     batch(&source, "shop", OWNED).await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// A lock for each, to a transaction's end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_and_sequences_by_the_thousand_need_few_locks() {
+    let few = "max_locks_per_transaction = 10\nmax_connections = 20\n";
+    let schema: String = (0..600)
+        .map(|i| format!("create table t{i} (id int primary key);\n"))
+        .chain((0..1500).map(|i| format!("create sequence s{i};\nselect nextval('s{i}');\n")))
+        .collect();
+    let (source, target) = (Cluster::start(HBA, ""), Cluster::start(HBA, few));
+    let (source, target, mut driver) =
+        between(source, target, &schema, |driver| driver.follow = false).await;
+    let forced: String =
+        (0..600).map(|i| format!("alter table t{i} force row level security;\n")).collect();
+    sql(&source, "shop", &forced).await;
+    cut_over(&mut driver, 1).await;
+    let forced = "select count(*) from pg_class where relforcerowsecurity";
+    assert_eq!(value(&target, "shop", forced).await, "600");
+    moved_alike(&source, &target, "shop").await;
 }
 
 /// Of everything, as REASSIGN OWNED does, which can't be done to what the system itself needs.
