@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What is copied.
-pub(crate) const WORKLOADS: [&str; 3] = ["few", "many", "wide"];
+pub(crate) const WORKLOADS: [&str; 4] = ["few", "many", "wide", "keys"];
 
 const FLOOR: &str = include_str!("peers/floor.sh");
 const PG_DUMP: &str = include_str!("peers/pg_dump.sh");
@@ -34,6 +34,12 @@ fn fill(scene: &Scene, workload: &str, size: Size) -> Outcome<String> {
             format!(
                 "{count} tables with a key and an index, nine of ten empty, the rest with 1,000 rows."
             )
+        }
+        "keys" => {
+            let rows = size.pick(200_000, 2_000_000);
+            let sql = include_str!("sql/keys.sql").replace(":rows", &rows.to_string());
+            source.psql(DATABASE, &sql)?;
+            format!("Four tables of {rows} rows each, with seven foreign keys between them.")
         }
         _ => {
             let rows = size.pick(300_000, 3_000_000);
