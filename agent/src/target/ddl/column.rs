@@ -175,15 +175,7 @@ fn change(
     }
     // An identity needs it.
     if new.not_null && !old.not_null {
-        statements.push(match &new.not_null_name {
-            Some(name) if around.names_not_null => format!(
-                "alter table {table} add constraint {} not null {}{}",
-                identifier(name),
-                identifier(&new.name),
-                if new.not_null_alone { " no inherit" } else { "" }
-            ),
-            _ => format!("{column} set not null"),
-        });
+        statements.push(set_not_null(table, new, around));
     }
     if old.not_null && new.not_null && around.names_not_null {
         statements.extend(heirs_not_null(table, old.not_null_alone, new));
@@ -212,6 +204,18 @@ fn change(
         statements.push(format!("{column} drop not null"));
     }
     Ok(statements)
+}
+
+fn set_not_null(table: &str, new: &ColumnStructure, around: Around<'_>) -> String {
+    let column = identifier(&new.name);
+    match &new.not_null_name {
+        Some(name) if around.names_not_null => format!(
+            "alter table {table} add constraint {} not null {column}{}",
+            identifier(name),
+            if new.not_null_alone { " no inherit" } else { "" }
+        ),
+        _ => format!("alter table {table} alter column {column} set not null"),
+    }
 }
 
 /// Whether the column's not-null constraint is its heirs' too, as on the source; `alone`: it is not here.
