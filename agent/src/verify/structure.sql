@@ -85,6 +85,8 @@ documents as (
                 'not_null', a.attnotnull,
                 'not_null_name', (select k.conname from pg_constraint k -- since 18
                                   where k.conrelid = c.oid and k.contype = 'n' and k.conkey[1] = a.attnum), -- since 18
+                'not_null_alone', exists (select from pg_constraint k -- since 18
+                                          where k.conrelid = c.oid and k.contype = 'n' and k.conkey[1] = a.attnum and k.connoinherit), -- since 18
                 'default', pg_get_expr(d.adbin, d.adrelid),
                 'missing', case when a.atthasmissing then (a.attmissingval::text::text[])[1] end, -- since 11
                 'missing', null, -- before 11

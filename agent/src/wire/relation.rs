@@ -150,6 +150,9 @@ pub struct ColumnStructure {
     /// Of its constraint, on a server that keeps one (18).
     #[serde(default)]
     pub not_null_name: Option<String>,
+    /// That constraint is no heir's (NO INHERIT): an heir may hold nulls where the parent may not.
+    #[serde(default)]
+    pub not_null_alone: bool,
     /// The expression of its default, or of what generates it.
     pub default: Option<String>,
     /// `attmissingval`, as text: what rows have that are older than the column.

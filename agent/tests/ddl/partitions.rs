@@ -41,6 +41,64 @@ async fn what_a_parent_loses_its_partitions_and_heirs_lose() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_family_with_a_foreign_key_of_its_own_is_attached() {
+    let (source, target, mut driver) = following(
+        "create table pk (a int primary key);
+         insert into pk select generate_series(1, 20);
+         create table p (id int, a int references pk, primary key (id, a)) partition by list (a)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "create table q (id int, a int, primary key (id, a), constraint own foreign key (a) references pk) partition by range (id);
+         create table q1 partition of q for values from (0) to (10);
+         create table q2 (id int, a int, primary key (id, a), constraint second foreign key (a) references pk);
+         alter table q attach partition q2 for values from (10) to (20);
+         insert into q values (5, 5);
+         alter table p attach partition q for values in (5);
+         insert into p values (15, 5);
+         alter table p detach partition q;
+         alter table p attach partition q for values in (5);
+         insert into p values (16, 5);
+         create table own_parent (id int primary key, above int) partition by range (id);
+         create table own_parent1 partition of own_parent for values from (0) to (10);
+         alter table own_parent add foreign key (above) references own_parent;
+         create table own_parent2 (above int, id int not null);
+         alter table own_parent attach partition own_parent2 for values from (10) to (20);
+         insert into own_parent values (1, null), (11, 1), (2, 1);
+         alter table own_parent detach partition own_parent2",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_family_takes_its_new_parents_keys_over() {
+    let (source, target, mut driver) = following(
+        "create table p (id int primary key, v int) partition by range (id);
+         create index by_v on p (v);
+         create table p1 partition of p for values from (0) to (10)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "create table q (v int, id int not null) partition by range (id);
+         create table q1 partition of q for values from (10) to (15);
+         create table q2 (id int not null, v int) partition by range (id);
+         create table q21 partition of q2 for values from (15) to (20);
+         alter table q attach partition q2 for values from (15) to (20);
+         insert into q values (11, 11);
+         alter table p attach partition q for values from (10) to (20);
+         insert into p values (1, 1), (12, 12), (16, 16);
+         update p set v = 0 where id = 11",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_columns_and_sequences_in_forms_that_must_come_in_order() {
     let (source, target, mut driver) = following(
         "create table item (id int not null, a int, b int, twice int generated always as (a * 2) stored);

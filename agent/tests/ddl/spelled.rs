@@ -210,6 +210,13 @@ async fn names_of_not_null_constraints_come_with_the_stream() {
          create table likewise (like p);
          alter table item add constraint filled not null status;
          alter table p add column w int constraint written not null default 1;
+         create table above (a int, b int constraint alone not null no inherit);
+         create table below () inherits (above);
+         insert into below values (null, null);
+         alter table only above add constraint late not null a no inherit;
+         delete from below;
+         alter table above alter constraint alone inherit;
+         alter table above alter constraint alone no inherit;
          insert into p values (100, 1, 1);
          insert into likewise values (1, 1)",
     )

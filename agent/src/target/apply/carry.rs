@@ -176,14 +176,14 @@ impl Changes {
         })
     }
 
-    /// Whether a person has made a type whose functions could not be carried.
+    /// Whether a person has made a type that could not be carried: its functions could not, or what a domain is made of.
     async fn is_made(&mut self, old: Option<&Structure>, new: &Structure) -> Result<bool, Fault> {
         let new = match (old, new) {
             (None, Structure::Type(new)) => new,
             (Some(Structure::Type(old)), Structure::Type(new)) if old.typtype == "p" => new,
             _ => return Ok(false),
         };
-        if !["r", "b", "p"].contains(&new.typtype.as_str()) {
+        if !["r", "b", "p", "d"].contains(&new.typtype.as_str()) {
             return Ok(false);
         }
         let sql = "select exists (select from pg_type t join pg_namespace n on n.oid = t.typnamespace \

@@ -175,14 +175,10 @@ fn change(
     }
     // An identity needs it.
     if new.not_null && !old.not_null {
-        statements.push(match &new.not_null_name {
-            Some(name) if around.names_not_null => format!(
-                "alter table {table} add constraint {} not null {}",
-                identifier(name),
-                identifier(&new.name)
-            ),
-            _ => format!("{column} set not null"),
-        });
+        statements.push(set_not_null(table, new, around));
+    }
+    if old.not_null && new.not_null && around.names_not_null {
+        statements.extend(heirs_not_null(table, old.not_null_alone, new));
     }
     // A partition's without a sequence is its parent's: it comes and goes with that.
     match (&old.sequence, &new.sequence) {
@@ -208,6 +204,25 @@ fn change(
         statements.push(format!("{column} drop not null"));
     }
     Ok(statements)
+}
+
+fn set_not_null(table: &str, new: &ColumnStructure, around: Around<'_>) -> String {
+    let column = identifier(&new.name);
+    match &new.not_null_name {
+        Some(name) if around.names_not_null => format!(
+            "alter table {table} add constraint {} not null {column}{}",
+            identifier(name),
+            if new.not_null_alone { " no inherit" } else { "" }
+        ),
+        _ => format!("alter table {table} alter column {column} set not null"),
+    }
+}
+
+/// Whether the column's not-null constraint is its heirs' too, as on the source; `alone`: it is not here.
+pub(super) fn heirs_not_null(table: &str, alone: bool, new: &ColumnStructure) -> Option<String> {
+    let name = new.not_null_name.as_ref().filter(|_| alone != new.not_null_alone)?;
+    let how = if new.not_null_alone { "no inherit" } else { "inherit" };
+    Some(format!("alter table {table} alter constraint {} {how}", identifier(name)))
 }
 
 /// Storage and statistics targets, which a definition can't say.

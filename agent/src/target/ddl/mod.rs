@@ -43,7 +43,7 @@ pub(super) fn statements(
         (Some(Structure::Relation(old)), Structure::Relation(new)) => {
             relation::alter(old, new, around)
         }
-        (_, Structure::Relation(new)) => relation::create(new),
+        (_, Structure::Relation(new)) => relation::create(new, around),
         (Some(Structure::Sequence(old)), Structure::Sequence(new)) => {
             Ok(objects::alter_sequence(old, new))
         }

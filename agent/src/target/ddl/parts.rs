@@ -27,6 +27,9 @@ pub(super) fn old_constraints(old: &RelationStructure, new: &RelationStructure) 
     for before in &old.constraints {
         let name = identifier(&before.name);
         match kept(new, before) {
+            None if before.inherited && before.contype == "f" => {
+                statements.extend(share_of_parents_key(old, new, before));
+            }
             None => statements
                 .push(format!("alter table {table} drop constraint if exists {name} cascade")),
             Some(after) if after.inherited && ["c", "f"].contains(&after.contype.as_str()) => {}
@@ -44,6 +47,23 @@ pub(super) fn old_constraints(old: &RelationStructure, new: &RelationStructure) 
         }
     }
     statements
+}
+
+/// A partition that was attached with a foreign key of its own keeps it on the source, as its share of the parent's. Here it
+/// was not there yet, and the attaching has made a share under the parent's name: it can't be dropped, and bears the
+/// source's name from now on. No more can a share that a partitioned table has for each partition that its key refers to.
+fn share_of_parents_key(
+    old: &RelationStructure,
+    new: &RelationStructure,
+    share: &ConstraintStructure,
+) -> Option<String> {
+    let own = new.constraints.iter().find(|own| {
+        own.contype == "f"
+            && own.definition == share.definition
+            && old.constraints.iter().all(|here| here.name != own.name)
+    })?;
+    let (from, to) = (identifier(&share.name), identifier(&own.name));
+    Some(format!("alter table {} rename constraint {from} to {to}", name_of(new)))
 }
 
 /// Those that are new, but for foreign keys.
@@ -64,7 +84,11 @@ pub(super) fn new_constraints(
                 return format!("alter table {table} {sql}");
             }
             // ONLY: partitions' keys are made by themselves, under their own names, and attached.
-            let only = if constraint.contype == "c" { "" } else { "only " };
+            let only = if constraint.contype == "c" || joins_with_partitions(old, new) {
+                ""
+            } else {
+                "only "
+            };
             format!(
                 "alter table {only}{table} add constraint {} {}",
                 identifier(&constraint.name),
@@ -72,6 +96,12 @@ pub(super) fn new_constraints(
             )
         })
         .collect()
+}
+
+/// A partitioned table with partitions became one itself. Its indexes came of the attaching, to all below it, and are made so:
+/// one without its partitions' shares is not valid, and the attaching makes another, a second primary key.
+fn joins_with_partitions(old: Option<&RelationStructure>, new: &RelationStructure) -> bool {
+    old.is_some_and(|old| old.bound.is_none()) && new.bound.is_some() && !new.children.is_empty()
 }
 
 /// A key that took an index over (USING INDEX): the index that is here bears its name already.
@@ -149,7 +179,8 @@ fn set_storage(index: &str, old: &str, new: &str) -> Vec<String> {
 
 pub(super) fn new_indexes(old: Option<&RelationStructure>, new: &RelationStructure) -> Vec<String> {
     let table = name_of(new);
-    let only = if new.relkind == RelationKind::Partitioned { "only " } else { "" };
+    let alone = new.relkind == RelationKind::Partitioned && !joins_with_partitions(old, new);
+    let only = if alone { "only " } else { "" };
     new.indexes
         .iter()
         // An invalid index of a table is one that is being built, or failed: nobody reads it.

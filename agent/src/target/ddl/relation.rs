@@ -5,7 +5,7 @@ use crate::{
     wire::{Publish, Relation, RelationKind, RelationStructure},
 };
 
-pub(super) fn create(new: &RelationStructure) -> Result<Vec<String>, String> {
+pub(super) fn create(new: &RelationStructure, around: Around<'_>) -> Result<Vec<String>, String> {
     let name = name_of(new);
     let mut statements = vec![match new.relkind {
         RelationKind::Table | RelationKind::Partitioned => create_table(new)?,
@@ -25,6 +25,10 @@ pub(super) fn create(new: &RelationStructure) -> Result<Vec<String>, String> {
         }
     }];
     if new.relkind.is_table() {
+        if around.names_not_null {
+            let kept = new.columns.iter().filter(|column| column.not_null);
+            statements.extend(kept.filter_map(|own| column::heirs_not_null(&name, false, own)));
+        }
         statements.extend(column::settings(None, new));
         statements.extend(parts::new_constraints(None, new));
     }
