@@ -14,11 +14,12 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, qualified},
-    wire::{Answer, Ask, Relation, Structure, unexpected_answer},
+    wire::{Answer, Ask, Structure, unexpected_answer},
 };
 
 impl Receiver {
-    /// Gives everything here the form that it has on the source now; the tables whose rows are to be copied.
+    /// Gives everything here the form that it has on the source now. Tables whose rows are to be copied wait for them in the
+    /// ledger from then on ([`Receiver::waiting_tables`]).
     ///
     /// # Errors
     /// A hold, with the statements, when something can't be carried.
@@ -26,12 +27,12 @@ impl Receiver {
         &self,
         session: &mut Client,
         ledger: Ledger,
-    ) -> Result<Vec<Relation>, Fault> {
+    ) -> Result<(), Fault> {
         let Answer::Followed(followed) = self.caller.ask(Ask::Followed).await? else {
             return Err(unexpected_answer());
         };
         if followed {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let mut known = structure::all(&**session).await?;
         let (mut untold, mut by_hand, mut copied) = (Vec::new(), Vec::new(), Vec::new());
@@ -55,14 +56,11 @@ impl Receiver {
         let whole = self.spec.selected.is_everything();
         let gone: Vec<Structure> = known.into_values().filter(|_| whole).collect();
         if untold.is_empty() && gone.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         // From here on their changes are in the stream; their rows are read after that.
         self.caller.ask(Ask::Publish).await?;
-        bring(self, ledger, parents_first(untold), &gone).await?;
-        let catalog = self.catalog(session).await?;
-        let relations = catalog.relations.iter();
-        Ok(relations.filter(|relation| copied.contains(&relation.oid)).cloned().collect())
+        bring(self, ledger, parents_first(untold), &gone, &copied).await
     }
 
     /// What a person has made is taken as it is; the comparison of the shapes tells whether it is as on the source.

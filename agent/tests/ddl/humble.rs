@@ -1,12 +1,12 @@
 //! A source role that may make no event triggers, and changes of the schema under a copy that runs.
 use std::{sync::Arc, time::Duration};
 
-use whimbrel_proto::agent::v1::{CopyLimits, report::Kind};
+use whimbrel_proto::agent::v1::{CopyLimits, Step, report::Kind};
 
 use crate::{
     cluster::{Cluster, PASSWORD},
     cut_over_alike,
-    driver::{Driver, HBA, database, sql, value},
+    driver::{Driver, HBA, database, session, sql, value},
     following_as,
 };
 
@@ -131,6 +131,39 @@ async fn what_no_event_trigger_tells_comes_with_the_cutover() {
     .await;
     let notes = cut_over_alike(&source, &target, &mut driver, 1).await;
     assert!(notes.contains("more.made"), "{notes}");
+}
+
+/// The forms are on the target already when the next attempt begins, and the values are not: the server that makes a column
+/// computes its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_rewritten_untold_comes_though_the_step_is_cut_before_its_rows() {
+    let (source, target, mut driver) = following_as(
+        "create table t (id int primary key, v int);
+         insert into t select g, g from generate_series(1, 100) g;
+         create table same (id int primary key);
+         insert into same values (1)",
+        false,
+    )
+    .await;
+    let change = "alter table t add c float8 not null default random();
+                  alter table t alter v type text using md5(v::text)";
+    sql(&source, "shop", change).await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    // No snapshot for the copy before it ends.
+    let busy = session(&source, "shop").await;
+    busy.batch_execute("begin; select txid_current()").await.unwrap();
+    driver.order(Step::Complete, 1, &[], end).await;
+    let is_here =
+        "select count(*) from pg_attribute where attrelid = 't'::regclass and attname = 'c'";
+    while value(&target, "shop", is_here).await == "0" {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    driver.kill().await;
+    busy.batch_execute("commit").await.unwrap();
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    cut_over_alike(&source, &target, &mut driver, 2).await;
 }
 
 /// As the hold of an older attempt told a person to.

@@ -71,6 +71,7 @@ pub(in crate::target) async fn bring(
     ledger: Ledger,
     objects: Vec<Structure>,
     gone: &[Structure],
+    copied: &[u32],
 ) -> Result<(), Fault> {
     let doing = "taking a change of the schema from the source's catalog";
     let names: Vec<String> = objects.iter().chain(gone).map(Structure::label).collect();
@@ -83,6 +84,9 @@ pub(in crate::target) async fn bring(
     let note = Note { tag: TAG.into(), objects, dropped, ..Note::default() };
     changes.bracket("begin", doing).await?;
     changes.carry(&note, Lsn(u64::MAX)).await?;
+    for table in copied {
+        changes.hold(*table).await?;
+    }
     changes.keep_catalog().await?;
     ledger.prove(changes.session(), doing).await?;
     changes.commit(true).await.map(drop)
