@@ -83,18 +83,23 @@ async fn check_chosen(steps: &Steps<'_>, session: &Client) -> Result<(), Fault> 
     .remedy("rename them back on the source, and order the cutover again; or cancel, and start a new migration with other patterns"))
 }
 
-/// Changes of the schema that no event trigger told. Only where the source's shape is another than it was.
+/// Changes of the schema that no event trigger told. Only where the source's shape is another than it was, or has a table that
+/// the ledger does not know. What an attempt
+/// that was cut has left to be copied is copied too.
 async fn copy_untold(steps: &Steps<'_>, session: &mut Client) -> Result<Option<String>, Fault> {
     let receiver = steps.receiver;
     let then = receiver.dumped_shape(session).await?;
-    if shape_difference(&then, &receiver.shape(false).await?).is_none() {
-        return Ok(None);
+    let now = receiver.shape(false).await?;
+    if shape_difference(&then, &now).is_some()
+        || !receiver.unknown_tables(session, &now).await?.is_empty()
+    {
+        // A new object may be of a role that is new.
+        if receiver.spec.migrate_roles {
+            receiver.make_roles().await?;
+        }
+        receiver.carry_untold(session, steps.copied.ledger).await?;
     }
-    // A new object may be of a role that is new.
-    if receiver.spec.migrate_roles {
-        receiver.make_roles().await?;
-    }
-    let tables = receiver.carry_untold(session, steps.copied.ledger).await?;
+    let tables = receiver.waiting_tables(session).await?;
     if tables.is_empty() {
         return Ok(None);
     }

@@ -34,6 +34,11 @@ pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
         return Err(Fault::hold("NotDrained", "tables are still to be copied again")
             .remedy("order the cutover again when they are"));
     }
+    if steps.receiver.spec.online
+        && let Some(table) = steps.receiver.unknown_tables(&session, &now).await?.first()
+    {
+        return Err(schema_changed(&format!("{table} was made, and its rows were never copied")));
+    }
     let mut note = String::new();
     if !order.allow_source_writes {
         note = sequences::verify(steps, &session).await?;

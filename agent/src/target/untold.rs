@@ -1,8 +1,13 @@
 //! What has become of the source's schema without a word in the stream, where no event trigger of ours tells it: a new table, a
 //! new index, a constraint. The stream's own word of a table tells columns alone, and only before its next row.
 //!
+//! Triggers that are there now may not have told all: somebody had disabled or dropped them, a command's note failed, there was
+//! no slot. A person can mend a difference of the schema, but a table made by hand has no rows: tables are looked for then too.
+//!
 //! It is carried in the cutover, when the stream stands at its end and the source should be quiet: then it has no place
 //! among rows. A table that is new, or that has another file now, is copied.
+use std::collections::HashSet;
+
 use super::{
     apply::bring,
     ddl::{self, Around},
@@ -14,11 +19,12 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, qualified},
-    wire::{Answer, Ask, Relation, Structure, unexpected_answer},
+    wire::{Answer, Ask, RelationKind, ShapeItem, Structure, unexpected_answer},
 };
 
 impl Receiver {
-    /// Gives everything here the form that it has on the source now; the tables whose rows are to be copied.
+    /// Gives everything here the form that it has on the source now. Tables whose rows are to be copied wait for them in the
+    /// ledger from then on ([`Receiver::waiting_tables`]).
     ///
     /// # Errors
     /// A hold, with the statements, when something can't be carried.
@@ -26,19 +32,19 @@ impl Receiver {
         &self,
         session: &mut Client,
         ledger: Ledger,
-    ) -> Result<Vec<Relation>, Fault> {
+    ) -> Result<(), Fault> {
         let Answer::Followed(followed) = self.caller.ask(Ask::Followed).await? else {
             return Err(unexpected_answer());
         };
-        if followed {
-            return Ok(Vec::new());
-        }
         let mut known = structure::all(&**session).await?;
         let (mut untold, mut by_hand, mut copied) = (Vec::new(), Vec::new(), Vec::new());
         for form in structure::fetch(&self.caller, Vec::new(), false).await? {
             let before = known.remove(&form.id());
             let before = before.as_ref();
             if matches!(form, Structure::Extension(_)) || is_same(before, &form) {
+                continue;
+            }
+            if followed && !may_be_untold(before, &form) {
                 continue;
             }
             if before.is_none() && is_here(session, &form).await? {
@@ -50,19 +56,54 @@ impl Receiver {
             }
             untold.push(form);
         }
+        if followed && copied.is_empty() {
+            return Ok(());
+        }
         self.know(session, ledger, &by_hand).await?;
         // What is no longer chosen is not to be told from what is gone.
-        let whole = self.spec.selected.is_everything();
+        let whole = self.spec.selected.is_everything() && !followed;
         let gone: Vec<Structure> = known.into_values().filter(|_| whole).collect();
         if untold.is_empty() && gone.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         // From here on their changes are in the stream; their rows are read after that.
         self.caller.ask(Ask::Publish).await?;
-        bring(self, ledger, parents_first(untold), &gone).await?;
-        let catalog = self.catalog(session).await?;
-        let relations = catalog.relations.iter();
-        Ok(relations.filter(|relation| copied.contains(&relation.oid)).cloned().collect())
+        bring(self, ledger, parents_first(untold), &gone, &copied).await
+    }
+
+    /// Chosen tables of the source that the ledger does not know, as labels: no row of theirs has come, nor will. `shape`: the
+    /// source's, which has what is chosen.
+    pub(crate) async fn unknown_tables(
+        &self,
+        session: &Client,
+        shape: &[ShapeItem],
+    ) -> Result<Vec<String>, Fault> {
+        let Answer::Files(files) = self.caller.ask(Ask::Files { under_snapshot: false }).await?
+        else {
+            return Err(unexpected_answer());
+        };
+        let rows = session
+            .query("select source_oid from whimbrel.relation", &[])
+            .await
+            .doing("reading from the ledger which tables are known")?;
+        let known: HashSet<u32> = rows.iter().map(|row| row.get(0)).collect();
+        let unknown = files.into_iter().map(|(oid, _)| oid).filter(|oid| !known.contains(oid));
+        let unknown: Vec<u32> = unknown.collect();
+        // None would mean all.
+        if unknown.is_empty() {
+            return Ok(Vec::new());
+        }
+        let chosen: HashSet<String> = shape.iter().map(|item| bare(&item.object)).collect();
+        let forms = structure::fetch(&self.caller, unknown.clone(), false).await?;
+        let labels = forms.iter().filter_map(|form| match form {
+            Structure::Relation(table)
+                if table.relkind == RelationKind::Table && unknown.contains(&table.oid) =>
+            {
+                Some(form.label())
+            }
+            _ => None,
+        });
+        Ok(labels.filter(|label| chosen.contains(&bare(label))).collect())
     }
 
     /// What a person has made is taken as it is; the comparison of the shapes tells whether it is as on the source.
@@ -86,11 +127,28 @@ fn is_same(before: Option<&Structure>, now: &Structure) -> bool {
     before.is_some() && ddl::statements(before, now, Around::default()) == Ok(Vec::new())
 }
 
+/// What a trigger that is there now can have left untold and leaves rows behind: what is not known at all, and a table that
+/// has other columns, and their values in another file.
+fn may_be_untold(before: Option<&Structure>, now: &Structure) -> bool {
+    match (before, now) {
+        (None, _) => true,
+        (Some(Structure::Relation(before)), Structure::Relation(now)) => {
+            before.file != now.file && before.stored != now.stored
+        }
+        _ => false,
+    }
+}
+
+/// A name without the quotes that some need.
+fn bare(name: &str) -> String {
+    name.replace('"', "")
+}
+
 /// Rows that no message brought: of a table that was not known, or that was rewritten.
 fn has_other_rows(before: Option<&Structure>, now: &Structure) -> bool {
     match (before, now) {
         (Some(Structure::Relation(before)), Structure::Relation(now)) => before.file != now.file,
-        (None, Structure::Relation(_)) => true,
+        (None, Structure::Relation(now)) => now.relkind.is_table(),
         _ => false,
     }
 }

@@ -48,7 +48,7 @@ pub struct Touched {
 }
 
 /// A dropped object.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Dropped {
     /// Its catalog.
     pub class: u32,

@@ -166,6 +166,34 @@ async fn a_table_made_while_there_was_no_slot_comes_with_its_rows() {
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
 
+/// The new slot counts only once they are made: whoever comes after a failure looks for them again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_made_while_there_was_no_slot_comes_though_it_could_not_be_made_at_once() {
+    let (source, target, mut driver) = following(SHOP).await;
+    driver.kill().await;
+    sql(
+        &source,
+        "shop",
+        "select pg_drop_replication_slot(slot_name) from pg_replication_slots;
+         create role late;
+         create table lookup (id int primary key, v text);
+         alter table lookup owner to late;
+         insert into lookup values (1, 'one'), (2, 'two')",
+    )
+    .await;
+    let oid = driver.target_oid();
+    driver.copy_again.push(CopyAgain { number: 1, tables: Vec::new(), new_slot: true });
+    driver.begin(2, oid).await;
+    let failure = driver.failure().await;
+    assert!(failure.message.contains("late"), "{failure:?}");
+    database(&target, "create role late").await;
+    driver.kill().await;
+    driver.begin(3, oid).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    assert_eq!(value(&target, "shop", "select count(*) from lookup").await, "2");
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
 /// All foreign keys go for it and come again, and the target has room for the locks of a few of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_among_many_foreign_keys_is_copied_again_with_little_room_for_locks() {

@@ -102,7 +102,7 @@ impl Changes {
 
     /// The script that updates an extension drops what was a part of it, and each drop is told; what is a part of it here goes
     /// by the same script, if it goes.
-    async fn is_of_extension(&mut self, dropped: &Dropped) -> Result<bool, Fault> {
+    pub(super) async fn is_of_extension(&mut self, dropped: &Dropped) -> Result<bool, Fault> {
         let sql = "select exists (select from pg_depend d \
                    cross join lateral pg_identify_object(d.classid, d.objid, 0) o \
                    where d.deptype = 'e' and o.type = $1 and o.identity = $2)";

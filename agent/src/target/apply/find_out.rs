@@ -14,7 +14,7 @@ use super::{
     table::{Tables, unlike},
 };
 use crate::{
-    fault::Fault,
+    fault::{Fault, Policy},
     postgres::qualified,
     replication::pgoutput,
     target::{Receiver, can_be_replica, ledger::Ledger, structure},
@@ -71,18 +71,49 @@ pub(in crate::target) async fn bring(
     ledger: Ledger,
     objects: Vec<Structure>,
     gone: &[Structure],
+    copied: &[u32],
 ) -> Result<(), Fault> {
     let doing = "taking a change of the schema from the source's catalog";
     let names: Vec<String> = objects.iter().chain(gone).map(Structure::label).collect();
     tracing::info!(objects = names.join(", "), "{doing}");
+    let dropped: Vec<Dropped> = gone.iter().filter_map(dropped).collect();
+    let note = Note { tag: TAG.into(), objects, dropped, ..Note::default() };
+    match bring_in(receiver, ledger, note.clone(), copied, true).await {
+        // What is gone can be in the way of a new form, and what hangs on it in the way of its drop: then all of that goes.
+        Err(fault) if fault.policy == Policy::Hold && !note.dropped.is_empty() => {
+            let again = bring_in(receiver, ledger, note, copied, false).await;
+            again.map_err(|_| fault)
+        }
+        other => other,
+    }
+}
+
+/// In one transaction. `late`: what something hangs on is dropped behind the objects, and before them otherwise.
+async fn bring_in(
+    receiver: &Receiver,
+    ledger: Ledger,
+    mut note: Note,
+    copied: &[u32],
+    late: bool,
+) -> Result<(), Fault> {
+    let doing = "giving the target the form that the source has";
     let session = receiver.session("apply").await?;
     settle(&session, ledger, can_be_replica(&session).await).await?;
     let tables = Tables::new(receiver.catalog(&session).await?, HashMap::new());
     let mut changes = Changes::new(Arc::new(session), receiver.caller.clone(), tables);
-    let dropped = gone.iter().filter_map(dropped).collect();
-    let note = Note { tag: TAG.into(), objects, dropped, ..Note::default() };
+    let commit = Lsn(u64::MAX);
     changes.bracket("begin", doing).await?;
-    changes.carry(&note, Lsn(u64::MAX)).await?;
+    changes.leave_parents(&note).await?;
+    let later = if late { changes.drop_first(&mut note).await? } else { Vec::new() };
+    changes.carry(&note, commit).await?;
+    if !later.is_empty() {
+        changes.drop_free(&later).await?;
+        let note = Note { tag: TAG.into(), dropped: later, ..Note::default() };
+        changes.carry(&note, commit).await?;
+    }
+    for table in copied {
+        changes.hold(*table).await?;
+    }
     changes.keep_catalog().await?;
     ledger.prove(changes.session(), doing).await?;
     changes.commit(true).await.map(drop)

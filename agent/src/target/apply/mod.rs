@@ -12,6 +12,7 @@ mod array;
 mod by_key;
 mod carry;
 mod carry_drop;
+mod carry_gone;
 mod carry_rows;
 mod change;
 mod chunk;

@@ -66,7 +66,8 @@ pub(in crate::target) async fn copy_waiting(
     let first = if same { last.point } else { point };
     // The stream has been there, and has not told it.
     if !(unlike.is_empty() && gone.is_empty()) && first <= from {
-        bring(receiver, ledger, std::mem::take(&mut unlike), &std::mem::take(&mut gone)).await?;
+        let (forms, gone) = (std::mem::take(&mut unlike), std::mem::take(&mut gone));
+        bring(receiver, ledger, forms, &gone, &[]).await?;
         waiting = self::waiting(&session).await?;
         (relations, unlike) = as_here(receiver, &session, &waiting).await?;
     }
@@ -156,6 +157,14 @@ async fn waiting(session: &Client) -> Result<Vec<u32>, Fault> {
 }
 
 impl Receiver {
+    /// The tables that are still to be copied again.
+    pub(crate) async fn waiting_tables(&self, session: &Client) -> Result<Vec<Relation>, Fault> {
+        let waiting = waiting(session).await?;
+        let catalog = self.catalog(session).await?;
+        let relations = catalog.relations.iter();
+        Ok(relations.filter(|relation| waiting.contains(&relation.oid)).cloned().collect())
+    }
+
     /// Whether tables are still to be copied again.
     pub(crate) async fn tables_wait(&self, session: &Client) -> Result<bool, Fault> {
         Ok(self.spec.online && !waiting(session).await?.is_empty())

@@ -31,7 +31,11 @@ impl Receiver {
         if !new.iter().any(|form| matches!(form, Structure::Relation(_))) {
             return Ok(());
         }
-        bring(self, ledger, parents_first(new), &[]).await
+        // One may be of a role that is new.
+        if self.spec.migrate_roles {
+            self.make_roles().await?;
+        }
+        bring(self, ledger, parents_first(new), &[], &[]).await
     }
 }
 

@@ -57,9 +57,6 @@ impl Receiver {
             if let Some(changed) = changed.as_ref().filter(|_| kind != SnapshotKind::Renewed) {
                 return Err(schema_changed(&changed.difference));
             }
-            if kind == SnapshotKind::NewSlot {
-                self.record_slot(client, ledger, &snapshot).await?;
-            }
         } else {
             self.draw_schema(client, ledger, snapshot).await?;
         }
@@ -71,6 +68,8 @@ impl Receiver {
             drop_foreign_keys(client, ledger, &plan).await?;
             if kind == SnapshotKind::NewSlot {
                 self.make_tables_made_since(client, ledger).await?;
+                // Last: a slot that the ledger knows has told of every table since it was made.
+                self.record_slot(client, ledger, &snapshot).await?;
             }
             if let Some(changed) = &changed {
                 self.leave_to_stream(client, ledger, &catalog, &changed.tables).await?;

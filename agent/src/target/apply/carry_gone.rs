@@ -1,0 +1,121 @@
+//! In which order goes here what is gone on the source without a word.
+//!
+//! A command tells all that went with what it dropped. Here only the ends are known: what hangs on a gone object here hangs on
+//! another one there by now, or on none, and CASCADE would take it along, with what hangs on it in turn. So heirs leave first,
+//! then goes what nothing hangs on, and the rest when everything else has its new form.
+use super::change::Changes;
+use crate::{
+    fault::{Doing, Fault},
+    postgres::qualified,
+    target::{
+        ddl::{Gone, gone},
+        structure,
+    },
+    wire::{Dropped, Note, RelationStructure, Structure},
+};
+
+/// A savepoint, before a drop that something can be in the way of.
+const BEFORE_DROP: &str = "whimbrel_drop";
+
+impl Changes {
+    /// Drops what nothing hangs on, and takes from the note what is to be dropped behind its objects.
+    pub(super) async fn drop_first(&mut self, note: &mut Note) -> Result<Vec<Dropped>, Fault> {
+        let left = self.drop_free(&note.dropped).await?;
+        let (later, now) = std::mem::take(&mut note.dropped)
+            .into_iter()
+            .partition(|gone| left.contains(gone) && !is_taken(gone, &note.objects));
+        note.dropped = now;
+        Ok(later)
+    }
+
+    /// Tables that have left a parent which is gone: it would take them along.
+    pub(super) async fn leave_parents(&mut self, note: &Note) -> Result<(), Fault> {
+        for object in &note.objects {
+            let Structure::Relation(new) = object else { continue };
+            let Some(Structure::Relation(old)) =
+                structure::known(self.session(), object.id()).await?
+            else {
+                continue;
+            };
+            for parent in note.dropped.iter().filter(|gone| has_left(gone, &old, new)) {
+                self.leave(&old, parent, note).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn leave(
+        &mut self,
+        heir: &RelationStructure,
+        parent: &Dropped,
+        note: &Note,
+    ) -> Result<(), Fault> {
+        let (name, parent) = (qualified(&heir.schema, &heir.name), &parent.identity);
+        let row = self
+            .session()
+            .query_opt(
+                "select c.relispartition from pg_inherits i join pg_class c on c.oid = i.inhrelid \
+                 where i.inhrelid = to_regclass($1) and i.inhparent = to_regclass($2)",
+                &[&name, parent],
+            )
+            .await
+            .doing(format!("looking for the parents of {name} on the target"))?;
+        let sql = match row.map(|row| row.get(0)) {
+            None => return Ok(()),
+            Some(true) => format!("alter table {parent} detach partition {name}"),
+            Some(false) => format!("alter table {name} no inherit {parent}"),
+        };
+        self.local(&sql, note).await
+    }
+
+    /// Drops what nothing hangs on, until nothing more goes; what is left.
+    pub(super) async fn drop_free(&mut self, dropped: &[Dropped]) -> Result<Vec<Dropped>, Fault> {
+        let mut left = dropped.to_vec();
+        loop {
+            let before = left.len();
+            let mut stay = Vec::new();
+            for gone in left {
+                if !self.drop_if_free(&gone).await? {
+                    stay.push(gone);
+                }
+            }
+            left = stay;
+            if left.len() == before {
+                return Ok(left);
+            }
+        }
+    }
+
+    /// Whatever else stands in its way is told when it is dropped at last.
+    async fn drop_if_free(&mut self, dropped: &Dropped) -> Result<bool, Fault> {
+        let Gone::Run(sql) = gone(dropped) else { return Ok(true) };
+        if self.is_of_extension(dropped).await? {
+            return Ok(true);
+        }
+        let sql = sql.trim_end_matches(" cascade");
+        let tried = format!("savepoint {BEFORE_DROP}; {sql}; release savepoint {BEFORE_DROP}");
+        let Err(error) = self.session().batch_execute(&tried).await else { return Ok(true) };
+        tracing::debug!(%error, object = dropped.identity, "not dropped yet");
+        let back = format!("rollback to savepoint {BEFORE_DROP}; release savepoint {BEFORE_DROP}");
+        self.session()
+            .batch_execute(&back)
+            .await
+            .doing(format!("dropping {} on the target", dropped.identity))?;
+        Ok(false)
+    }
+}
+
+fn has_left(parent: &Dropped, old: &RelationStructure, new: &RelationStructure) -> bool {
+    let has = |of: &RelationStructure| of.parents.iter().any(|it| it.oid == parent.oid);
+    has(old) && !has(new)
+}
+
+/// Whether another object has the name now, and can't be made before.
+fn is_taken(gone: &Dropped, objects: &[Structure]) -> bool {
+    objects.iter().any(|object| match object {
+        Structure::Relation(of) => qualified(&of.schema, &of.name) == gone.identity,
+        Structure::Sequence(of) => qualified(&of.schema, &of.name) == gone.identity,
+        Structure::Type(of) => qualified(&of.schema, &of.name) == gone.identity,
+        _ => false,
+    })
+}

@@ -1,0 +1,63 @@
+//! Event triggers that are there, and have not told all: somebody had switched them off for a while.
+use whimbrel_proto::agent::v1::Step;
+
+use super::{cut_over_alike, following, steps};
+use crate::{cluster::Cluster, driver::sql};
+
+/// Does what no trigger tells.
+async fn untold(source: &Cluster, change: &str) {
+    let triggers = |how: &str| {
+        ["ddl_command_end", "sql_drop", "table_rewrite"]
+            .map(|event| format!("alter event trigger whimbrel_test_shop_{event} {how}"))
+            .join(";\n")
+    };
+    let script = format!("{};\n{change};\n{}", triggers("disable"), triggers("enable always"));
+    sql(source, "shop", &script).await;
+}
+
+/// The shapes agree once a person has made the table as told, and nothing but its rows is missing. It is published, as the
+/// next agent would.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_a_disabled_trigger_did_not_tell_comes_with_its_rows() {
+    let (source, target, mut driver) = following("create table t (id int primary key)").await;
+    let made = "create table made (id int primary key, v text)";
+    untold(
+        &source,
+        &format!(
+            "{made};
+             insert into made values (1, 'one');
+             alter publication whimbrel_test_shop add table made;
+             create schema more;
+             create table more.logs (at serial primary key, v text);
+             insert into more.logs (v) values ('a'), ('b')"
+        ),
+    )
+    .await;
+    sql(&target, "shop", made).await;
+    sql(&source, "shop", "insert into t values (1);\ncreate table told as select 1 as id").await;
+    let notes = cut_over_alike(&source, &target, &mut driver, 1).await;
+    assert!(notes.contains("public.made") && notes.contains("more.logs"), "{notes}");
+}
+
+/// The same of a table whose values a person can't make again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rewrite_that_a_disabled_trigger_did_not_tell_comes_with_its_rows() {
+    let schema = "create table t (id int primary key, v int); insert into t values (1, 1)";
+    let (source, target, mut driver) = following(schema).await;
+    untold(&source, "alter table t alter v type text using md5(v::text)").await;
+    sql(&target, "shop", "alter table t alter v type text").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// Whatever made it so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_the_ledger_does_not_know_is_not_left_behind() {
+    let (source, target, mut driver) = following("create table t (id int primary key)").await;
+    sql(&source, "shop", "insert into t values (1)").await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    steps(&mut driver, 1, end, &[Step::Drain, Step::Complete, Step::Sequences]).await;
+    sql(&target, "shop", "delete from whimbrel.part;\ndelete from whimbrel.relation").await;
+    let failure = driver.step(Step::Verify, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "SourceSchemaChanged", "{failure:?}");
+    assert!(failure.message.contains("public.t"), "{failure:?}");
+}
