@@ -1,13 +1,13 @@
 //! A source role that may make no event triggers, and changes of the schema under a copy that runs.
 use std::{sync::Arc, time::Duration};
 
-use whimbrel_proto::agent::v1::{CopyLimits, report::Kind};
+use whimbrel_proto::agent::v1::{CopyLimits, Step, report::Kind};
 
 use crate::{
     cluster::{Cluster, PASSWORD},
     cut_over_alike,
-    driver::{Driver, HBA, database, sql, value},
-    following_as,
+    driver::{Driver, HBA, database, moved_alike, sql, value},
+    following_as, steps,
 };
 
 /// Slow enough to be stepped into.
@@ -142,4 +142,48 @@ async fn a_table_made_by_hand_that_no_event_trigger_told_comes_with_its_rows() {
     sql(&source, "shop", &format!("{made};\ninsert into made values (1, 'one')")).await;
     sql(&target, "shop", made).await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// The process ends at the cutover's marker, before it has copied a table that waits. Nothing behind the marker is applied, so
+/// the stream can't come to where the table's form was seen.
+async fn waits_at_the_marker(
+    follow: bool,
+    schema: &str,
+) -> (Arc<Cluster>, Arc<Cluster>, Driver, u64) {
+    let (source, target, mut driver) = following_as(schema, follow).await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    driver.kill().await;
+    // As when the stream's last transaction has rewritten it.
+    sql(&target, "shop", "update whimbrel.relation set point = null").await;
+    (source, target, driver, end)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_waits_at_the_marker_gets_a_form_that_nothing_tells() {
+    let schema = "create table t (id int primary key, v text);\ninsert into t values (1, 'one')";
+    let (source, target, mut driver, end) = waits_at_the_marker(false, schema).await;
+    sql(&source, "shop", "create index on t (v)").await;
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    let left = [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch];
+    steps(&mut driver, 1, end, &left).await;
+    steps(&mut driver, 1, end, &[Step::RemoveSource, Step::RemoveLedger]).await;
+    moved_alike(&source, &target, "shop").await;
+}
+
+/// What the stream tells behind the marker is not waited for there: the attempt is over, and the next one takes it over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_waits_at_the_marker_for_a_change_behind_it_ends_the_attempt() {
+    let schema = "create table t (id int primary key, v text);\ninsert into t values (1, 'one')";
+    let (source, target, mut driver, end) = waits_at_the_marker(true, schema).await;
+    sql(&source, "shop", "alter table t add w int").await;
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    let failure = driver.step(Step::Complete, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "SourceSchemaChanged", "{failure:?}");
+    assert!(failure.message.contains("public.t"), "{failure:?}");
+    driver.back(1).await;
+    cut_over_alike(&source, &target, &mut driver, 2).await;
 }
