@@ -59,7 +59,7 @@ impl Receiver {
         }
         // From here on their changes are in the stream; their rows are read after that.
         self.caller.ask(Ask::Publish).await?;
-        bring(self, ledger, parents_first(untold), &gone).await?;
+        bring(self, ledger, parents_first(untold), &gone, &copied).await?;
         let catalog = self.catalog(session).await?;
         let relations = catalog.relations.iter();
         Ok(relations.filter(|relation| copied.contains(&relation.oid)).cloned().collect())

@@ -6,7 +6,7 @@ use whimbrel_proto::agent::v1::{CopyLimits, Step, report::Kind};
 use crate::{
     cluster::{Cluster, PASSWORD},
     cut_over_alike,
-    driver::{Driver, HBA, database, moved_alike, sql, value},
+    driver::{Driver, HBA, database, moved_alike, session, sql, value},
     following_as, steps,
 };
 
@@ -186,4 +186,32 @@ async fn a_table_that_waits_at_the_marker_for_a_change_behind_it_ends_the_attemp
     assert!(failure.message.contains("public.t"), "{failure:?}");
     driver.back(1).await;
     cut_over_alike(&source, &target, &mut driver, 2).await;
+}
+
+/// The target's own cast made other values of them, and nothing but the copy brings the source's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_rewritten_without_a_word_come_though_the_process_ends_before_their_copy() {
+    let schema = "create table prices (id int primary key, net int);
+                  insert into prices select g, g from generate_series(1, 100) g";
+    let (source, target, mut driver) = following_as(schema, false).await;
+    sql(&source, "shop", "alter table prices alter net type bigint using net * 100").await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    // The copy's snapshot waits for whoever may be writing.
+    let writer = session(&source, "shop").await;
+    writer.batch_execute("begin; select txid_current()").await.unwrap();
+    driver.order(Step::Complete, 1, &[], end).await;
+    let carried = "select atttypid = 'int8'::regtype from pg_attribute
+                   where attrelid = 'prices'::regclass and attname = 'net'";
+    while value(&target, "shop", carried).await == "false" {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    driver.kill().await;
+    writer.batch_execute("rollback").await.unwrap();
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    let left = [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch];
+    steps(&mut driver, 1, end, &left).await;
+    steps(&mut driver, 1, end, &[Step::RemoveSource, Step::RemoveLedger]).await;
+    moved_alike(&source, &target, "shop").await;
 }

@@ -97,7 +97,7 @@ impl Changes {
     }
 
     /// The table's changes are left out until its rows have been copied again.
-    async fn hold(&mut self, table: u32) -> Result<(), Fault> {
+    pub(super) async fn hold(&mut self, table: u32) -> Result<(), Fault> {
         self.session()
             .execute("update whimbrel.relation set point = null where source_oid = $1", &[&table])
             .await

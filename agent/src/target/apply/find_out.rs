@@ -62,7 +62,8 @@ impl Changes {
 }
 
 /// Gives objects forms that no message has told, and drops what is gone without one: tables that wait for their rows, or all
-/// that is, where the stream stands at its end. So it has no place among rows.
+/// that is, where the stream stands at its end. So it has no place among rows. `to_copy`: tables whose rows are other ones on
+/// the source now. Nothing else tells that, so it is recorded with their new form.
 ///
 /// # Errors
 /// A hold when one can't be carried.
@@ -71,6 +72,7 @@ pub(in crate::target) async fn bring(
     ledger: Ledger,
     objects: Vec<Structure>,
     gone: &[Structure],
+    to_copy: &[u32],
 ) -> Result<(), Fault> {
     let doing = "taking a change of the schema from the source's catalog";
     let names: Vec<String> = objects.iter().chain(gone).map(Structure::label).collect();
@@ -83,6 +85,9 @@ pub(in crate::target) async fn bring(
     let note = Note { tag: TAG.into(), objects, dropped, ..Note::default() };
     changes.bracket("begin", doing).await?;
     changes.carry(&note, Lsn(u64::MAX)).await?;
+    for table in to_copy {
+        changes.hold(*table).await?;
+    }
     changes.keep_catalog().await?;
     ledger.prove(changes.session(), doing).await?;
     changes.commit(true).await.map(drop)

@@ -75,7 +75,8 @@ pub(in crate::target) async fn copy_waiting(
     let is_unlike = !(unlike.is_empty() && gone.is_empty());
     // The stream has been there, and has not told it; or nothing will.
     if is_unlike && (first <= from || at_end && !is_followed(receiver).await?) {
-        bring(receiver, ledger, std::mem::take(&mut unlike), &std::mem::take(&mut gone)).await?;
+        let (forms, gone) = (std::mem::take(&mut unlike), std::mem::take(&mut gone));
+        bring(receiver, ledger, forms, &gone, &[]).await?;
         waiting = self::waiting(&session).await?;
         (relations, unlike) = as_here(receiver, &session, &waiting).await?;
     }

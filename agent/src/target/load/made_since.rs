@@ -31,7 +31,7 @@ impl Receiver {
         if !new.iter().any(|form| matches!(form, Structure::Relation(_))) {
             return Ok(());
         }
-        bring(self, ledger, parents_first(new), &[]).await
+        bring(self, ledger, parents_first(new), &[], &[]).await
     }
 }
 
