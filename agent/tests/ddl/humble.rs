@@ -215,3 +215,35 @@ async fn rows_rewritten_without_a_word_come_though_the_process_ends_before_their
     steps(&mut driver, 1, end, &[Step::RemoveSource, Step::RemoveLedger]).await;
     moved_alike(&source, &target, "shop").await;
 }
+
+/// A table that is published already, and that the stream itself tells by its first row: its sequence is told by nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_table_that_its_own_rows_tell_comes_with_what_it_needs() {
+    let schema = "create table t (id int primary key, v text);\ninsert into t values (1, 'one')";
+    let (source, target, mut driver) = following_as(schema, false).await;
+    driver.kill().await;
+    sql(
+        &source,
+        "shop",
+        "create schema more;
+         create type more.mood as enum ('sad', 'merry');
+         create sequence spare;
+         create table more.made (id serial primary key, n bigint default nextval('spare'), m more.mood);
+         create table more.logs (at int primary key) partition by range (at);
+         create table more.first partition of more.logs for values from (0) to (10)",
+    )
+    .await;
+    // What is copied again is published before, and all that is new with it.
+    sql(&target, "shop", "update whimbrel.relation set point = null").await;
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(
+        &source,
+        "shop",
+        "insert into more.made (m) select 'sad' from generate_series(1, 50);
+         insert into more.logs values (1), (2);
+         update t set v = 'changed'",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
