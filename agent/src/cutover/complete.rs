@@ -12,7 +12,7 @@ use crate::{
     fault::{Doing, Fault},
     postgres::{Client, qualified},
     target::{Carried, CopyIn, Unmade, can_be_replica, copy_in, run_entries_again},
-    verify::{shape_difference, table_checksum},
+    verify::{schema_changed, shape_difference, table_checksum},
     wire::{Answer, Ask, Catalog, Publish, Relation, SnapshotKind, unexpected_answer},
 };
 
@@ -130,14 +130,20 @@ async fn unstreamed(steps: &Steps<'_>, session: &mut Client) -> Result<Vec<Strin
     Ok(notes)
 }
 
-/// The stream copies what the source's changes of its schema have left to be copied; while it stands at the marker too.
+/// The stream copies what the source's changes of its schema have left to be copied; while it stands at the marker too, but
+/// for what has changed behind it: that is not waited for.
 async fn tables_are_there(steps: &Steps<'_>) -> Result<(), Fault> {
     let mut stream = steps.stream.clone().ok_or_else(no_stream)?;
-    stream
-        .wait_for(|state| !state.tables_wait && state.at_marker.is_some())
+    let at_rest = stream
+        .wait_for(|state| {
+            state.at_marker.is_some() && (!state.tables_wait || state.left_at_marker.is_some())
+        })
         .await
         .map_err(|_| stream_ended())?;
-    Ok(())
+    match &at_rest.left_at_marker {
+        Some(what) => Err(schema_changed(&format!("{what}, behind the cutover's last marker"))),
+        None => Ok(()),
+    }
 }
 
 /// Tables whose updates and deletes are not in the stream, or which are not in it at all, or whose truncates may not have

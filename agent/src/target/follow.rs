@@ -44,7 +44,9 @@ pub(crate) async fn follow(
             drop_foreign_keys(&mut session, copied.ledger, &copied.plan).await?;
         }
         let (from, system, known) = start(current(&session).await?)?;
-        let copy_after = copy_waiting(receiver, copied.ledger, from, &mut unlike).await?;
+        let at_marker = known.marker.filter(|attempt| stale.stops(*attempt, from));
+        let stands = (from, at_marker.is_some());
+        let copy_after = copy_waiting(receiver, copied.ledger, stands, &mut unlike).await?;
         let awaited =
             if as_replica { receiver.build_what_waited(copied, from).await? } else { None };
         // The source begins to decode while the tables are looked up here; what comes meanwhile waits, within its bound.
@@ -52,9 +54,16 @@ pub(crate) async fn follow(
             receiver.caller.open(Ask::Follow { from, system, timeline: known.timeline }).await?;
         let tables = Tables::new(receiver.catalog(&session).await?, points(&session).await?);
         keep_timeline(&mut session, copied.ledger, known.timeline, &mut frames).await?;
-        let at_marker = known.marker.filter(|attempt| stale.stops(*attempt, from));
         let tables_wait = copy_after.is_some();
-        let begun = StreamState { applied: from, at_marker, tables_wait, ..StreamState::default() };
+        let left_at_marker = (tables_wait && at_marker.is_some()).then(|| unlike.label());
+        let applied = from;
+        let begun = StreamState {
+            applied,
+            at_marker,
+            tables_wait,
+            left_at_marker,
+            ..StreamState::default()
+        };
         state.send_replace(begun);
         if !std::mem::replace(&mut announced, true) {
             receiver.progress.operation("applying changes");

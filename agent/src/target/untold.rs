@@ -7,6 +7,7 @@
 //! It is carried in the cutover, when the stream stands at its end and the source should be quiet: then it has no place
 //! among rows. A table that is new, or that has another file now, is copied.
 use std::collections::HashSet;
+use tokio_postgres::GenericClient;
 
 use super::{
     apply::bring,
@@ -47,7 +48,7 @@ impl Receiver {
             if followed && !may_be_untold(before, &form) {
                 continue;
             }
-            if before.is_none() && is_here(session, &form).await? {
+            if before.is_none() && is_here(&**session, &form).await? {
                 by_hand.push(form);
                 continue;
             }
@@ -154,7 +155,7 @@ fn has_other_rows(before: Option<&Structure>, now: &Structure) -> bool {
 }
 
 /// An object of the name is on the target. Relations and functions are compared, or replaced, when they are carried.
-async fn is_here(session: &Client, form: &Structure) -> Result<bool, Fault> {
+pub(super) async fn is_here(session: &impl GenericClient, form: &Structure) -> Result<bool, Fault> {
     let (sql, name) = match form {
         Structure::Schema(of) => {
             ("select exists (select from pg_namespace where nspname = $1)", of.name.clone())

@@ -6,8 +6,8 @@ use whimbrel_proto::agent::v1::{CopyLimits, Step, report::Kind};
 use crate::{
     cluster::{Cluster, PASSWORD},
     cut_over_alike,
-    driver::{Driver, HBA, database, session, sql, value},
-    following_as,
+    driver::{Driver, HBA, database, moved_alike, session, sql, value},
+    following_as, steps,
 };
 
 /// Slow enough to be stepped into.
@@ -228,6 +228,110 @@ async fn what_was_gone_without_a_word_is_in_the_way_of_nothing() {
         "create or replace view kept as select id from b;
          drop view gone;
          alter table t alter v type text using md5(v::text)",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// The process ends at the cutover's marker, before it has copied a table that waits. Nothing behind the marker is applied, so
+/// the stream can't come to where the table's form was seen.
+async fn waits_at_the_marker(
+    follow: bool,
+    schema: &str,
+) -> (Arc<Cluster>, Arc<Cluster>, Driver, u64) {
+    let (source, target, mut driver) = following_as(schema, follow).await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    driver.kill().await;
+    // As when the stream's last transaction has rewritten it.
+    sql(&target, "shop", "update whimbrel.relation set point = null").await;
+    (source, target, driver, end)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_waits_at_the_marker_gets_a_form_that_nothing_tells() {
+    let schema = "create table t (id int primary key, v text);\ninsert into t values (1, 'one')";
+    let (source, target, mut driver, end) = waits_at_the_marker(false, schema).await;
+    sql(&source, "shop", "create index on t (v)").await;
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    let left = [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch];
+    steps(&mut driver, 1, end, &left).await;
+    steps(&mut driver, 1, end, &[Step::RemoveSource, Step::RemoveLedger]).await;
+    moved_alike(&source, &target, "shop").await;
+}
+
+/// What the stream tells behind the marker is not waited for there: the attempt is over, and the next one takes it over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_waits_at_the_marker_for_a_change_behind_it_ends_the_attempt() {
+    let schema = "create table t (id int primary key, v text);\ninsert into t values (1, 'one')";
+    let (source, target, mut driver, end) = waits_at_the_marker(true, schema).await;
+    sql(&source, "shop", "alter table t add w int").await;
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    let failure = driver.step(Step::Complete, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "SourceSchemaChanged", "{failure:?}");
+    assert!(failure.message.contains("public.t"), "{failure:?}");
+    driver.back(1).await;
+    cut_over_alike(&source, &target, &mut driver, 2).await;
+}
+
+/// The target's own cast made other values of them, and nothing but the copy brings the source's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_rewritten_without_a_word_come_though_the_process_ends_before_their_copy() {
+    let schema = "create table prices (id int primary key, net int);
+                  insert into prices select g, g from generate_series(1, 100) g";
+    let (source, target, mut driver) = following_as(schema, false).await;
+    sql(&source, "shop", "alter table prices alter net type bigint using net * 100").await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    // The copy's snapshot waits for whoever may be writing.
+    let writer = session(&source, "shop").await;
+    writer.batch_execute("begin; select txid_current()").await.unwrap();
+    driver.order(Step::Complete, 1, &[], end).await;
+    let carried = "select atttypid = 'int8'::regtype from pg_attribute
+                   where attrelid = 'prices'::regclass and attname = 'net'";
+    while value(&target, "shop", carried).await == "false" {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    driver.kill().await;
+    writer.batch_execute("rollback").await.unwrap();
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    let left = [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch];
+    steps(&mut driver, 1, end, &left).await;
+    steps(&mut driver, 1, end, &[Step::RemoveSource, Step::RemoveLedger]).await;
+    moved_alike(&source, &target, "shop").await;
+}
+
+/// A table that is published already, and that the stream itself tells by its first row: its sequence is told by nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_table_that_its_own_rows_tell_comes_with_what_it_needs() {
+    let schema = "create table t (id int primary key, v text);\ninsert into t values (1, 'one')";
+    let (source, target, mut driver) = following_as(schema, false).await;
+    driver.kill().await;
+    sql(
+        &source,
+        "shop",
+        "create schema more;
+         create type more.mood as enum ('sad', 'merry');
+         create sequence spare;
+         create table more.made (id serial primary key, n bigint default nextval('spare'), m more.mood);
+         create table more.logs (at int primary key) partition by range (at);
+         create table more.first partition of more.logs for values from (0) to (10)",
+    )
+    .await;
+    // What is copied again is published before, and all that is new with it.
+    sql(&target, "shop", "update whimbrel.relation set point = null").await;
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(
+        &source,
+        "shop",
+        "insert into more.made (m) select 'sad' from generate_series(1, 50);
+         insert into more.logs values (1), (2);
+         update t set v = 'changed'",
     )
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;

@@ -4,7 +4,10 @@
 //! Any change of a table's columns makes the stream tell them again before its next row, so this is the place of the change
 //! among the table's rows. What the catalog says is of a moment later, and can be carried here only if it is the form that
 //! the stream tells, column by column, and the table was not rewritten; otherwise the table's rows are copied again.
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use whimbrel_proto::Lsn;
 
@@ -17,7 +20,9 @@ use crate::{
     fault::{Fault, Policy},
     postgres::qualified,
     replication::pgoutput,
-    target::{Receiver, can_be_replica, ledger::Ledger, structure},
+    target::{
+        Receiver, can_be_replica, ledger::Ledger, load::parents_first, structure, untold::is_here,
+    },
     wire::{Dropped, Note, RelationStructure, Structure},
 };
 
@@ -49,20 +54,59 @@ impl Changes {
             Some(Structure::Relation(known)) => Some(known),
             _ => None,
         };
+        let is_new = known.is_none();
         let certain = known.is_some_and(|known| is_the_change(&known, &form, told));
+        let objects = match is_new {
+            true => self.with_its_needs(form).await?,
+            false => vec![Structure::Relation(form)],
+        };
         let note = Note {
             tag: TAG.into(),
             rewritten: (!certain).then_some(told.id),
             reason: REWRITTEN,
-            objects: vec![Structure::Relation(form)],
+            objects,
             ..Note::default()
         };
         self.carry(&note, commit).await
     }
+
+    /// A new table, behind what it can't be made without and nothing has told either: its schema, the sequences of its defaults,
+    /// types of columns, parents. Other tables' own sequences come with those.
+    async fn with_its_needs(
+        &mut self,
+        table: Box<RelationStructure>,
+    ) -> Result<Vec<Structure>, Fault> {
+        let all = structure::fetch(&self.caller, Vec::new(), false).await?;
+        let lineage = lineage(&table, &all);
+        // Quotes are written only where a name needs them.
+        let bare = |name: &str| name.replace('"', "");
+        let own = bare(&format!("{}.{}.", table.schema, table.name));
+        let mut objects = Vec::new();
+        for form in all {
+            let is_needed = match &form {
+                Structure::Schema(_) => true,
+                Structure::Type(of) => ["d", "e"].contains(&of.typtype.as_str()),
+                Structure::Sequence(of) => {
+                    of.owned_by.as_ref().is_none_or(|it| bare(it).starts_with(&own))
+                }
+                Structure::Relation(of) => lineage.contains(&of.oid),
+                _ => false,
+            };
+            if is_needed
+                && structure::known(self.session(), form.id()).await?.is_none()
+                && !is_here(self.session(), &form).await?
+            {
+                objects.push(form);
+            }
+        }
+        objects.push(Structure::Relation(table));
+        Ok(parents_first(objects))
+    }
 }
 
 /// Gives objects forms that no message has told, and drops what is gone without one: tables that wait for their rows, or all
-/// that is, where the stream stands at its end. So it has no place among rows.
+/// that is, where the stream stands at its end. So it has no place among rows. `to_copy`: tables whose rows are other ones on
+/// the source now. Nothing else tells that, so it is recorded with their new form.
 ///
 /// # Errors
 /// A hold when one can't be carried.
@@ -131,6 +175,19 @@ fn dropped(gone: &Structure) -> Option<Dropped> {
     };
     let ((class, oid), identity) = (gone.id(), qualified(schema, name));
     Some(Dropped { class, oid, part: 0, kind: kind.into(), identity, names: None, told: true })
+}
+
+/// The parents of a table, and theirs.
+fn lineage(table: &RelationStructure, all: &[Structure]) -> HashSet<u32> {
+    let mut lineage = HashSet::new();
+    let mut parents: Vec<u32> = table.parents.iter().map(|parent| parent.oid).collect();
+    while let Some(oid) = parents.pop() {
+        let of = all.iter().find(|form| matches!(form, Structure::Relation(of) if of.oid == oid));
+        if let (true, Some(Structure::Relation(of))) = (lineage.insert(oid), of) {
+            parents.extend(of.parents.iter().map(|parent| parent.oid));
+        }
+    }
+    lineage
 }
 
 /// Whether what is in the catalog now is what the stream tells, and nothing but that has happened to older rows.

@@ -18,6 +18,8 @@ pub struct StreamState {
     pub written_later: Option<String>,
     /// Tables are to be copied (again).
     pub tables_wait: bool,
+    /// Why they could not be copied at the marker: they wait for what comes behind it.
+    pub left_at_marker: Option<String>,
     /// The last probes that came.
     pub(in crate::target) probes: VecDeque<String>,
 }

@@ -19,7 +19,7 @@ use crate::{
         receive::Receiver,
         structure,
     },
-    wire::{Ask, Relation, SnapshotKind, Structure},
+    wire::{Answer, Ask, Relation, SnapshotKind, Structure, unexpected_answer},
 };
 
 /// `typtype` of a type that is only named yet.
@@ -37,12 +37,20 @@ pub(in crate::target) struct Unlike {
     gone: Vec<Structure>,
 }
 
-/// Copies what waits; `Some`: not yet, the stream has to come to there first. `from`: where it stands. `last`: what was found
-/// the last time.
+impl Unlike {
+    /// Why tables wait, for a person.
+    pub(in crate::target) fn label(&self) -> String {
+        let first = self.forms.iter().chain(&self.gone).next();
+        first.map_or_else(|| "a table that waits for its rows".to_owned(), Structure::label)
+    }
+}
+
+/// Copies what waits; `Some`: not yet, the stream has to come to there first. `from`: where it stands, `at_end`: at a cutover's
+/// marker, and comes no further. `last`: what was found the last time.
 pub(in crate::target) async fn copy_waiting(
     receiver: &Receiver,
     ledger: Ledger,
-    from: Lsn,
+    (from, at_end): (Lsn, bool),
     last: &mut Unlike,
 ) -> Result<Option<Lsn>, Fault> {
     let mut session = receiver.session("copy again").await?;
@@ -64,8 +72,9 @@ pub(in crate::target) async fn copy_waiting(
     let mut gone = gone(receiver, &session, &waiting, &relations).await?;
     let same = last.forms == unlike && last.gone == gone;
     let first = if same { last.point } else { point };
-    // The stream has been there, and has not told it.
-    if !(unlike.is_empty() && gone.is_empty()) && first <= from {
+    let is_unlike = !(unlike.is_empty() && gone.is_empty());
+    // The stream has been there, and has not told it; or nothing will.
+    if is_unlike && (first <= from || at_end && !is_followed(receiver).await?) {
         let (forms, gone) = (std::mem::take(&mut unlike), std::mem::take(&mut gone));
         bring(receiver, ledger, forms, &gone, &[]).await?;
         waiting = self::waiting(&session).await?;
@@ -83,6 +92,14 @@ pub(in crate::target) async fn copy_waiting(
     receiver.caller.ask(Ask::Release).await?;
     // One that is gone in the snapshot waits for the stream to tell so.
     Ok((relations.len() < waiting.len()).then_some(point))
+}
+
+/// Whether changes of the source's schema are told in the stream.
+async fn is_followed(receiver: &Receiver) -> Result<bool, Fault> {
+    match receiver.caller.ask(Ask::Followed).await? {
+        Answer::Followed(followed) => Ok(followed),
+        _ => Err(unexpected_answer()),
+    }
 }
 
 /// Tables that the snapshot does not have. Among chosen ones those can't be told from what is no longer chosen.
