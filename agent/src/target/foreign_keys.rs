@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The code of a fault that is about rows, and not about what is made.
-const CONSTRAINT_VIOLATED: &str = "ConstraintViolated";
+pub(crate) const CONSTRAINT_VIOLATED: &str = "ConstraintViolated";
 
 /// A table of at least so many pages (8 MB) is worth a session of its own.
 const LARGE_PAGES: i32 = 1024;

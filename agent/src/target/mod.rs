@@ -42,7 +42,7 @@ pub(crate) use schema::RESTORE_SETTINGS;
 
 use follow::drop_foreign_keys;
 pub(crate) use follow::follow;
-pub(crate) use foreign_keys::Unmade;
+pub(crate) use foreign_keys::{CONSTRAINT_VIOLATED, Unmade};
 pub(crate) use held::held_tables;
 pub(crate) use large_objects::Carried;
 pub(crate) use load::{CopyIn, can_be_replica, copy_in, identity_always, run_entries_again};

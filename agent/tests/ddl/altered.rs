@@ -75,3 +75,21 @@ async fn what_was_dropped_and_made_again_in_the_same_words_is_here_with_its_comm
 const COLUMN: &str = "alter table t drop column v;
     alter table t add column v int;
     comment on column t.v is 'same'";
+
+/// No delete of a table without a key comes: its rows are as the source's only once they are compared.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_key_is_made_whose_deletes_did_not_come() {
+    let (source, target, mut driver) = following(
+        "create table owner (a int primary key);\ncreate table owned (a int);
+         insert into owner values (1), (2);\ninsert into owned values (1), (2)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter table owned add foreign key (a) references owner on delete cascade;
+         delete from owner where a = 1",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
