@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     fault::{Doing, Fault},
-    postgres::{Client, qualified},
+    postgres::Client,
     wire::{Answer, Ask, RelationKind, ShapeItem, Structure, unexpected_answer},
 };
 
@@ -156,20 +156,29 @@ fn has_other_rows(before: Option<&Structure>, now: &Structure) -> bool {
 
 /// An object of the name is on the target. Relations and functions are compared, or replaced, when they are carried.
 pub(super) async fn is_here(session: &impl GenericClient, form: &Structure) -> Result<bool, Fault> {
-    let (sql, name) = match form {
-        Structure::Schema(of) => {
-            ("select exists (select from pg_namespace where nspname = $1)", of.name.clone())
-        }
-        Structure::Sequence(of) => {
-            ("select to_regclass($1) is not null", qualified(&of.schema, &of.name))
-        }
-        Structure::Type(of) => {
-            ("select to_regtype($1) is not null", qualified(&of.schema, &of.name))
-        }
+    let (sql, schema, name) = match form {
+        Structure::Schema(of) => (
+            "select exists (select from pg_namespace where nspname = $1 and $2 = '')",
+            &of.name,
+            "",
+        ),
+        Structure::Sequence(of) => (
+            "select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+             where n.nspname = $1 and c.relname = $2)",
+            &of.schema,
+            of.name.as_str(),
+        ),
+        // Not `to_regtype`: it fails over a shell.
+        Structure::Type(of) => (
+            "select exists (select from pg_type t join pg_namespace n on n.oid = t.typnamespace \
+             where n.nspname = $1 and t.typname = $2)",
+            &of.schema,
+            of.name.as_str(),
+        ),
         _ => return Ok(false),
     };
     let row = session
-        .query_one(sql, &[&name])
+        .query_one(sql, &[schema, &name])
         .await
         .doing(format!("looking for {} on the target", form.label()))?;
     Ok(row.get(0))
