@@ -100,8 +100,7 @@ async fn check_chosen(steps: &Steps<'_>, session: &Client) -> Result<(), Fault> 
 }
 
 /// Changes of the schema that no event trigger told. Only where the source's shape is another than it was, or has a table that
-/// the ledger does not know. What an attempt
-/// that was cut has left to be copied is copied too.
+/// the ledger does not know. What an attempt that was cut has left to be copied is copied too.
 async fn copy_untold(steps: &Steps<'_>, session: &mut Client) -> Result<Option<String>, Fault> {
     let receiver = steps.receiver;
     let then = receiver.dumped_shape(session).await?;

@@ -68,7 +68,7 @@ pub fn schema_not_carried(objects: &str) -> Fault {
         format!("the source's schema was changed, and these are not on the target as they are there: {objects}"),
     )
     .remedy(
-        "make them so on the target (pg_dump --schema-only of both shows the difference), then order the cutover again; or cancel and start a new migration",
+        "order the cutover again: what was changed while this one ran has come by then; what is named once more, make so on the target (pg_dump --schema-only of both shows the difference), and order it again; or cancel and start a new migration",
     )
 }
 

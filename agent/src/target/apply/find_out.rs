@@ -105,7 +105,7 @@ impl Changes {
 }
 
 /// Gives objects forms that no message has told, and drops what is gone without one: tables that wait for their rows, or all
-/// that is, where the stream stands at its end. So it has no place among rows. `to_copy`: tables whose rows are other ones on
+/// that is, where the stream stands at its end. So it has no place among rows. `copied`: tables whose rows are other ones on
 /// the source now. Nothing else tells that, so it is recorded with their new form.
 ///
 /// # Errors
