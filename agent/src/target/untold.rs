@@ -7,6 +7,7 @@
 //! It is carried in the cutover, when the stream stands at its end and the source should be quiet: then it has no place
 //! among rows. A table that is new, or that has another file now, is copied.
 use std::collections::HashSet;
+
 use tokio_postgres::GenericClient;
 
 use super::{

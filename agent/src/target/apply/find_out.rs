@@ -126,7 +126,8 @@ pub(in crate::target) async fn bring(
         // What is gone can be in the way of a new form, and what hangs on it in the way of its drop: then all of that goes.
         Err(fault) if fault.policy == Policy::Hold && !note.dropped.is_empty() => {
             let again = bring_in(receiver, ledger, note, copied, false).await;
-            again.map_err(|_| fault)
+            // What is no matter for a person (a newer epoch, a lost connection) must not be told as a hold.
+            again.map_err(|later| if later.policy == Policy::Hold { fault } else { later })
         }
         other => other,
     }
