@@ -119,7 +119,7 @@ async fn a_source_that_is_gone_after_the_switch_is_clean() {
     assert_eq!(value(&source, "moved_old", ours).await, "0");
 
     // Before it the same is no end.
-    let early = streaming(&source, &target, "lost").await;
+    let mut early = streaming(&source, &target, "lost").await;
     early.kill().await;
     database(
         &source,
@@ -297,7 +297,7 @@ async fn a_switch_that_failed_is_not_made_by_its_command_that_comes_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_source_that_failed_over_is_followed_from_behind_its_new_timelines_beginning() {
     let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
-    let driver = streaming(&source, &target, "failover").await;
+    let mut driver = streaming(&source, &target, "failover").await;
     driver.kill().await;
     source.write("standby.signal", "");
     source.restart();

@@ -98,7 +98,7 @@ impl Followed {
     }
 
     /// Leaves nothing of it on either server.
-    pub(crate) async fn end(self) {
+    pub(crate) async fn end(mut self) {
         self.driver.kill().await;
         let source = driver::session(&self.source, "postgres").await;
         let slots = format!("from pg_replication_slots where database = '{}'", self.name);

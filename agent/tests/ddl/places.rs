@@ -70,7 +70,7 @@ async fn a_change_stands_where_its_transaction_put_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_while_the_agent_is_down_are_carried_when_it_is_back() {
-    let (source, target, driver) = following(SCHEMA).await;
+    let (source, target, mut driver) = following(SCHEMA).await;
     let oid = driver.target_oid();
     driver.kill().await;
     sql(
@@ -112,7 +112,7 @@ async fn a_change_that_meets_the_cutover_is_taken_over_by_the_next_attempt() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_application_does_not_notice() {
-    let (source, _target, driver) = following(SCHEMA).await;
+    let (source, _target, mut driver) = following(SCHEMA).await;
     let source = Arc::clone(&source);
     // Its own lock_timeout and search_path stay as they are; temporary tables are nothing to us.
     let app = crate::driver::session(&source, "shop").await;

@@ -311,8 +311,11 @@ impl Driver {
     }
 
     /// The agent dies: whatever it was doing, its connections close.
-    pub(crate) async fn kill(&self) {
+    pub(crate) async fn kill(&mut self) {
         self.tasks.stop_all().await;
+        // Of two tasks that are stopped at once one may still see the other go, and say so; the dead say nothing.
+        let said = self.outlet.unacknowledged();
+        self.seen = said.iter().map(|report| report.sequence).fold(self.seen, u64::max);
     }
 
     pub(crate) fn target_oid(&self) -> u32 {
