@@ -223,7 +223,8 @@ documents as (
                   and not p.proisagg -- before 11
     join schemas n on n.oid = p.pronamespace
     where u.class = 'pg_proc'::regclass
-      and not exists (select from pg_depend d where d.classid = u.class and d.objid = u.oid and d.deptype = 'e')
+      -- Extensions', and a range type's own constructors: made by hand they would no longer be its.
+      and not exists (select from pg_depend d where d.classid = u.class and d.objid = u.oid and d.deptype in ('e', 'i'))
     union all
     select u.place, u.depth, jsonb_build_object(
         'kind', 'schema', 'class', u.class::int8, 'oid', n.oid::int8, 'name', n.nspname, 'owner', pg_get_userbyid(n.nspowner))

@@ -316,8 +316,13 @@ async fn a_new_table_that_its_own_rows_tell_comes_with_what_it_needs() {
         "shop",
         "create schema more;
          create type more.mood as enum ('sad', 'merry');
+         create type more.span as range (subtype = more.mood);
          create sequence spare;
-         create table more.made (id serial primary key, n bigint default nextval('spare'), m more.mood);
+         create domain more.few as more.mood[] check (cardinality(value) < 3);
+         create type more.\"Pair\" as (m more.few, n numeric(7, 2));
+         create table more.made (
+             id serial primary key, n bigint default nextval('spare'), m more.mood, p more.\"Pair\"[],
+             r more.span);
          create table more.logs (at int primary key) partition by range (at);
          create table more.first partition of more.logs for values from (0) to (10)",
     )
@@ -329,7 +334,8 @@ async fn a_new_table_that_its_own_rows_tell_comes_with_what_it_needs() {
     sql(
         &source,
         "shop",
-        "insert into more.made (m) select 'sad' from generate_series(1, 50);
+        "insert into more.made (m, p, r) select 'sad', array[row(array['merry'], 1.5)::more.\"Pair\"], more.span('sad', 'merry')
+         from generate_series(1, 50);
          insert into more.logs values (1), (2);
          update t set v = 'changed'",
     )

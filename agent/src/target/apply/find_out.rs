@@ -4,10 +4,7 @@
 //! Any change of a table's columns makes the stream tell them again before its next row, so this is the place of the change
 //! among the table's rows. What the catalog says is of a moment later, and can be carried here only if it is the form that
 //! the stream tells, column by column, and the table was not rewritten; otherwise the table's rows are copied again.
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use whimbrel_proto::Lsn;
 
@@ -20,9 +17,7 @@ use crate::{
     fault::{Fault, Policy},
     postgres::qualified,
     replication::pgoutput,
-    target::{
-        Receiver, can_be_replica, ledger::Ledger, load::parents_first, structure, untold::is_here,
-    },
+    target::{Receiver, can_be_replica, ledger::Ledger, structure},
     wire::{Dropped, Note, RelationStructure, Structure},
 };
 
@@ -68,39 +63,6 @@ impl Changes {
             ..Note::default()
         };
         self.carry(&note, commit).await
-    }
-
-    /// A new table, behind what it can't be made without and nothing has told either: its schema, the sequences of its defaults,
-    /// types of columns, parents. Other tables' own sequences come with those.
-    async fn with_its_needs(
-        &mut self,
-        table: Box<RelationStructure>,
-    ) -> Result<Vec<Structure>, Fault> {
-        let all = structure::fetch(&self.caller, Vec::new(), false).await?;
-        let lineage = lineage(&table, &all);
-        // Quotes are written only where a name needs them.
-        let bare = |name: &str| name.replace('"', "");
-        let own = bare(&format!("{}.{}.", table.schema, table.name));
-        let mut objects = Vec::new();
-        for form in all {
-            let is_needed = match &form {
-                Structure::Schema(_) => true,
-                Structure::Type(of) => ["d", "e"].contains(&of.typtype.as_str()),
-                Structure::Sequence(of) => {
-                    of.owned_by.as_ref().is_none_or(|it| bare(it).starts_with(&own))
-                }
-                Structure::Relation(of) => lineage.contains(&of.oid),
-                _ => false,
-            };
-            if is_needed
-                && structure::known(self.session(), form.id()).await?.is_none()
-                && !is_here(self.session(), &form).await?
-            {
-                objects.push(form);
-            }
-        }
-        objects.push(Structure::Relation(table));
-        Ok(parents_first(objects))
     }
 }
 
@@ -176,19 +138,6 @@ fn dropped(gone: &Structure) -> Option<Dropped> {
     };
     let ((class, oid), identity) = (gone.id(), qualified(schema, name));
     Some(Dropped { class, oid, part: 0, kind: kind.into(), identity, names: None, told: true })
-}
-
-/// The parents of a table, and theirs.
-fn lineage(table: &RelationStructure, all: &[Structure]) -> HashSet<u32> {
-    let mut lineage = HashSet::new();
-    let mut parents: Vec<u32> = table.parents.iter().map(|parent| parent.oid).collect();
-    while let Some(oid) = parents.pop() {
-        let of = all.iter().find(|form| matches!(form, Structure::Relation(of) if of.oid == oid));
-        if let (true, Some(Structure::Relation(of))) = (lineage.insert(oid), of) {
-            parents.extend(of.parents.iter().map(|parent| parent.oid));
-        }
-    }
-    lineage
 }
 
 /// Whether what is in the catalog now is what the stream tells, and nothing but that has happened to older rows.

@@ -1,0 +1,101 @@
+//! What a new table can't be made without, where nothing but its own rows tell that it is there.
+use std::collections::HashSet;
+
+use super::change::Changes;
+use crate::{
+    fault::Fault,
+    target::{load::parents_first, structure, untold::is_here},
+    wire::{RelationKind, RelationStructure, Structure},
+};
+
+impl Changes {
+    /// A new table, behind what it can't be made without and nothing has told either: its schema, the sequences of its defaults,
+    /// types of columns, parents. Other tables' own sequences come with those.
+    pub(super) async fn with_its_needs(
+        &mut self,
+        table: Box<RelationStructure>,
+    ) -> Result<Vec<Structure>, Fault> {
+        let all = structure::fetch(&self.caller, Vec::new(), false).await?;
+        let lineage = lineage(&table, &all);
+        let types = types_of(&table, &all);
+        let own = bare(&format!("{}.{}.", table.schema, table.name));
+        let mut objects = Vec::new();
+        for form in all {
+            let is_needed = match &form {
+                Structure::Schema(_) => true,
+                Structure::Sequence(of) => {
+                    of.owned_by.as_ref().is_none_or(|it| bare(it).starts_with(&own))
+                }
+                Structure::Relation(of) if lineage.contains(&of.oid) => true,
+                _ => types.contains(&form.id()),
+            };
+            if is_needed
+                && structure::known(self.session(), form.id()).await?.is_none()
+                && !is_here(self.session(), &form).await?
+            {
+                objects.push(form);
+            }
+        }
+        objects.push(Structure::Relation(table));
+        Ok(parents_first(objects))
+    }
+}
+
+/// Quotes are written only where a name needs them.
+fn bare(name: &str) -> String {
+    name.replace('"', "")
+}
+
+/// The parents of a table, and theirs.
+fn lineage(table: &RelationStructure, all: &[Structure]) -> HashSet<u32> {
+    let mut lineage = HashSet::new();
+    let mut parents: Vec<u32> = table.parents.iter().map(|parent| parent.oid).collect();
+    while let Some(oid) = parents.pop() {
+        let of = all.iter().find(|form| matches!(form, Structure::Relation(of) if of.oid == oid));
+        if let (true, Some(Structure::Relation(of))) = (lineage.insert(oid), of) {
+            parents.extend(of.parents.iter().map(|parent| parent.oid));
+        }
+    }
+    lineage
+}
+
+/// The types of a table's columns, and what those are made of, by catalog and OID. Others that are unknown are nothing to this
+/// table: one of them that can't be carried must not hold it.
+fn types_of(table: &RelationStructure, all: &[Structure]) -> HashSet<(u32, u32)> {
+    let mut types = HashSet::new();
+    let mut words = words_of(table);
+    while let Some(word) = words.pop() {
+        for form in all.iter().filter(|form| is_named(form, &word)) {
+            if !types.insert(form.id()) {
+                continue;
+            }
+            match form {
+                Structure::Type(of) => words.extend(of.base.iter().chain(&of.options).cloned()),
+                Structure::Relation(of) => words.extend(words_of(of)),
+                _ => {}
+            }
+        }
+    }
+    types
+}
+
+fn words_of(relation: &RelationStructure) -> Vec<String> {
+    let of_columns = relation.columns.iter().map(|column| column.type_name.clone());
+    of_columns.chain(relation.of_type.clone()).collect()
+}
+
+/// `word` names a type, alone or among a range's options; an array's and one with a modifier begin with it.
+fn is_named(form: &Structure, word: &str) -> bool {
+    let name = match form {
+        Structure::Type(of) => bare(&format!("{}.{}", of.schema, of.name)),
+        Structure::Relation(of) if of.relkind == RelationKind::Composite => {
+            bare(&format!("{}.{}", of.schema, of.name))
+        }
+        _ => return false,
+    };
+    let goes_on = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    let word = bare(word);
+    word.match_indices(&name).any(|(at, _)| {
+        !word[..at].ends_with(goes_on) && !word[at + name.len()..].starts_with(goes_on)
+    })
+}
