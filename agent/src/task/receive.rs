@@ -1,5 +1,5 @@
 //! RECEIVE: the receiving end of a pipeline, from an empty target to a live one.
-use std::sync::Arc;
+use std::{future::pending, sync::Arc};
 
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use crate::{
     fault::Fault,
     selection::Selected,
     target::{Begun, Copied, Fact, Progress, Receiver, ReceiverSpec, StreamState, follow},
-    wire::PipeKey,
+    wire::{PipeKey, pipe},
 };
 
 /// Facts and steps' results that wait to be told.
@@ -81,11 +81,22 @@ async fn work(
         database: spec.database.clone(),
         epoch: spec.epoch,
     };
-    let caller = kit.exchange.caller(&key).await?;
     let lease = reporter.outlet().lease();
+    if switched {
+        // Nothing that is left asks the source, which may be gone by now. A sender that comes goes on until this ends.
+        let receiver = Receiver::new(spec, pipe().0, counts, lease, limits, facts);
+        let sender = async {
+            let _caller = kit.exchange.caller(&key).await;
+            pending::<std::convert::Infallible>().await
+        };
+        tokio::select! {
+            () = after_switch(&receiver, &mut orders, &results) => return Ok(()),
+            never = sender => match never {},
+        }
+    }
+    let caller = kit.exchange.caller(&key).await?;
     let receiver = Receiver::new(spec, caller, counts, lease, limits, facts);
-    if !switched
-        && let Begun::Copied(copied) = receiver.begin().await?
+    if let Begun::Copied(copied) = receiver.begin().await?
         && !Box::pin(cut_over(&receiver, &copied, &mut orders, &results)).await?
     {
         return Ok(());

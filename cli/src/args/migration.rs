@@ -58,6 +58,12 @@ pub(crate) enum MigrationCommand {
     Cutover(Cutover),
     /// Give up, and take what is ours off the source
     Cancel(Steer),
+    /// End it though the source is gone for good, and what is ours there can't be taken off
+    #[command(
+        after_help = "After a cancel, or a cutover whose switch is made, and only once taking it off has failed. Should the source\n\
+                      come back, a slot of ours is on it that keeps its WAL without end: `migration events` says how to drop it."
+    )]
+    LeaveSource(Steer),
     /// Stand still until `resume`
     Pause(Steer),
     /// Go on after `pause`

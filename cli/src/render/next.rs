@@ -1,7 +1,7 @@
 //! What a person could do next. Words only: what is allowed is the controller's to say.
 use whimbrel_proto::v1::migration_status::{State, SubState};
 
-use super::migration::Migration;
+use super::{database::Database, migration::Migration};
 use crate::words;
 
 /// The next step, as something to paste; `None` when there is nothing to do.
@@ -25,6 +25,12 @@ pub(crate) fn next(migration: &Migration) -> Option<String> {
             _ => format!("mend it, then: {}", say("retry")),
         });
     }
+    if migration.databases().values().any(fails_at_the_source) {
+        return Some(format!(
+            "it is tried again; if the source is gone for good: {}",
+            say("leave-source")
+        ));
+    }
     let sub_state = status.current_sub_state_details.current_sub_state;
     if sub_state == words::sub_state(SubState::WaitingForCutoverTrigger) {
         return Some(format!("stop the application's writes, then: {}", say("cutover")));
@@ -44,4 +50,11 @@ pub(crate) fn next(migration: &Migration) -> Option<String> {
         }
         _ => Some(say("watch")),
     }
+}
+
+/// What is ours can't be taken off the source, so far.
+fn fails_at_the_source(database: &Database) -> bool {
+    let operation = database.migration_operation.as_deref().unwrap_or_default();
+    let leaves = operation == "cleaning up the source" || operation.contains("remove source");
+    leaves && database.message_code.is_some()
 }

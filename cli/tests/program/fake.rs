@@ -204,6 +204,7 @@ refuse! {
     delete_migration(DeleteMigrationRequest) -> DeleteMigrationResponse,
     confirm_overwrite(ConfirmOverwriteRequest) -> Migration,
     cancel_migration(CancelMigrationRequest) -> Migration,
+    leave_source(LeaveSourceRequest) -> Migration,
     pause_migration(PauseMigrationRequest) -> Migration,
     resume_migration(ResumeMigrationRequest) -> Migration,
     retry_migration(RetryMigrationRequest) -> Migration,

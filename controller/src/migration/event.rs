@@ -22,6 +22,11 @@ pub enum Event {
         /// Which.
         databases: Vec<String>,
     },
+    /// The operator: the source is gone for good; end without taking what is ours off it.
+    LeaveSource {
+        /// Which.
+        databases: Vec<String>,
+    },
     /// The operator: stand still.
     Pause {
         /// Which.

@@ -387,6 +387,21 @@ impl Database {
         mode == Mode::Online && self.epoch > 0
     }
 
+    /// What is ours is being taken off the source, after which nothing needs it.
+    #[must_use]
+    pub fn is_leaving_source(&self) -> bool {
+        match &self.phase {
+            DatabasePhase::Cleaning(_) => true,
+            phase => phase.cutover().is_some_and(|c| c.step == Step::RemoveSource),
+        }
+    }
+
+    /// That has been tried, and has failed.
+    #[must_use]
+    pub fn may_leave_source(&self) -> bool {
+        self.is_leaving_source() && (self.tries > 0 || self.hold.is_some())
+    }
+
     /// Cutover attempts whose markers mean nothing any more.
     #[must_use]
     pub fn past_attempts(&self) -> u32 {

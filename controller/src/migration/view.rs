@@ -264,5 +264,8 @@ pub fn allowed(migration: &Migration) -> Vec<&'static str> {
     if any(&cancelable) {
         acts.push("cancel");
     }
+    if any(&Database::may_leave_source) {
+        acts.push("leave-source");
+    }
     acts
 }

@@ -80,6 +80,17 @@ impl Rpc {
         self.act(common, &request, event).await
     }
 
+    pub(super) async fn leave_source(&self, request: v1::LeaveSourceRequest) -> Answer {
+        let common = Common {
+            method: "LeaveSource",
+            name: &request.name,
+            etag: &request.etag,
+            request_id: &request.request_id,
+        };
+        let event = Event::LeaveSource { databases: request.databases.clone() };
+        self.act(common, &request, event).await
+    }
+
     pub(super) async fn pause(&self, request: v1::PauseMigrationRequest) -> Answer {
         let common = Common {
             method: "PauseMigration",

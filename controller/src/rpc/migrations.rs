@@ -162,6 +162,13 @@ impl MigrationService for Rpc {
         self.cancel(request.into_inner()).await
     }
 
+    async fn leave_source(
+        &self,
+        request: Request<v1::LeaveSourceRequest>,
+    ) -> Result<Response<v1::Migration>, Status> {
+        self.leave_source(request.into_inner()).await
+    }
+
     async fn pause_migration(
         &self,
         request: Request<v1::PauseMigrationRequest>,

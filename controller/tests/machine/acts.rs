@@ -89,6 +89,34 @@ fn cancel_works_until_the_switch() {
 }
 
 #[test]
+fn a_source_that_is_gone_is_left_once_cleaning_it_has_failed() {
+    let leave = |databases: &[&str]| Event::LeaveSource { databases: named(databases) };
+    let mut world = World::ready(&["a", "b"]);
+    refused(&mut world, &leave(&[]), "SourceNeeded");
+    world.happen(&cancel(named(&["b"])));
+    refused(&mut world, &leave(&["b"]), "SourceNotGone");
+    world.task(1, Task::CleanSource, ReportKind::TaskFailed(failure(Policy::Away)));
+    refused(&mut world, &leave(&["a", "b"]), "SourceNeeded");
+    world.happen(&leave(&[]));
+    assert_eq!((world.phase(0), world.phase(1)), ("Ready", "Canceled"));
+    assert_eq!(world.kinds(), [&CommandKind::Stop]);
+    assert!(world.noted("SourceLeft"));
+
+    // The other one has its rows on the target; its source goes while it is cleaned.
+    world.cut_over();
+    world.steps_until(0, Step::RemoveSource);
+    refused(&mut world, &leave(&[]), "SourceNotGone");
+    world.task(0, Task::Send, ReportKind::TaskFailed(failure(Policy::Away)));
+    world.happen(&leave(&[]));
+    assert_eq!(world.outstanding(0).unwrap().0, Step::RemoveLedger);
+    assert_eq!(world.kinds()[0], &CommandKind::Receive, "nothing is asked of the source any more");
+    assert_eq!(world.kinds().len(), 2);
+    refused(&mut world, &leave(&[]), "SourceNeeded");
+    world.step_done(0);
+    assert_eq!(state(&world.migration).0, State::Succeeded);
+}
+
+#[test]
 fn each_database_can_be_cancelled_by_itself() {
     let mut world = World::ready(&["a", "b"]);
     world.happen(&cancel(named(&["b"])));

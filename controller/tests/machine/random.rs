@@ -27,7 +27,7 @@ struct Dice {
 }
 
 fn dice() -> impl Strategy<Value = Dice> {
-    (0u8..26, 0usize..2, any::<u8>(), prop::bool::weighted(0.15))
+    (0u8..28, 0usize..2, any::<u8>(), prop::bool::weighted(0.15))
         .prop_map(|(kind, database, choice, stale)| Dice { kind, database, choice, stale })
 }
 
@@ -70,6 +70,14 @@ fn event(world: &mut World, dice: &Dice) -> Event {
             task(world, task_of(step), &database, epoch, ReportKind::StepFailed(failed))
         }
         22 => Event::Tick,
+        23 => Event::LeaveSource { databases: some },
+        24 => task(
+            world,
+            Task::CleanSource,
+            &database,
+            epoch,
+            ReportKind::TaskFailed(failure(policy)),
+        ),
         _ => done(world, &database, epoch, dice),
     }
 }

@@ -58,3 +58,51 @@ fn in_the_cutover_before_the_switch() -> Outcome {
         Ok(())
     })
 }
+
+/// Waits until taking our things off the source has failed, then ends without that.
+fn leave_source(stage: &Stage, name: &str, end: &str) -> Outcome {
+    let words = ["migration", "leave-source", name, "--target", TARGET];
+    stage.cli.shown_until(name, "the source to be missed", |shown| {
+        cli::database(shown, "app")["messageCode"] == "ConnectionRefused"
+    })?;
+    let screen = stage.migration("show", name, &[])?;
+    ensure!(screen.contains("whimbrel migration leave-source"), "no way out is told: {screen}");
+    stage.migration("leave-source", name, &[])?;
+    stage.wait_for(name, end)?;
+    let events = stage.migration("events", name, &[])?;
+    ensure!(
+        events.contains("SourceLeft") && events.contains("pg_drop_replication_slot"),
+        "{events}"
+    );
+    stage.cli.refused(&words, 4, &[]).map(drop)
+}
+
+#[test]
+fn a_source_that_is_gone_for_good_keeps_nothing_from_its_end() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        create_bank(&stage.source, "app")?;
+        migrate_until_cutover(stage, "given-up", "app")?;
+        let words = ["migration", "leave-source", "given-up", "--target", TARGET];
+        stage.cli.refused(&words, 4, &["cancel first"])?;
+        stage.source.stop("immediate")?;
+        stage.migration("cancel", "given-up", &[])?;
+        leave_source(stage, "given-up", "Cancelled")?;
+
+        // What is left there is another migration's business only if it has the same names.
+        stage.source.start_again()?;
+        let mut hand = stage.hire("hand", "switch.committed=freeze")?;
+        let words = ["--database", "app", "--mode", "online", "--overwrite", "--agent", "hand"];
+        stage.create("moved", &words)?;
+        stage.wait_for("moved", "WaitingForCutoverTrigger")?;
+        stage.migration("cutover", "moved", &[])?;
+        hand.frozen()?;
+        stage.source.stop("immediate")?;
+        hand.wake()?;
+        leave_source(stage, "moved", "Succeeded")?;
+        let left = stage
+            .target
+            .psql("app", "select count(*) from pg_namespace where nspname = 'whimbrel'")?;
+        ensure!(left == "0", "the ledger is left");
+        Ok(())
+    })
+}

@@ -42,6 +42,9 @@ pub(super) async fn run(session: &Session, command: MigrationCommand) -> Result<
         MigrationCommand::Report(args) => report::run(session, &args).await,
         MigrationCommand::Cutover(args) => cutover::run(session, args).await,
         MigrationCommand::Cancel(args) => steer::run(session, Act::Cancel, args, Vec::new()).await,
+        MigrationCommand::LeaveSource(args) => {
+            steer::run(session, Act::LeaveSource, args, Vec::new()).await
+        }
         MigrationCommand::Pause(args) => steer::run(session, Act::Pause, args, Vec::new()).await,
         MigrationCommand::Resume(args) => steer::run(session, Act::Resume, args, Vec::new()).await,
         MigrationCommand::Retry(args) => {

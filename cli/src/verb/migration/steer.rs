@@ -1,6 +1,7 @@
 //! `migration cancel | pause | resume | retry`: one shape, four calls.
 use whimbrel_proto::v1::{
-    CancelMigrationRequest, PauseMigrationRequest, ResumeMigrationRequest, RetryMigrationRequest,
+    CancelMigrationRequest, LeaveSourceRequest, PauseMigrationRequest, ResumeMigrationRequest,
+    RetryMigrationRequest,
 };
 
 use super::{full_name, print_acted};
@@ -16,6 +17,8 @@ use crate::{
 pub(super) enum Act {
     /// Give up.
     Cancel,
+    /// End without the source.
+    LeaveSource,
     /// Stand still.
     Pause,
     /// Go on after `Pause`.
@@ -37,6 +40,10 @@ pub(super) async fn run(
         Act::Cancel => {
             let request = CancelMigrationRequest { name, databases, etag, request_id };
             (client.cancel_migration(call(request)).await?, "is being canceled")
+        }
+        Act::LeaveSource => {
+            let request = LeaveSourceRequest { name, databases, etag, request_id };
+            (client.leave_source(call(request)).await?, "ends without the source")
         }
         Act::Pause => {
             let request = PauseMigrationRequest { name, databases, etag, request_id };

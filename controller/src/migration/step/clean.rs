@@ -79,7 +79,7 @@ impl Work {
         self.note_failure(&name, "CleaningRetried", failure);
     }
 
-    fn ended(&mut self, index: usize, ending: Ending) -> Result<(), Refusal> {
+    pub(super) fn ended(&mut self, index: usize, ending: Ending) -> Result<(), Refusal> {
         let name = self.name(index);
         match ending {
             Ending::Canceled => {

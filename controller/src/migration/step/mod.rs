@@ -5,6 +5,7 @@ mod clean;
 mod cutover;
 mod guard;
 mod hand_over;
+mod leave_source;
 mod limits;
 mod operator;
 mod report;
@@ -100,6 +101,7 @@ pub fn step(migration: &Migration, event: &Event, now: Timestamp) -> Result<Outc
         Event::ConfirmOverwrite => work.confirm_overwrite()?,
         Event::Cutover(request) => work.begin_cutovers(request)?,
         Event::Cancel { databases } => work.cancel(databases)?,
+        Event::LeaveSource { databases } => work.leave_source(databases)?,
         Event::Pause { databases } => work.pause(databases)?,
         Event::Resume { databases } => work.resume(databases)?,
         Event::Retry { databases, tables } => work.retry(databases, tables)?,
@@ -131,6 +133,7 @@ fn actor(event: &Event) -> Actor {
         Event::ConfirmOverwrite
         | Event::Cutover(_)
         | Event::Cancel { .. }
+        | Event::LeaveSource { .. }
         | Event::Pause { .. }
         | Event::Resume { .. }
         | Event::Retry { .. }

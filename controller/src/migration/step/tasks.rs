@@ -2,6 +2,7 @@
 use super::{
     super::{
         command::CommandKind,
+        cutover::Step,
         event::{Failure, Policy},
         hold::{Hold, HoldKind},
         phase::{DatabasePhase, Ending, Phase},
@@ -36,7 +37,11 @@ impl Work {
         database.epoch += 1;
         database.hold = None;
         database.retry_at = None;
-        self.command(index, Side::Source, CommandKind::Send);
+        // Once nothing of ours is on the source it is not needed any more, and may be gone.
+        let last = database.phase().cutover().is_some_and(|c| c.step == Step::RemoveLedger);
+        if !last {
+            self.command(index, Side::Source, CommandKind::Send);
+        }
         self.command(index, Side::Target, CommandKind::Receive);
         self.issue_step(index);
     }
