@@ -16,7 +16,7 @@ use super::{
     schema::Plan,
 };
 use crate::{
-    fault::{Doing, Fault},
+    fault::{Doing, Fault, Policy},
     postgres::Client,
     wire::{Ask, Frame, FrameReceiver, unexpected},
 };
@@ -34,6 +34,7 @@ pub(crate) async fn follow(
     let mut stale = Stale { attempts: receiver.spec.past_attempts, ..Stale::default() };
     let mut announced = false;
     let mut roles_made = None;
+    let mut needs_brought = None;
     let mut unlike = Unlike::default();
     loop {
         point!("follow.beginning");
@@ -90,8 +91,15 @@ pub(crate) async fn follow(
             {
                 receiver.make_roles().await?;
             }
-            // Its group is rolled back; from the ledger's position on it goes without that table.
-            Err(fault) => receiver.hold_table_or_all(copied, fault).await?,
+            // Its group is rolled back. What it lacked may be what nothing tells; else, from the ledger's position on, it goes
+            // without that table.
+            Err(fault) => {
+                let first = needs_brought.replace(from) != Some(from);
+                let may_lack = first && fault.policy == Policy::Hold;
+                if !may_lack || receiver.bring_needs(copied.ledger).await? == 0 {
+                    receiver.hold_table_or_all(copied, fault).await?;
+                }
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     ledger::Ledger,
     load::parents_first,
     receive::Receiver,
-    structure,
+    structure::{self, Forms},
 };
 use crate::{
     fault::{Doing, Fault},
@@ -38,18 +38,23 @@ impl Receiver {
         let Answer::Followed(followed) = self.caller.ask(Ask::Followed).await? else {
             return Err(unexpected_answer());
         };
+        // By themselves: what else is new may use an enum's new label.
+        self.bring_needs(ledger).await?;
         let mut known = structure::all(&**session).await?;
         let (mut untold, mut by_hand, mut copied) = (Vec::new(), Vec::new(), Vec::new());
-        for form in structure::fetch(&self.caller, Vec::new(), false).await? {
+        let now = structure::fetch(&self.caller, Vec::new(), false).await?;
+        let names_gone = names_of_gone(&known, &now);
+        for form in now {
             let before = known.remove(&form.id());
             let before = before.as_ref();
-            if matches!(form, Structure::Extension(_)) || is_same(before, &form) {
+            if is_same(before, &form) {
                 continue;
             }
             if followed && !may_be_untold(before, &form) {
                 continue;
             }
-            if before.is_none() && is_here(&**session, &form).await? {
+            let is_anew = names_gone.contains(&form.label());
+            if before.is_none() && !is_anew && is_here(&**session, &form).await? {
                 by_hand.push(form);
                 continue;
             }
@@ -109,7 +114,7 @@ impl Receiver {
     }
 
     /// What a person has made is taken as it is; the comparison of the shapes tells whether it is as on the source.
-    async fn know(
+    pub(super) async fn know(
         &self,
         session: &mut Client,
         ledger: Ledger,
@@ -125,7 +130,13 @@ impl Receiver {
     }
 }
 
-fn is_same(before: Option<&Structure>, now: &Structure) -> bool {
+/// What is here under one of these names is what is gone on the source, and nobody has made it by hand.
+pub(super) fn names_of_gone(known: &Forms, now: &[Structure]) -> HashSet<String> {
+    let now: HashSet<(u32, u32)> = now.iter().map(Structure::id).collect();
+    known.values().filter(|form| !now.contains(&form.id())).map(Structure::label).collect()
+}
+
+pub(super) fn is_same(before: Option<&Structure>, now: &Structure) -> bool {
     before.is_some() && ddl::statements(before, now, Around::default()) == Ok(Vec::new())
 }
 
@@ -175,6 +186,11 @@ pub(super) async fn is_here(session: &impl GenericClient, form: &Structure) -> R
              where n.nspname = $1 and t.typname = $2)",
             &of.schema,
             of.name.as_str(),
+        ),
+        Structure::Extension(of) => (
+            "select exists (select from pg_extension where extname = $1 and $2 = '')",
+            &of.name,
+            "",
         ),
         _ => return Ok(false),
     };

@@ -16,6 +16,7 @@ mod rights;
 mod settings;
 mod spelled;
 mod types;
+mod untold;
 
 use std::{process::Command, sync::Arc};
 

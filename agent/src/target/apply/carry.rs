@@ -72,18 +72,25 @@ impl Changes {
         for sql in later {
             self.local(&sql, note).await?;
         }
-        let carried: Vec<Structure> = note
-            .objects
-            .iter()
-            .filter(|object| !self.tables.is_ahead(object.id().1, commit))
-            .cloned()
-            .collect();
-        structure::save(self.session(), &carried).await
+        self.keep_forms(&note.objects, commit).await
+    }
+
+    /// The ledger knows these from here on.
+    pub(super) async fn keep_forms(
+        &mut self,
+        objects: &[Structure],
+        commit: Lsn,
+    ) -> Result<(), Fault> {
+        let carried = objects.iter().filter(|object| !self.tables.is_ahead(object.id().1, commit));
+        structure::save(self.session(), &carried.cloned().collect::<Vec<_>>()).await
     }
 
     /// New sequences first. A table is told where the command touched it first, which can be before the sequence that a
     /// later part of the same command has made for a column of it (`drop constraint …, add column … bigserial`).
-    async fn in_order<'a>(&mut self, told: &'a [Structure]) -> Result<Vec<&'a Structure>, Fault> {
+    pub(super) async fn in_order<'a>(
+        &mut self,
+        told: &'a [Structure],
+    ) -> Result<Vec<&'a Structure>, Fault> {
         let (mut first, mut then) = (Vec::new(), Vec::new());
         for object in told {
             let is_new = match object {
@@ -101,7 +108,7 @@ impl Changes {
     }
 
     /// The form before, if the object was carried.
-    async fn carry_object(
+    pub(super) async fn carry_object(
         &mut self,
         new: &Structure,
         note: &Note,

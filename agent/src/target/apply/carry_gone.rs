@@ -6,9 +6,9 @@
 use super::change::Changes;
 use crate::{
     fault::{Doing, Fault},
-    postgres::qualified,
+    postgres::{identifier, qualified},
     target::{
-        ddl::{Gone, gone},
+        ddl::{Gone, gone, routine},
         structure,
     },
     wire::{Dropped, Note, RelationStructure, Structure},
@@ -116,6 +116,8 @@ fn is_taken(gone: &Dropped, objects: &[Structure]) -> bool {
         Structure::Relation(of) => qualified(&of.schema, &of.name) == gone.identity,
         Structure::Sequence(of) => qualified(&of.schema, &of.name) == gone.identity,
         Structure::Type(of) => qualified(&of.schema, &of.name) == gone.identity,
-        _ => false,
+        Structure::Function(of) => routine(of) == gone.identity,
+        Structure::Schema(of) => identifier(&of.name) == gone.identity,
+        Structure::Extension(of) => identifier(&of.name) == gone.identity,
     })
 }

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     fault::{Fault, Policy},
-    postgres::qualified,
+    postgres::{identifier, qualified},
     replication::pgoutput,
-    target::{Receiver, can_be_replica, ledger::Ledger, structure},
+    target::{Receiver, can_be_replica, ddl::routine, ledger::Ledger, structure},
     wire::{Dropped, Note, RelationStructure, Structure},
 };
 
@@ -79,15 +79,15 @@ pub(in crate::target) async fn bring(
     gone: &[Structure],
     copied: &[u32],
 ) -> Result<(), Fault> {
-    let doing = "taking a change of the schema from the source's catalog";
-    let names: Vec<String> = objects.iter().chain(gone).map(Structure::label).collect();
-    tracing::info!(objects = names.join(", "), "{doing}");
     let dropped: Vec<Dropped> = gone.iter().filter_map(dropped).collect();
     let note = Note { tag: TAG.into(), objects, dropped, ..Note::default() };
-    match bring_in(receiver, ledger, note.clone(), copied, true).await {
+    tell(&note, gone);
+    let mut bringing = Bringing { receiver, ledger, copied, late: true, all: true };
+    match bringing.run(note.clone()).await.map(drop) {
         // What is gone can be in the way of a new form, and what hangs on it in the way of its drop: then all of that goes.
         Err(fault) if fault.policy == Policy::Hold && !note.dropped.is_empty() => {
-            let again = bring_in(receiver, ledger, note, copied, false).await;
+            bringing.late = false;
+            let again = bringing.run(note).await.map(drop);
             // What is no matter for a person (a newer epoch, a lost connection) must not be told as a hold.
             again.map_err(|later| if later.policy == Policy::Hold { fault } else { later })
         }
@@ -95,48 +95,87 @@ pub(in crate::target) async fn bring(
     }
 }
 
-/// In one transaction. `late`: what something hangs on is dropped behind the objects, and before them otherwise.
-async fn bring_in(
+/// As [`bring`], of those of `objects` that can be brought now: how many.
+///
+/// # Errors
+/// None for what can't.
+pub(in crate::target) async fn bring_what_goes(
     receiver: &Receiver,
     ledger: Ledger,
-    mut note: Note,
-    copied: &[u32],
-    late: bool,
-) -> Result<(), Fault> {
-    let doing = "giving the target the form that the source has";
-    let session = receiver.session("apply").await?;
-    settle(&session, ledger, can_be_replica(&session).await).await?;
-    let tables = Tables::new(receiver.catalog(&session).await?, HashMap::new());
-    let mut changes = Changes::new(Arc::new(session), receiver.caller.clone(), tables);
-    let commit = Lsn(u64::MAX);
-    changes.bracket("begin", doing).await?;
-    changes.leave_parents(&note).await?;
-    let later = if late { changes.drop_first(&mut note).await? } else { Vec::new() };
-    changes.carry(&note, commit).await?;
-    if !later.is_empty() {
-        changes.drop_free(&later).await?;
-        let note = Note { tag: TAG.into(), dropped: later, ..Note::default() };
-        changes.carry(&note, commit).await?;
-    }
-    for table in copied {
-        changes.hold(*table).await?;
-    }
-    changes.keep_catalog().await?;
-    ledger.prove(changes.session(), doing).await?;
-    changes.commit(true).await.map(drop)
+    objects: Vec<Structure>,
+) -> Result<usize, Fault> {
+    let note = Note { tag: TAG.into(), objects, ..Note::default() };
+    tell(&note, &[]);
+    Bringing { receiver, ledger, copied: &[], late: true, all: false }.run(note).await
 }
 
-/// As the event trigger would have told it. Of other kinds than these nothing is copied or compared: a person drops them.
+fn tell(note: &Note, gone: &[Structure]) {
+    let names: Vec<String> = note.objects.iter().chain(gone).map(Structure::label).collect();
+    tracing::info!(
+        objects = names.join(", "),
+        "taking a change of the schema from the source's catalog"
+    );
+}
+
+/// One transaction.
+struct Bringing<'a> {
+    receiver: &'a Receiver,
+    ledger: Ledger,
+    copied: &'a [u32],
+    /// What something hangs on is dropped behind the objects, and before them otherwise.
+    late: bool,
+    /// What can't be brought fails it all.
+    all: bool,
+}
+
+impl Bringing<'_> {
+    /// How many objects it has brought.
+    async fn run(&self, mut note: Note) -> Result<usize, Fault> {
+        let doing = "giving the target the form that the source has";
+        let (receiver, ledger) = (self.receiver, self.ledger);
+        let session = receiver.session("apply").await?;
+        settle(&session, ledger, can_be_replica(&session).await).await?;
+        let tables = Tables::new(receiver.catalog(&session).await?, HashMap::new());
+        let mut changes = Changes::new(Arc::new(session), receiver.caller.clone(), tables);
+        let commit = Lsn(u64::MAX);
+        changes.bracket("begin", doing).await?;
+        changes.leave_parents(&note).await?;
+        let later = if self.late { changes.drop_first(&mut note).await? } else { Vec::new() };
+        let left = match changes.carry_late(&note, commit).await? {
+            Some((_, fault)) if self.all => return Err(fault),
+            Some((left, _)) => left.len(),
+            None => 0,
+        };
+        if !later.is_empty() {
+            changes.drop_free(&later).await?;
+            let note = Note { tag: TAG.into(), dropped: later, ..Note::default() };
+            changes.carry(&note, commit).await?;
+        }
+        for table in self.copied {
+            changes.hold(*table).await?;
+        }
+        changes.keep_catalog().await?;
+        ledger.prove(changes.session(), doing).await?;
+        changes.commit(true).await?;
+        Ok(note.objects.len() - left)
+    }
+}
+
+/// As the event trigger would have told it.
 fn dropped(gone: &Structure) -> Option<Dropped> {
-    let (kind, schema, name) = match gone {
-        Structure::Relation(of) => (of.relkind.keyword(), &of.schema, &of.name),
+    let (kind, identity) = match gone {
+        Structure::Relation(of) => (of.relkind.keyword(), qualified(&of.schema, &of.name)),
         // A column's goes with it.
         Structure::Sequence(of) if !of.identity && of.owned_by.is_none() => {
-            ("sequence", &of.schema, &of.name)
+            ("sequence", qualified(&of.schema, &of.name))
         }
-        _ => return None,
+        Structure::Sequence(_) => return None,
+        Structure::Type(of) => ("type", qualified(&of.schema, &of.name)),
+        Structure::Function(of) => ("routine", routine(of)),
+        Structure::Schema(of) => ("schema", identifier(&of.name)),
+        Structure::Extension(of) => ("extension", identifier(&of.name)),
     };
-    let ((class, oid), identity) = (gone.id(), qualified(schema, name));
+    let (class, oid) = gone.id();
     Some(Dropped { class, oid, part: 0, kind: kind.into(), identity, names: None, told: true })
 }
 

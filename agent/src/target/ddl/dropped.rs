@@ -45,6 +45,7 @@ pub(in crate::target) fn gone(dropped: &Dropped) -> Gone {
             | "type"
             | "function"
             | "procedure"
+            | "routine"
             | "aggregate"
             | "schema"
             | "extension"

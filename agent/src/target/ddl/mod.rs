@@ -13,6 +13,7 @@ mod relation;
 use crate::wire::{RelationStructure, Structure};
 
 pub(super) use dropped::{Gone, gone};
+pub(super) use objects::routine;
 pub(super) use parts::late_constraints;
 pub(super) use relation::{numbered, relation_of};
 

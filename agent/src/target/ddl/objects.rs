@@ -216,8 +216,12 @@ pub(super) fn alter_function(old: &FunctionStructure, new: &FunctionStructure) -
 }
 
 fn own_function(new: &FunctionStructure) -> String {
-    let name = format!("{}({})", qualified(&new.schema, &new.name), new.arguments);
-    owned("routine", &name, &new.owner)
+    owned("routine", &routine(new), &new.owner)
+}
+
+/// As ALTER and DROP ROUTINE name it.
+pub(in crate::target) fn routine(of: &FunctionStructure) -> String {
+    format!("{}({})", qualified(&of.schema, &of.name), of.arguments)
 }
 
 pub(super) fn create_schema(new: &SchemaStructure) -> Vec<String> {

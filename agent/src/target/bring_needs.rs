@@ -1,0 +1,62 @@
+//! What a change of a table can't be carried without, where no event trigger tells it: the type of a new column, a label of an
+//! enum, the function of a default, an extension. No row says a word of those.
+use super::{
+    apply::bring_what_goes,
+    ledger::Ledger,
+    receive::Receiver,
+    structure,
+    untold::{is_here, is_same, names_of_gone},
+};
+use crate::{
+    fault::Fault,
+    wire::{Answer, Ask, RelationKind, Structure, unexpected_answer},
+};
+
+impl Receiver {
+    /// Gives all but tables, views and what is theirs the form that the source has now, as far as that goes; by a
+    /// transaction of its own, for a new label can't be used in the one that adds it. How many it was.
+    ///
+    /// # Errors
+    /// What stopped it; nothing for what can't be made.
+    pub(super) async fn bring_needs(&self, ledger: Ledger) -> Result<usize, Fault> {
+        match self.caller.ask(Ask::Followed).await? {
+            Answer::Followed(false) => {}
+            // They come by messages, at their place.
+            Answer::Followed(true) => return Ok(0),
+            _ => return Err(unexpected_answer()),
+        }
+        let mut client = self.session("needs").await?;
+        let known = structure::all(&*client).await?;
+        let (mut needs, mut by_hand) = (Vec::new(), Vec::new());
+        let now = structure::fetch(&self.caller, Vec::new(), false).await?;
+        let names_gone = names_of_gone(&known, &now);
+        for form in now {
+            let before = known.get(&form.id());
+            // What takes the place of another can't come before that goes, and what hangs on it.
+            if !is_need(&form) || is_same(before, &form) || names_gone.contains(&form.label()) {
+                continue;
+            }
+            if before.is_none() && is_here(&*client, &form).await? {
+                by_hand.push(form);
+            } else {
+                needs.push(form);
+            }
+        }
+        self.know(&mut client, ledger, &by_hand).await?;
+        if needs.is_empty() {
+            return Ok(0);
+        }
+        bring_what_goes(self, ledger, needs).await
+    }
+}
+
+fn is_need(form: &Structure) -> bool {
+    match form {
+        Structure::Relation(of) => of.relkind == RelationKind::Composite,
+        Structure::Sequence(of) => !of.identity && of.owned_by.is_none(),
+        Structure::Type(_)
+        | Structure::Function(_)
+        | Structure::Schema(_)
+        | Structure::Extension(_) => true,
+    }
+}

@@ -1,0 +1,126 @@
+//! What needs what, and what is gone, where no event trigger tells it.
+use crate::{cut_over_alike, driver::sql, following_as};
+
+const SCHEMA: &str = "create table t (id int primary key, v text);
+                      insert into t values (1, 'one');
+                      create type mode as enum ('a', 'b');
+                      create table modes (id int primary key, m mode);
+                      insert into modes values (1, 'a')";
+
+/// Each script is run while the stream flows, one after the other; then the cutover is made.
+async fn arrive(schema: &str, scripts: &[&str]) {
+    let (source, target, mut driver) = following_as(schema, false).await;
+    for script in scripts {
+        sql(&source, "shop", script).await;
+    }
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_of_a_known_table_may_have_a_new_type() {
+    arrive(
+        SCHEMA,
+        &[
+            "create type ui as enum ('V0', 'V1'); alter table t add u ui not null default 'V0'",
+            "insert into t values (2, 'two', 'V1')",
+            "create domain few as int check (value < 10);
+             create function least_of() returns int language sql immutable as 'select 3';
+             alter table t add f few default least_of()",
+            "insert into t values (3, 'three', 'V0')",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn labels_of_an_enum_come_before_they_are_used() {
+    arrive(
+        SCHEMA,
+        &[
+            "alter type mode rename value 'a' to 'A'",
+            "alter table t add m mode default 'A'",
+            "insert into t values (2, 'two', 'b')",
+            "alter type mode add value 'c' before 'b'",
+            "insert into modes values (2, 'c'); update modes set m = 'c' where id = 1",
+            "alter type mode add value 'd'",
+            "create table more (id int primary key, m mode default 'd'); insert into more values (1)",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_extension_comes_with_what_uses_it() {
+    arrive(
+        SCHEMA,
+        &[
+            "begin;
+             create extension pg_trgm; create index on t using gin (v gin_trgm_ops);
+             create extension citext; create table u (email citext primary key);
+             insert into u values ('A');
+             commit",
+            "alter table t add mail citext",
+            "insert into t values (2, 'two', 'x')",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_of_row_types_that_are_new_or_renamed_arrive() {
+    arrive(
+        SCHEMA,
+        &["begin;
+           create table jobs (id int primary key, v text);
+           insert into jobs values (1, 'job');
+           create function job(a int) returns setof jobs language sql as 'select * from jobs where id = a';
+           alter table t rename to tt;
+           create function f(a int) returns setof tt language sql as 'select * from tt where id = a';
+           create view seen as select job(1);
+           commit"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_dropped_of_every_kind_goes() {
+    arrive(
+        "create table t (id int primary key, v text);
+         create function f(a int) returns int language sql as 'select 1';
+         create procedure p(a int) language sql as 'select 1';
+         create type mood as enum ('sad');
+         create domain few as int;
+         create type pair as (a int, b int);
+         create schema old; create table old.t (id int primary key, m mood);
+         create extension citext;
+         create table mails (id int primary key, mail citext)",
+        &["drop function f(int); create function f(a int, b int) returns text language sql as $$select 'x'$$;
+           drop procedure p(int);
+           drop schema old cascade; drop type mood; drop domain few; drop type pair;
+           drop table mails; drop extension citext"],
+    )
+    .await;
+}
+
+/// What is there under their names is what they took the place of, made by no person.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_dropped_and_made_anew_under_its_name_arrives() {
+    arrive(
+        "create table s (a serial, b text);
+         create type ty as enum ('a'); create table e (x ty);
+         create domain dd as int; create table h (x dd);
+         create schema again; create table again.t (id int primary key);
+         create function f(a int) returns int language sql as 'select 1';
+         create sequence alone",
+        &["drop table s; create table s (a serial, b text); insert into s (b) values ('x');
+           drop table e; drop type ty; create type ty as enum ('b'); create table e (x ty);
+           insert into e values ('b');
+           drop table h; drop domain dd; create domain dd as int check (value > 0); create table h (x dd);
+           insert into h values (7);
+           drop schema again cascade; create schema again; create table again.u (id int primary key);
+           insert into again.u values (1);
+           drop function f(int); create function f(a int) returns text language sql as $$select 'x'$$;
+           drop sequence alone; create sequence alone increment 5; select nextval('alone')"],
+    )
+    .await;
+}
