@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use tokio_postgres::{GenericClient, Row};
 
 use crate::{
-    fault::{Doing, Fault, Policy},
+    fault::{Doing, Fault},
     wire::{Ask, Caller, Frame, Structure, unexpected},
 };
 
@@ -16,8 +16,25 @@ pub(super) type Forms = HashMap<(u32, u32), Structure>;
 
 const DOING: &str = "keeping the source's structure in the ledger";
 
+/// How often the source's catalog is read anew because an object went while it was read, which has no definition then.
+const TRIES: usize = 5;
+
 /// Asks the source. `relations`: none means every object.
 pub(super) async fn fetch(
+    caller: &Caller,
+    relations: Vec<u32>,
+    under_snapshot: bool,
+) -> Result<Vec<Structure>, Fault> {
+    for _ in 1..TRIES {
+        match fetch_once(caller, relations.clone(), under_snapshot).await {
+            Err(fault) if fault.code == "CatalogChanges" => {}
+            other => return other,
+        }
+    }
+    fetch_once(caller, relations, under_snapshot).await
+}
+
+async fn fetch_once(
     caller: &Caller,
     relations: Vec<u32>,
     under_snapshot: bool,
@@ -40,7 +57,10 @@ pub(super) async fn fetch(
 /// Reads a document of the source's catalogs as they are now. What is dropped at that moment has no definition any more: that
 /// passes.
 fn told(document: &[u8]) -> Result<Structure, Fault> {
-    parse(document).map_err(|fault| Fault { policy: Policy::Retry, ..fault })
+    parse(document).map_err(|fault| {
+        let message = format!("the source's schema changes while it is read: {}", fault.message);
+        Fault::retry("CatalogChanges", message).remedy("it is tried again")
+    })
 }
 
 /// Reads a document.

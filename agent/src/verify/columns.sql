@@ -6,7 +6,10 @@ base(type, base) as (
     where a.attnum > 0 and not a.attisdropped and {of a.attrelid}
     union all
     -- A domain is read as what it is a domain over, however deep.
-    select b.type, d.typbasetype from base b join pg_type d on d.oid = b.base where d.typtype = 'd'
+    -- Each looked up (OFFSET): joined, all of pg_type would be read.
+    select b.type, d.typbasetype
+    from base b
+    cross join lateral (select d.typbasetype from pg_type d where d.oid = b.base and d.typtype = 'd' offset 0) d
 ),
 facts as (
     select b.type, t.typcollation, t.typstorage,

@@ -3,14 +3,15 @@
 -- that are chosen, and those whose changes flow already: a table that is renamed out of what is chosen is told once more.
 named as (
     select t.place,
-           case when i.indrelid is not null or k.conrelid <> 0 or d.adrelid is not null or r.oid is not null
+           case when i.indrelid is not null or k.conrelid <> 0 or d.adrelid is not null or y.typrelid <> 0
                 then 'pg_class'::regclass::oid when k.contypid <> 0 then 'pg_type'::regclass::oid else t.class end as class,
-           coalesce(i.indrelid, nullif(k.conrelid, 0), nullif(k.contypid, 0), d.adrelid, r.oid, t.oid) as oid
+           coalesce(i.indrelid, nullif(k.conrelid, 0), nullif(k.contypid, 0), d.adrelid, nullif(y.typrelid, 0), t.oid) as oid
     from touched t
     left join pg_index i on t.class = 'pg_class'::regclass and i.indexrelid = t.oid
     left join pg_constraint k on t.class = 'pg_constraint'::regclass and k.oid = t.oid
     left join pg_attrdef d on t.class = 'pg_attrdef'::regclass and d.oid = t.oid
-    left join pg_class r on t.class = 'pg_type'::regclass and r.reltype = t.oid
+    -- pg_class has no index on reltype.
+    left join pg_type y on t.class = 'pg_type'::regclass and y.oid = t.oid
 ),
 family(place, class, oid, depth) as (
     select n.place, n.class, n.oid, 0 from named n

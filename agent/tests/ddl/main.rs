@@ -4,6 +4,7 @@ mod again;
 mod altered;
 #[path = "../cluster/mod.rs"]
 mod cluster;
+mod cost;
 mod disabled;
 #[path = "../driver/mod.rs"]
 mod driver;
