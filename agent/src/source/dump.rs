@@ -22,8 +22,14 @@ const FRAME_BYTES: usize = 256 << 10;
 const COMPLAINT_BYTES: usize = 2000;
 
 impl Sender {
-    pub(super) async fn dump(&self, target_major: u32, reply: &FrameSender) -> Result<(), Fault> {
-        let held = self.held().await?;
+    pub(super) async fn dump(
+        &self,
+        target_major: u32,
+        under_snapshot: bool,
+        reply: &FrameSender,
+    ) -> Result<(), Fault> {
+        // Held until the end: the snapshot lives as long.
+        let held = if under_snapshot { Some(self.held().await?) } else { None };
         let source_major = self.control().await?.server_major();
         let program = &self.spec.programs.dump_for(source_major, target_major)?.dump;
         let environment =
@@ -31,7 +37,10 @@ impl Sender {
                 .map_err(|error| {
                     Fault::retry("PgDumpFailed", format!("writing its password file: {error}"))
                 })?;
-        let client = self.session_in_snapshot("selection").await?;
+        let client = match &held {
+            Some(_) => self.session_in_snapshot("selection").await?,
+            None => self.session("selection").await?,
+        };
         let left_out = LeftOut::read(&client, &self.spec.selected).await?;
         drop(client);
         let mut command = Command::new(&program.path);
@@ -41,7 +50,7 @@ impl Sender {
             .args(["--no-subscriptions", "--exclude-schema=whimbrel", "--no-blobs"])
             .args(quoting(source_major, target_major))
             .args(dump_options(&left_out)?)
-            .arg(format!("--snapshot={}", held.name()))
+            .args(held.as_ref().map(|held| format!("--snapshot={}", held.name())))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -60,7 +60,9 @@ impl Sender {
             Ask::Shape { under_snapshot } => {
                 self.read_shape(under_snapshot).await.map(Answer::Shape).map(Some)
             }
-            Ask::Dump { target_major } => self.dump(target_major, reply).await.map(|()| None),
+            Ask::Dump { target_major, under_snapshot } => {
+                self.dump(target_major, under_snapshot, reply).await.map(|()| None)
+            }
             Ask::Copy(copy) => self.copy_out(copy, reply).await.map(|()| None),
             Ask::CopyKeys { copy, key, keys, pages } => {
                 self.copy_keys(&copy, &key, &keys, &pages, reply).await.map(|()| None)

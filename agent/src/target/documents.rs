@@ -7,7 +7,7 @@ use tokio_postgres::GenericClient;
 use super::receive::Receiver;
 use crate::{
     fault::{Doing, Fault},
-    wire::{Answer, Ask, DatabaseProperties, Frame},
+    wire::{Answer, Ask, Caller, DatabaseProperties, Frame},
 };
 
 /// Bytes in one row: far below the 1 GB of a value, and no memory to speak of.
@@ -16,28 +16,34 @@ const PIECE_BYTES: usize = 8 << 20;
 /// It is held in memory whole; no schema that was ever met has a hundredth of it.
 const DUMP_BYTES_MAX: usize = 1 << 30;
 
-impl Receiver {
-    /// pg_dump's archive, whole.
-    pub(super) async fn fetch_dump(&self, target_major: u32) -> Result<Vec<u8>, Fault> {
-        let mut frames = self.caller.open(Ask::Dump { target_major }).await?;
-        let mut dump = Vec::new();
-        loop {
-            match frames.next().await {
-                Some(Frame::Bytes(bytes)) if dump.len() + bytes.len() <= DUMP_BYTES_MAX => {
-                    dump.extend_from_slice(&bytes);
-                }
-                Some(Frame::Bytes(_)) => {
-                    return Err(Fault::hold(
-                        "DumpTooLarge",
-                        "the schema's dump is larger than 1 GB",
-                    ));
-                }
-                Some(Frame::End) => return Ok(dump),
-                Some(Frame::Failed(fault)) => return Err(fault),
-                Some(other) => return Err(crate::wire::unexpected(&other)),
-                None => return Err(Fault::retry("PeerGone", "the dump of the schema was cut")),
+/// pg_dump's archive, whole: under the snapshot that is held, or of now.
+pub(super) async fn fetch_dump(
+    caller: &Caller,
+    target_major: u32,
+    under_snapshot: bool,
+) -> Result<Vec<u8>, Fault> {
+    let mut frames = caller.open(Ask::Dump { target_major, under_snapshot }).await?;
+    let mut dump = Vec::new();
+    loop {
+        match frames.next().await {
+            Some(Frame::Bytes(bytes)) if dump.len() + bytes.len() <= DUMP_BYTES_MAX => {
+                dump.extend_from_slice(&bytes);
             }
+            Some(Frame::Bytes(_)) => {
+                return Err(Fault::hold("DumpTooLarge", "the schema's dump is larger than 1 GB"));
+            }
+            Some(Frame::End) => return Ok(dump),
+            Some(Frame::Failed(fault)) => return Err(fault),
+            Some(other) => return Err(crate::wire::unexpected(&other)),
+            None => return Err(Fault::retry("PeerGone", "the dump of the schema was cut")),
         }
+    }
+}
+
+impl Receiver {
+    /// pg_dump's archive, under the snapshot that is held.
+    pub(super) async fn fetch_dump(&self, target_major: u32) -> Result<Vec<u8>, Fault> {
+        fetch_dump(&self.caller, target_major, true).await
     }
 
     /// How the source's database was made. Needs no snapshot that lasts: it is asked before there is one.

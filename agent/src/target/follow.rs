@@ -70,7 +70,7 @@ pub(crate) async fn follow(
             receiver.progress.operation("applying changes");
             receiver.tell(Fact::StreamStarted(from)).await;
         }
-        let changes = Changes::new(Arc::new(session), receiver.caller.clone(), tables);
+        let changes = Changes::new(Arc::new(session), receiver, tables);
         let slot = receiver.spec.objects.slot.as_str();
         let progress = &receiver.progress;
         let mut applier = Applier::new(changes, copied.ledger, progress, frames, state, slot, from);

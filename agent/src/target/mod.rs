@@ -10,6 +10,7 @@ mod constraints;
 mod create_database;
 mod ddl;
 mod documents;
+mod early;
 mod extension_rows;
 mod fact;
 mod follow;

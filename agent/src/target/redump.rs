@@ -7,7 +7,7 @@ use std::{
 use tokio_postgres::GenericClient;
 
 use super::{
-    documents,
+    documents, early,
     ledger::Ledger,
     make_anew::{Made, Was, make_anew, owned_object, owner_line},
     receive::Receiver,
@@ -93,7 +93,8 @@ impl Receiver {
         let doing = "taking over the source's schema again";
         let catalog = self.catalog(session).await?;
         let old = documents::get(&**session, "dump").await?;
-        let before = self.read_dump(session, &catalog, &old).await?;
+        let mut before = self.read_dump(session, &catalog, &old).await?;
+        before.all_tables.extend(early::made(&**session).await?);
         let dump = self.fetch_dump(session.server_major()).await?;
         let catalog = self.left_out_now(catalog).await?;
         let plan = Arc::new(self.read_dump(session, &catalog, &dump).await?);
@@ -138,6 +139,7 @@ impl Receiver {
         tx.execute("insert into whimbrel.entry (dump_id) select unnest($1::int4[])", &[&made])
             .await
             .doing(doing)?;
+        early::forget(&tx).await?;
         ledger.commit(tx, doing).await?;
         Ok(plan)
     }
@@ -171,7 +173,7 @@ async fn drop_comments(
 }
 
 /// What the older dump had.
-struct Older<'a> {
+pub(super) struct Older<'a> {
     keys: HashSet<(&'a str, &'a str, &'a str)>,
     bodies: HashSet<(&'a str, &'a str, String)>,
     names: HashSet<(&'a str, &'a str)>,
@@ -179,7 +181,7 @@ struct Older<'a> {
 }
 
 impl<'a> Older<'a> {
-    fn of(plan: &'a Plan) -> Self {
+    pub(super) fn of(plan: &'a Plan) -> Self {
         let keys: HashSet<_> = entries(plan).map(key).collect();
         let names = keys.iter().map(|&(kind, tag, _)| (kind, tag)).collect();
         let ids = entries(plan).map(|entry| (entry.class, entry.oid)).collect();
@@ -188,7 +190,7 @@ impl<'a> Older<'a> {
     }
 
     /// One that was dropped and made again in the same words is another: the stream has dropped it here as well.
-    fn was(&self, entry: &Entry) -> Was {
+    pub(super) fn was(&self, entry: &Entry) -> Was {
         // A user mapping has no OID in a dump.
         let is_same = entry.kind != "USER MAPPING" && self.ids.contains(&(entry.class, entry.oid));
         match (self.keys.contains(&key(entry)), is_same) {
@@ -272,14 +274,14 @@ fn is_said(entry: &Entry) -> bool {
 }
 
 /// Everything that is here before the switch, but for foreign keys.
-fn entries(plan: &Plan) -> impl Iterator<Item = &Entry> {
+pub(super) fn entries(plan: &Plan) -> impl Iterator<Item = &Entry> {
     let of_tables =
         plan.by_table.values().flat_map(|table| table.keys.iter().chain(&table.indexes));
     plan.before.iter().chain(of_tables).chain(&plan.all_tables)
 }
 
 /// Without the session's settings in front, which depend on what was dumped before it.
-fn key(entry: &Entry) -> (&str, &str, &str) {
+pub(super) fn key(entry: &Entry) -> (&str, &str, &str) {
     let mut sql = entry.sql.as_str();
     while let Some((line, rest)) = sql.split_once('\n')
         && line.starts_with("SET default_table")
@@ -297,7 +299,7 @@ fn body(entry: &Entry) -> (&str, &str, String) {
 
 /// Whether an object that was made anew has lost what the entry gives it: of the rights, which may be as they are for a
 /// reason, its own.
-fn goes_with(anew: &Entry, entry: &Entry) -> bool {
+pub(super) fn goes_with(anew: &Entry, entry: &Entry) -> bool {
     let known_as = match anew.kind.as_str() {
         "SERVER" => "FOREIGN SERVER",
         "AGGREGATE" => "FUNCTION",

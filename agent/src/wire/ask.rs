@@ -25,10 +25,12 @@ pub enum Ask {
         /// Under the held snapshot, not now.
         under_snapshot: bool,
     },
-    /// pg_dump's archive without data, under the snapshot. Many [`Frame::Bytes`].
+    /// pg_dump's archive without data. Many [`Frame::Bytes`].
     Dump {
         /// Major version of the server that will receive it: pg_dump's own version is chosen by it.
         target_major: u32,
+        /// Under the held snapshot, not now.
+        under_snapshot: bool,
     },
     /// Rows of a table, as COPY gives them, under the snapshot. Many [`Frame::Bytes`].
     Copy(CopyOf),

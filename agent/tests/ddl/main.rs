@@ -11,6 +11,7 @@ mod driver;
 mod humble;
 mod identities;
 mod kinds;
+mod lacking;
 mod partitions;
 mod places;
 mod rights;

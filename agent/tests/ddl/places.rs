@@ -238,13 +238,14 @@ async fn a_role_that_the_target_does_not_have_is_made_by_hand() {
     .await;
 }
 
+/// It is made of what has another name by then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_domain_that_can_t_be_carried_is_made_by_hand() {
     holds_until_a_person_has_done_it(
-        "insert into t values (300, 'a');\ncreate collation by_hand from \"C\";\ncreate domain word as text collate by_hand check (value <> '');\ncreate table words (id int primary key, w word);\ninsert into words values (1, 'one')",
+        "insert into t values (300, 'a');\nbegin; create collation by_hand from \"C\"; create domain word as text collate by_hand check (value <> ''); alter collation by_hand rename to renamed; commit;\ncreate table words (id int primary key, w word);\ninsert into words values (1, 'one')",
         "SchemaChangeNotCarried",
         "create domain \"public\".\"word\" as text collate public.by_hand",
-        "create collation by_hand from \"C\";\ncreate domain word as text collate by_hand check (value <> '')",
+        "create collation by_hand from \"C\";\ncreate domain word as text collate by_hand check (value <> '');\nalter collation by_hand rename to renamed",
     )
     .await;
 }
@@ -252,12 +253,12 @@ async fn a_domain_that_can_t_be_carried_is_made_by_hand() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_type_that_can_t_be_carried_is_made_by_hand() {
     let told = holds_until_a_person_has_done_it(
-        "insert into t values (300, 'a');\ncreate operator class by_hand for type int4 using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 btint4cmp(int4, int4);\ncreate type span as range (subtype = int4, subtype_opclass = by_hand);\ncreate table spans (id int primary key, at span);\ninsert into spans values (1, '[1,5)')",
+        "insert into t values (300, 'a');\nbegin; create operator class by_hand for type int4 using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 btint4cmp(int4, int4); create type span as range (subtype = int4, subtype_opclass = by_hand); alter operator class by_hand using btree rename to renamed; commit;\ncreate table spans (id int primary key, at span);\ninsert into spans values (1, '[1,5)')",
         "SchemaChangeNotCarried",
         "create type \"public\".\"span\" as range (subtype = integer, subtype_opclass = public.by_hand",
-        "create operator class by_hand for type int4 using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 btint4cmp(int4, int4);\ncreate type span as range (subtype = int4, subtype_opclass = by_hand)",
+        "create operator class by_hand for type int4 using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 btint4cmp(int4, int4);\ncreate type span as range (subtype = int4, subtype_opclass = by_hand);\nalter operator class by_hand using btree rename to renamed",
     )
     .await;
-    let by_hand = "taken as they are (compare them with the source's): OPERATOR FAMILY public.by_hand USING btree, OPERATOR CLASS public.by_hand USING btree";
+    let by_hand = "taken as they are (compare them with the source's): OPERATOR FAMILY public.by_hand USING btree, OPERATOR CLASS public.renamed USING btree";
     assert!(told.contains(by_hand), "{told}");
 }

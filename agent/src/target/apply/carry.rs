@@ -64,6 +64,7 @@ impl Changes {
         {
             self.carry_rewrite(table, note, commit).await?;
         }
+        self.carry_cast(note).await?;
         let mut later = Vec::new();
         for new in self.in_order(&note.objects).await? {
             let Some(old) = self.carry_object(new, note, commit).await? else { continue };
@@ -174,13 +175,7 @@ impl Changes {
         }
         let statements = ddl::statements(old, new, around)
             .map_err(|what| not_carried(note, &new.label(), &what, &[]))?;
-        let doing = format!("carrying {} of {}", note.tag, new.label());
-        self.execute_over_rows(&statements, &doing, note).await.map_err(|fault| {
-            match fault.policy {
-                Policy::Hold => not_carried(note, &new.label(), &fault.message, &statements),
-                _ => fault,
-            }
-        })
+        self.execute_behind_what_it_lacks(statements, new, note).await
     }
 
     /// Whether a person has made a type that could not be carried: its functions could not, or what a domain is made of.

@@ -15,6 +15,9 @@ use crate::{
 /// A savepoint, before each object.
 const BEFORE_OBJECT: &str = "whimbrel_object";
 
+/// What could not be given its form, and why the first of it.
+type Left<'a> = (Vec<&'a Structure>, Fault);
+
 impl Changes {
     /// What of the note's objects could not be given its form, and why the first of them.
     ///
@@ -24,27 +27,29 @@ impl Changes {
         &mut self,
         note: &'a Note,
         commit: Lsn,
-    ) -> Result<Option<(Vec<&'a Structure>, Fault)>, Fault> {
+    ) -> Result<Option<Left<'a>>, Fault> {
         let others = Note { objects: Vec::new(), ..note.clone() };
         self.carry(&others, commit).await?;
         let mut left = self.in_order(&note.objects).await?;
         let mut later = Vec::new();
+        // A dump for each that must wait for another would take minutes.
+        self.may_dump = false;
+        let mut dumped = false;
         let failed = loop {
             let before = left.len();
-            let mut failed: Option<(Vec<&Structure>, Fault)> = None;
-            for new in left {
-                match self.carry_or_go_back(new, note, commit).await? {
-                    Ok(statements) => later.extend(statements),
-                    Err(fault) => {
-                        failed.get_or_insert_with(|| (Vec::new(), fault)).0.push(new);
-                    }
-                }
+            let Some((again, fault)) = self.carry_round(left, note, commit, &mut later).await?
+            else {
+                break None;
+            };
+            if again.len() == before && !dumped {
+                dumped = true;
+                self.make_what_is_new(&fault).await?;
+            } else if again.len() == before {
+                break Some((again, fault));
             }
-            match failed {
-                Some((again, _)) if again.len() < before => left = again,
-                failed => break failed,
-            }
+            left = again;
         };
+        self.may_dump = true;
         for sql in later {
             self.local(&sql, note).await?;
         }
@@ -55,6 +60,24 @@ impl Changes {
             note.objects.iter().filter(|form| !is_left(form)).cloned().collect();
         self.keep_forms(&carried, commit).await?;
         Ok(failed)
+    }
+
+    /// Each once: those that did not go, and why the first of them.
+    async fn carry_round<'a>(
+        &mut self,
+        objects: Vec<&'a Structure>,
+        note: &Note,
+        commit: Lsn,
+        later: &mut Vec<String>,
+    ) -> Result<Option<Left<'a>>, Fault> {
+        let mut left: Option<Left<'a>> = None;
+        for new in objects {
+            match self.carry_or_go_back(new, note, commit).await? {
+                Ok(statements) => later.extend(statements),
+                Err(fault) => left.get_or_insert_with(|| (Vec::new(), fault)).0.push(new),
+            }
+        }
+        Ok(left)
     }
 
     /// What comes afterwards, or why it did not go; then the transaction is as it was before.

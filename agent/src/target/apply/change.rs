@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     fault::{Doing, Fault},
-    postgres::Client,
+    postgres::{Client, Programs},
     replication::pgoutput::{self, Message},
-    target::ledger::FENCE,
+    target::{Receiver, ledger::FENCE},
     wire::Caller,
 };
 
@@ -54,6 +54,10 @@ pub(in crate::target) struct Changes {
     client: Arc<Client>,
     /// The source, for what a table is made of when no event trigger tells it.
     pub(super) caller: Caller,
+    /// They take a dump apart.
+    pub(super) programs: Arc<Programs>,
+    /// What a change lacks may be looked for in a dump of the source.
+    pub(super) may_dump: bool,
     pub(super) tables: Tables,
     /// What the stream said last of each table.
     told: HashMap<u32, pgoutput::Relation>,
@@ -72,10 +76,12 @@ pub(in crate::target) struct Changes {
 }
 
 impl Changes {
-    pub(in crate::target) fn new(client: Arc<Client>, caller: Caller, tables: Tables) -> Self {
+    pub(in crate::target) fn new(client: Arc<Client>, receiver: &Receiver, tables: Tables) -> Self {
         Self {
             client,
-            caller,
+            caller: receiver.caller.clone(),
+            programs: Arc::clone(&receiver.spec.programs),
+            may_dump: true,
             tables,
             told: HashMap::new(),
             altered: Altered::default(),

@@ -136,7 +136,7 @@ impl Bringing<'_> {
         let session = receiver.session("apply").await?;
         settle(&session, ledger, can_be_replica(&session).await).await?;
         let tables = Tables::new(receiver.catalog(&session).await?, HashMap::new());
-        let mut changes = Changes::new(Arc::new(session), receiver.caller.clone(), tables);
+        let mut changes = Changes::new(Arc::new(session), receiver, tables);
         let commit = Lsn(u64::MAX);
         changes.bracket("begin", doing).await?;
         changes.leave_parents(&note).await?;

@@ -22,6 +22,7 @@ mod durable;
 mod find_out;
 mod fold;
 mod group;
+mod lacking;
 mod needs;
 mod not_carried;
 mod pipeline;

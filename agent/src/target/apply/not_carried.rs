@@ -8,6 +8,10 @@ pub(in crate::target) const ROLE_MISSING: &str = "RolesMissing";
 const SEARCH_PATH: &str = "if a function that it calls finds what is missing by the search_path only: alter function … set \
                            search_path = …, there and on the source (rows are applied with an empty one); ";
 
+/// Of what the stream does not carry the source may have it no more, or no role here may make it.
+const MADE_FIRST: &str = "what is missing of collations, operators, casts, aggregates, text search, servers and the like must be made \
+                          first, as it is on the source (pg_dump --schema-only has it), or was when this came; ";
+
 /// `what`: why, in words; `statements`: what would make the object, if that is known.
 pub(super) fn not_carried(note: &Note, label: &str, what: &str, statements: &[String]) -> Fault {
     let role = missing_role(what);
@@ -19,8 +23,9 @@ pub(super) fn not_carried(note: &Note, label: &str, what: &str, statements: &[St
         ),
         None if statements.is_empty() => "make the target's object as the source's is now, then `whimbrel migration retry`; or cancel and start a new migration".to_owned(),
         None => format!(
-            "on the target: {}; -- whatever of it goes, until the object is as on the source; {}then `whimbrel migration retry`",
+            "on the target: {}; -- whatever of it goes, until the object is as on the source; {}{}then `whimbrel migration retry`",
             statements.join("; "),
+            if lacks_something(what) { MADE_FIRST } else { "" },
             if lacks_a_name(what) { SEARCH_PATH } else { "" }
         ),
     };
@@ -29,16 +34,25 @@ pub(super) fn not_carried(note: &Note, label: &str, what: &str, statements: &[St
     Fault::hold(code, message).remedy(remedy)
 }
 
+/// It may be made of what is not there: no such name, no such cast, or, without one, another type than is asked for, or a
+/// conversion that is not immutable.
+pub(super) fn lacks_something(what: &str) -> bool {
+    let no_cast = ["42846", "42804", "42P17"].iter().any(|state| has_state(what, state));
+    (lacks_a_name(what) || no_cast) && missing_role(what).is_none()
+}
+
 /// No such function, table, object or schema: the statements name all in full, but what they call may not.
 fn lacks_a_name(what: &str) -> bool {
-    ["42883", "42P01", "42704", "3F000"]
-        .iter()
-        .any(|state| what.ends_with(&format!("(SQLSTATE {state})")))
+    ["42883", "42P01", "42704", "3F000"].iter().any(|state| has_state(what, state))
+}
+
+fn has_state(what: &str, state: &str) -> bool {
+    what.ends_with(&format!("(SQLSTATE {state})"))
 }
 
 /// Roles belong to the server: no event trigger tells of them. A server that speaks another language is not understood,
 /// and the hold is then told as any other.
-fn missing_role(what: &str) -> Option<&str> {
+pub(super) fn missing_role(what: &str) -> Option<&str> {
     let before = what.strip_suffix("\" does not exist (SQLSTATE 42704)")?;
     let (_, role) = before.rsplit_once("role \"")?;
     Some(role)

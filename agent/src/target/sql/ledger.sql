@@ -44,6 +44,16 @@ create table whimbrel.structure (
     primary key (class, oid)
 );
 
+-- Entries of later dumps that were made before the cutover, since what the stream carries needed them.
+create table whimbrel.made (
+    class oid not null,
+    oid oid not null,
+    kind text not null,
+    tag text not null,
+    sql text not null,
+    primary key (class, oid)
+);
+
 -- Tables to copy; `point`: the consistent point of the snapshot that its rows are of, null while the
 -- stream runs: to be copied again.
 create table whimbrel.relation (
