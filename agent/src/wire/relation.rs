@@ -99,6 +99,11 @@ pub struct RelationStructure {
 }
 
 impl RelationStructure {
+    /// It inherits, and is no partition.
+    pub fn is_heir(&self) -> bool {
+        self.bound.is_none() && !self.parents.is_empty()
+    }
+
     /// How its rows are known in the stream.
     pub fn row_identity(&self) -> TableIdentity {
         match (self.identity.as_str(), self.keyed) {
@@ -153,6 +158,9 @@ pub struct ColumnStructure {
     /// That constraint is no heir's (NO INHERIT): an heir may hold nulls where the parent may not.
     #[serde(default)]
     pub not_null_alone: bool,
+    /// That constraint is the table's own (too), and not only its parents'.
+    #[serde(default)]
+    pub not_null_local: bool,
     /// The expression of its default, or of what generates it.
     pub default: Option<String>,
     /// `attmissingval`, as text: what rows have that are older than the column.

@@ -10,6 +10,7 @@ mod driver;
 mod humble;
 mod identities;
 mod kinds;
+mod own;
 mod partitions;
 mod places;
 mod rights;

@@ -120,6 +120,14 @@ impl Changes {
             _ => old.clone(),
         };
         self.run(here.as_ref(), new, note).await?;
+        if let Structure::Relation(heir) = new
+            && here.is_none()
+            && heir.is_heir()
+        {
+            // It has come with its parents' columns as they are there, whatever it has of its own of them.
+            let made = self.here(Some(new), heir, note).await?;
+            self.run(made.as_ref(), new, note).await?;
+        }
         match (old.as_ref(), new) {
             (before, Structure::Relation(new)) => {
                 let before = match before {

@@ -207,15 +207,17 @@ fn change(
 }
 
 fn set_not_null(table: &str, new: &ColumnStructure, around: Around<'_>) -> String {
-    let column = identifier(&new.name);
-    match &new.not_null_name {
-        Some(name) if around.names_not_null => format!(
-            "alter table {table} add constraint {} not null {column}{}",
-            identifier(name),
-            if new.not_null_alone { " no inherit" } else { "" }
-        ),
-        _ => format!("alter table {table} alter column {column} set not null"),
+    match named_not_null(new).filter(|_| around.names_not_null) {
+        Some(constraint) => format!("alter table {table} add {constraint}"),
+        None => format!("alter table {table} alter column {} set not null", identifier(&new.name)),
     }
+}
+
+/// As 18 writes it apart from the column.
+pub(super) fn named_not_null(column: &ColumnStructure) -> Option<String> {
+    let name = column.not_null_name.as_ref()?;
+    let alone = if column.not_null_alone { " no inherit" } else { "" };
+    Some(format!("constraint {} not null {}{alone}", identifier(name), identifier(&column.name)))
 }
 
 /// Whether the column's not-null constraint is its heirs' too, as on the source; `alone`: it is not here.

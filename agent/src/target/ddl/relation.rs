@@ -2,13 +2,13 @@
 use super::{Around, column, name_of, parts};
 use crate::{
     postgres::{identifier, literal, qualified},
-    wire::{Publish, Relation, RelationKind, RelationStructure},
+    wire::{ColumnStructure, Publish, Relation, RelationKind, RelationStructure},
 };
 
 pub(super) fn create(new: &RelationStructure, around: Around<'_>) -> Result<Vec<String>, String> {
     let name = name_of(new);
     let mut statements = vec![match new.relkind {
-        RelationKind::Table | RelationKind::Partitioned => create_table(new)?,
+        RelationKind::Table | RelationKind::Partitioned => create_table(new, around)?,
         RelationKind::View => {
             format!("create view {name}{} as {}", options(new), definition(new)?)
         }
@@ -26,7 +26,7 @@ pub(super) fn create(new: &RelationStructure, around: Around<'_>) -> Result<Vec<
     }];
     if new.relkind.is_table() {
         if around.names_not_null {
-            let kept = new.columns.iter().filter(|column| column.not_null);
+            let kept = new.columns.iter().filter(|own| own.not_null && is_written(new, own));
             statements.extend(kept.filter_map(|own| column::heirs_not_null(&name, false, own)));
         }
         statements.extend(column::settings(None, new));
@@ -43,17 +43,24 @@ pub(super) fn create(new: &RelationStructure, around: Around<'_>) -> Result<Vec<
     Ok(statements)
 }
 
-fn create_table(new: &RelationStructure) -> Result<String, String> {
-    let is_partition = new.bound.is_some();
-    let columns: Vec<String> = new
-        .columns
-        .iter()
-        .filter(|column| is_partition || column.local)
+/// Whether CREATE TABLE names the column: an heir's comes with its parent's.
+fn is_written(of: &RelationStructure, column: &ColumnStructure) -> bool {
+    !of.is_heir() || column.local
+}
+
+fn create_table(new: &RelationStructure, around: Around<'_>) -> Result<String, String> {
+    let written = new.columns.iter().filter(|column| is_written(new, column));
+    let mut columns: Vec<String> = written
         .map(|column| match &new.of_type {
             Some(_) => column::options_of_typed(column),
             None => column::definition(column),
         })
         .collect();
+    if around.names_not_null {
+        // Later it could not be made: where a parent's came, it would be there under that name.
+        let own = new.columns.iter().filter(|own| !is_written(new, own) && own.not_null_local);
+        columns.extend(own.filter_map(column::named_not_null));
+    }
     let unlogged = if new.persistence == "u" { "unlogged " } else { "" };
     let mut sql = format!("create {unlogged}table {}", name_of(new));
     if let Some(of) = &new.of_type {
@@ -63,7 +70,7 @@ fn create_table(new: &RelationStructure) -> Result<String, String> {
     if new.of_type.is_none() || !columns.is_empty() {
         sql.push_str(&format!(" ({})", columns.join(", ")));
     }
-    if !is_partition && !new.parents.is_empty() {
+    if new.is_heir() {
         let parents: Vec<String> =
             new.parents.iter().map(|parent| qualified(&parent.schema, &parent.name)).collect();
         sql.push_str(&format!(" inherits ({})", parents.join(", ")));
