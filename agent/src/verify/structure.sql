@@ -83,9 +83,12 @@ documents as (
                 'type_oid', a.atttypid::int8, 'typmod', a.atttypmod,
                 'collation', case when a.attcollation <> f.typcollation then quote_ident(ln.nspname) || '.' || quote_ident(l.collname) end,
                 'not_null', a.attnotnull,
+                'not_null_oid', coalesce(kept.oid::int8, 0), -- since 18
                 'not_null_name', kept.conname, -- since 18
                 'not_null_alone', coalesce(kept.connoinherit, false), -- since 18
                 'not_null_local', coalesce(kept.conislocal, false), -- since 18
+                'not_null_inherited', coalesce(kept.coninhcount > 0, false), -- since 18
+                'not_null_unproven', not coalesce(kept.convalidated, true), -- since 18
                 'default', pg_get_expr(d.adbin, d.adrelid),
                 'missing', case when a.atthasmissing then (a.attmissingval::text::text[])[1] end, -- since 11
                 'missing', null, -- before 11

@@ -82,3 +82,60 @@ async fn an_heirs_own_not_null_is_a_constraint_of_its_own() {
     .await;
     cut_over_alike_18(&source, &target, &mut driver).await;
 }
+
+const NAMED: &str = "create table i8 (f5 int not null, f6 int not null);
+     create table heir () inherits (i8);
+     create table a (x int, y int);
+     create table p (x int) partition by list (x);
+     create table p1 partition of p for values in (1);
+     create table p2 partition of p default;
+     insert into a values (null, 1);
+     insert into p values (1), (null)";
+
+const NAMES: &str = "alter table i8 rename constraint i8_f5_not_null to nnn;
+     alter table a add constraint nny not null x not valid, add constraint nnz not null y not valid;
+     alter table p add constraint nnp not null x not valid;
+     alter table p1 validate constraint nnp;
+     create table late (a int);
+     insert into late values (null);
+     alter table late add b int, add constraint nna not null a not valid, add constraint nnb not null b not valid;
+     alter table late rename constraint nna to nnc";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_not_null_constraint_is_renamed_and_made_without_proof() {
+    let Some((source, target, mut driver)) = following_18(NAMED, |_| {}).await else { return };
+    sql(&source, "shop", NAMES).await;
+    cut_over_alike_18(&source, &target, &mut driver).await;
+    let proven = "select count(*) from pg_constraint where contype = 'n' and not convalidated and connamespace = 'public'::regnamespace";
+    assert_eq!(value(&target, "shop", proven).await, "6");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_not_null_constraint_is_proven_later() {
+    let Some((source, target, mut driver)) = following_18(NAMED, |_| {}).await else { return };
+    sql(&source, "shop", NAMES).await;
+    sql(
+        &source,
+        "shop",
+        "delete from a; delete from p where x is null;
+         alter table a validate constraint nny;
+         alter table p validate constraint nnp;
+         alter table a drop constraint nny, add constraint nny not null x not valid;
+         alter table a alter y set not null",
+    )
+    .await;
+    cut_over_alike_18(&source, &target, &mut driver).await;
+}
+
+/// No message tells them: the catalog is asked in the cutover.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_and_proofs_of_not_null_come_without_event_triggers() {
+    let Some((source, target, mut driver)) =
+        following_18(NAMED, |driver| driver.follow = false).await
+    else {
+        return;
+    };
+    // A table that is copied then has no older rows: its constraints are there before them.
+    sql(&source, "shop", &NAMES.replace("insert into late values (null);", "")).await;
+    cut_over_alike_18(&source, &target, &mut driver).await;
+}

@@ -300,6 +300,7 @@ impl Changes {
             after.bound = None;
             for column in &mut after.columns {
                 (column.inherited, column.local) = (false, true);
+                (column.not_null_inherited, column.not_null_local) = (false, column.not_null);
             }
             for constraint in &mut after.constraints {
                 constraint.inherited = false;

@@ -1,5 +1,5 @@
 //! Tables, views and composite types.
-use super::{Around, column, name_of, parts};
+use super::{Around, column, name_of, not_null, parts};
 use crate::{
     postgres::{identifier, literal, qualified},
     wire::{ColumnStructure, Publish, Relation, RelationKind, RelationStructure},
@@ -25,10 +25,8 @@ pub(super) fn create(new: &RelationStructure, around: Around<'_>) -> Result<Vec<
         }
     }];
     if new.relkind.is_table() {
-        if around.names_not_null {
-            let kept = new.columns.iter().filter(|own| own.not_null && is_written(new, own));
-            statements.extend(kept.filter_map(|own| column::heirs_not_null(&name, false, own)));
-        }
+        let written = new.columns.iter().filter(|column| is_written(new, column));
+        statements.extend(written.filter_map(|column| not_null::of_made(new, column, around)));
         statements.extend(column::settings(None, new));
         statements.extend(parts::new_constraints(None, new));
     }
@@ -59,7 +57,7 @@ fn create_table(new: &RelationStructure, around: Around<'_>) -> Result<String, S
     if around.names_not_null {
         // Later it could not be made: where a parent's came, it would be there under that name.
         let own = new.columns.iter().filter(|own| !is_written(new, own) && own.not_null_local);
-        columns.extend(own.filter_map(column::named_not_null));
+        columns.extend(own.filter(|own| !own.not_null_unproven).filter_map(not_null::constraint));
     }
     let unlogged = if new.persistence == "u" { "unlogged " } else { "" };
     let mut sql = format!("create {unlogged}table {}", name_of(new));
@@ -254,6 +252,7 @@ pub(in crate::target) fn numbered(
     for column in &mut here.columns {
         let named = forms.iter().find_map(|f| f.columns.iter().find(|c| c.name == column.name));
         column.num = named.map_or(-1, |named| named.num);
+        column.not_null_oid = not_null_oid(&forms, column);
         if !column.generated.is_empty() && is_generated_as_before(known, new, column.num) {
             column.default = named.and_then(|named| named.default.clone());
         }
@@ -275,6 +274,13 @@ pub(in crate::target) fn numbered(
         parent.oid = named.map_or(0, |named| named.oid);
     }
     here
+}
+
+/// The source's number of the not-null constraint that has this name there, or had it.
+fn not_null_oid(forms: &[&RelationStructure], here: &ColumnStructure) -> u32 {
+    let of = |form: &&RelationStructure| form.columns.iter().find(|c| c.name == here.name).cloned();
+    let named = forms.iter().filter_map(of).find(|c| c.not_null_name == here.not_null_name);
+    named.map_or(0, |named| named.not_null_oid)
 }
 
 /// Whether the source generates the column as it did. The target writes that in words of its own, which are no change: to set
