@@ -83,6 +83,26 @@ async fn an_heirs_own_not_null_is_a_constraint_of_its_own() {
     cut_over_alike_18(&source, &target, &mut driver).await;
 }
 
+/// The command tells first that it is gone, and what it has made of the key and the identity that need it only then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn not_null_goes_behind_what_needs_it() {
+    let schema = "create table t (id int primary key, a int);
+         create table i8 (f5 int generated always as identity, f6 int not null, f7 int not null);
+         create table heir (constraint mine not null f7) inherits (i8)";
+    let Some((source, target, mut driver)) = following_18(schema, |_| {}).await else { return };
+    sql(
+        &source,
+        "shop",
+        "alter table t drop constraint t_pkey, alter id drop not null;
+         alter table i8 alter f5 drop identity, alter f5 drop not null;
+         alter table i8 drop constraint i8_f6_not_null;
+         alter table i8 drop constraint i8_f7_not_null, add constraint other not null f7;
+         insert into t values (null, 1)",
+    )
+    .await;
+    cut_over_alike_18(&source, &target, &mut driver).await;
+}
+
 const NAMED: &str = "create table i8 (f5 int not null, f6 int not null);
      create table heir () inherits (i8);
      create table a (x int, y int);
