@@ -84,10 +84,12 @@ documents as (
                 'type_oid', a.atttypid::int8, 'typmod', a.atttypmod,
                 'collation', case when a.attcollation <> f.typcollation then quote_ident(ln.nspname) || '.' || quote_ident(l.collname) end,
                 'not_null', a.attnotnull,
-                'not_null_name', (select k.conname from pg_constraint k -- since 18
-                                  where k.conrelid = c.oid and k.contype = 'n' and k.conkey[1] = a.attnum), -- since 18
-                'not_null_alone', exists (select from pg_constraint k -- since 18
-                                          where k.conrelid = c.oid and k.contype = 'n' and k.conkey[1] = a.attnum and k.connoinherit), -- since 18
+                'not_null_oid', coalesce(kept.oid::int8, 0), -- since 18
+                'not_null_name', kept.conname, -- since 18
+                'not_null_alone', coalesce(kept.connoinherit, false), -- since 18
+                'not_null_local', coalesce(kept.conislocal, false), -- since 18
+                'not_null_inherited', coalesce(kept.coninhcount > 0, false), -- since 18
+                'not_null_unproven', not coalesce(kept.convalidated, true), -- since 18
                 'default', pg_get_expr(d.adbin, d.adrelid),
                 'missing', case when a.atthasmissing then (a.attmissingval::text::text[])[1] end, -- since 11
                 'missing', null, -- before 11
@@ -112,6 +114,7 @@ documents as (
             left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
             left join pg_collation l on l.oid = a.attcollation
             left join pg_namespace ln on ln.oid = l.collnamespace
+            left join pg_constraint kept on kept.conrelid = c.oid and kept.contype = 'n' and kept.conkey[1] = a.attnum -- since 18
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]'),
         'stored', coalesce(to_jsonb(stored.columns), '[]'), 'binary', coalesce(stored.binary, false),
         'constraints', coalesce((

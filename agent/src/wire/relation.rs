@@ -99,6 +99,11 @@ pub struct RelationStructure {
 }
 
 impl RelationStructure {
+    /// It inherits, and is no partition.
+    pub fn is_heir(&self) -> bool {
+        self.bound.is_none() && !self.parents.is_empty()
+    }
+
     /// How its rows are known in the stream.
     pub fn row_identity(&self) -> TableIdentity {
         match (self.identity.as_str(), self.keyed) {
@@ -147,12 +152,24 @@ pub struct ColumnStructure {
     pub collation: Option<String>,
     /// NOT NULL.
     pub not_null: bool,
-    /// Of its constraint, on a server that keeps one (18).
+    /// `pg_constraint`'s, on a server that keeps it as a constraint (18); or 0.
+    #[serde(default)]
+    pub not_null_oid: u32,
+    /// Of its constraint.
     #[serde(default)]
     pub not_null_name: Option<String>,
     /// That constraint is no heir's (NO INHERIT): an heir may hold nulls where the parent may not.
     #[serde(default)]
     pub not_null_alone: bool,
+    /// That constraint is the table's own (too), and not only its parents'.
+    #[serde(default)]
+    pub not_null_local: bool,
+    /// It is a parent's (too).
+    #[serde(default)]
+    pub not_null_inherited: bool,
+    /// It is NOT VALID: older rows may hold nulls.
+    #[serde(default)]
+    pub not_null_unproven: bool,
     /// The expression of its default, or of what generates it.
     pub default: Option<String>,
     /// `attmissingval`, as text: what rows have that are older than the column.

@@ -12,6 +12,7 @@ mod humble;
 mod identities;
 mod kinds;
 mod lacking;
+mod own;
 mod partitions;
 mod places;
 mod rights;

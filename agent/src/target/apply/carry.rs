@@ -128,6 +128,14 @@ impl Changes {
             _ => old.clone(),
         };
         self.run(here.as_ref(), new, note).await?;
+        if let Structure::Relation(heir) = new
+            && here.is_none()
+            && heir.is_heir()
+        {
+            // It has come with its parents' columns as they are there, whatever it has of its own of them.
+            let made = self.here(Some(new), heir, note).await?;
+            self.run(made.as_ref(), new, note).await?;
+        }
         match (old.as_ref(), new) {
             (before, Structure::Relation(new)) => {
                 let before = match before {
@@ -294,6 +302,7 @@ impl Changes {
             after.bound = None;
             for column in &mut after.columns {
                 (column.inherited, column.local) = (false, true);
+                (column.not_null_inherited, column.not_null_local) = (false, column.not_null);
             }
             for constraint in &mut after.constraints {
                 constraint.inherited = false;

@@ -32,6 +32,7 @@ impl Changes {
             }
             _ => None,
         };
+        let with_form = of.as_ref().is_some_and(|table| is_not_null(dropped, table));
         if let Some(Structure::Relation(mut table)) = of {
             if self.tables.is_ahead(table.oid, commit) {
                 return Ok(());
@@ -50,6 +51,7 @@ impl Changes {
             structure::save(self.session(), &[Structure::Relation(table)]).await?;
         }
         if let Gone::Run(sql) = gone(dropped)
+            && !with_form
             && !self.goes_with_another(dropped).await?
             && !self.is_of_extension(dropped).await?
         {
@@ -113,4 +115,14 @@ impl Changes {
             .doing(format!("looking for {} in the target's extensions", dropped.identity))?;
         Ok(row.get(0))
     }
+}
+
+/// A not-null constraint (18): its table's new form, which the same command tells, takes it away, behind the key or identity
+/// that needs it.
+fn is_not_null(dropped: &Dropped, known: &Structure) -> bool {
+    let Structure::Relation(table) = known else { return false };
+    let name = dropped.names.as_ref().and_then(|names| names.last());
+    dropped.kind == "table constraint"
+        && name.is_some()
+        && table.columns.iter().any(|column| column.not_null_name.as_ref() == name)
 }

@@ -1,5 +1,5 @@
 //! Columns: known by their numbers, which a rename does not change.
-use super::{Around, name_of};
+use super::{Around, name_of, not_null};
 use crate::{
     postgres::{identifier, literal},
     wire::{ColumnStructure, RelationStructure, Structure},
@@ -28,14 +28,7 @@ fn after_type(column: &ColumnStructure) -> String {
         (Some(default), _) => sql.push_str(&format!(" default {default}")),
         (None, None) => {}
     }
-    if column.not_null {
-        // Older servers take the name, and forget it.
-        if let Some(name) = &column.not_null_name {
-            sql.push_str(&format!(" constraint {}", identifier(name)));
-        }
-        sql.push_str(" not null");
-    }
-    sql
+    sql + &not_null::clause(column)
 }
 
 /// Name, type and collation.
@@ -87,7 +80,10 @@ pub(super) fn alter(
             Some(before) => statements.extend(change(&table, before, column, around)?),
             // It came with the parent's.
             None if column.inherited => {}
-            None => statements.extend(add(&table, new, column, around)),
+            None => {
+                statements.extend(add(&table, new, column, around));
+                statements.extend(not_null::of_made(new, column, around));
+            }
         }
     }
     Ok(statements)
@@ -174,12 +170,7 @@ fn change(
         _ => return Err(format!("column {:?} became a generated one", new.name)),
     }
     // An identity needs it.
-    if new.not_null && !old.not_null {
-        statements.push(set_not_null(table, new, around));
-    }
-    if old.not_null && new.not_null && around.names_not_null {
-        statements.extend(heirs_not_null(table, old.not_null_alone, new));
-    }
+    statements.extend(not_null::change(table, old, new, around));
     // A partition's without a sequence is its parent's: it comes and goes with that.
     match (&old.sequence, &new.sequence) {
         (None, Some(options)) => {
@@ -201,28 +192,9 @@ fn change(
         }
     }
     if old.not_null && !new.not_null {
-        statements.push(format!("{column} drop not null"));
+        statements.push(not_null::gone(table, new));
     }
     Ok(statements)
-}
-
-fn set_not_null(table: &str, new: &ColumnStructure, around: Around<'_>) -> String {
-    let column = identifier(&new.name);
-    match &new.not_null_name {
-        Some(name) if around.names_not_null => format!(
-            "alter table {table} add constraint {} not null {column}{}",
-            identifier(name),
-            if new.not_null_alone { " no inherit" } else { "" }
-        ),
-        _ => format!("alter table {table} alter column {column} set not null"),
-    }
-}
-
-/// Whether the column's not-null constraint is its heirs' too, as on the source; `alone`: it is not here.
-pub(super) fn heirs_not_null(table: &str, alone: bool, new: &ColumnStructure) -> Option<String> {
-    let name = new.not_null_name.as_ref().filter(|_| alone != new.not_null_alone)?;
-    let how = if new.not_null_alone { "no inherit" } else { "inherit" };
-    Some(format!("alter table {table} alter constraint {} {how}", identifier(name)))
 }
 
 /// Storage and statistics targets, which a definition can't say.

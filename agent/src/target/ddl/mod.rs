@@ -6,6 +6,7 @@
 //! the cutover. Foreign keys come at the cutover too.
 mod column;
 mod dropped;
+mod not_null;
 mod objects;
 mod parts;
 mod relation;

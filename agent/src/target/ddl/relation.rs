@@ -1,14 +1,14 @@
 //! Tables, views and composite types.
-use super::{Around, column, name_of, parts};
+use super::{Around, column, name_of, not_null, parts};
 use crate::{
     postgres::{identifier, literal, qualified},
-    wire::{Publish, Relation, RelationKind, RelationStructure},
+    wire::{ColumnStructure, Publish, Relation, RelationKind, RelationStructure},
 };
 
 pub(super) fn create(new: &RelationStructure, around: Around<'_>) -> Result<Vec<String>, String> {
     let name = name_of(new);
     let mut statements = vec![match new.relkind {
-        RelationKind::Table | RelationKind::Partitioned => create_table(new)?,
+        RelationKind::Table | RelationKind::Partitioned => create_table(new, around)?,
         RelationKind::View => {
             format!("create view {name}{} as {}", options(new), definition(new)?)
         }
@@ -25,10 +25,8 @@ pub(super) fn create(new: &RelationStructure, around: Around<'_>) -> Result<Vec<
         }
     }];
     if new.relkind.is_table() {
-        if around.names_not_null {
-            let kept = new.columns.iter().filter(|column| column.not_null);
-            statements.extend(kept.filter_map(|own| column::heirs_not_null(&name, false, own)));
-        }
+        let written = new.columns.iter().filter(|column| is_written(new, column));
+        statements.extend(written.filter_map(|column| not_null::of_made(new, column, around)));
         statements.extend(column::settings(None, new));
         statements.extend(parts::new_constraints(None, new));
     }
@@ -43,17 +41,24 @@ pub(super) fn create(new: &RelationStructure, around: Around<'_>) -> Result<Vec<
     Ok(statements)
 }
 
-fn create_table(new: &RelationStructure) -> Result<String, String> {
-    let is_partition = new.bound.is_some();
-    let columns: Vec<String> = new
-        .columns
-        .iter()
-        .filter(|column| is_partition || column.local)
+/// Whether CREATE TABLE names the column: an heir's comes with its parent's.
+fn is_written(of: &RelationStructure, column: &ColumnStructure) -> bool {
+    !of.is_heir() || column.local
+}
+
+fn create_table(new: &RelationStructure, around: Around<'_>) -> Result<String, String> {
+    let written = new.columns.iter().filter(|column| is_written(new, column));
+    let mut columns: Vec<String> = written
         .map(|column| match &new.of_type {
             Some(_) => column::options_of_typed(column),
             None => column::definition(column),
         })
         .collect();
+    if around.names_not_null {
+        // Later it could not be made: where a parent's came, it would be there under that name.
+        let own = new.columns.iter().filter(|own| !is_written(new, own) && own.not_null_local);
+        columns.extend(own.filter(|own| !own.not_null_unproven).filter_map(not_null::constraint));
+    }
     let unlogged = if new.persistence == "u" { "unlogged " } else { "" };
     let mut sql = format!("create {unlogged}table {}", name_of(new));
     if let Some(of) = &new.of_type {
@@ -63,7 +68,7 @@ fn create_table(new: &RelationStructure) -> Result<String, String> {
     if new.of_type.is_none() || !columns.is_empty() {
         sql.push_str(&format!(" ({})", columns.join(", ")));
     }
-    if !is_partition && !new.parents.is_empty() {
+    if new.is_heir() {
         let parents: Vec<String> =
             new.parents.iter().map(|parent| qualified(&parent.schema, &parent.name)).collect();
         sql.push_str(&format!(" inherits ({})", parents.join(", ")));
@@ -247,6 +252,7 @@ pub(in crate::target) fn numbered(
     for column in &mut here.columns {
         let named = forms.iter().find_map(|f| f.columns.iter().find(|c| c.name == column.name));
         column.num = named.map_or(-1, |named| named.num);
+        column.not_null_oid = not_null_oid(&forms, column);
         if !column.generated.is_empty() && is_generated_as_before(known, new, column.num) {
             column.default = named.and_then(|named| named.default.clone());
         }
@@ -268,6 +274,13 @@ pub(in crate::target) fn numbered(
         parent.oid = named.map_or(0, |named| named.oid);
     }
     here
+}
+
+/// The source's number of the not-null constraint that has this name there, or had it.
+fn not_null_oid(forms: &[&RelationStructure], here: &ColumnStructure) -> u32 {
+    let of = |form: &&RelationStructure| form.columns.iter().find(|c| c.name == here.name).cloned();
+    let named = forms.iter().filter_map(of).find(|c| c.not_null_name == here.not_null_name);
+    named.map_or(0, |named| named.not_null_oid)
 }
 
 /// Whether the source generates the column as it did. The target writes that in words of its own, which are no change: to set
