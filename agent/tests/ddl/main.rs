@@ -9,6 +9,7 @@ mod disabled;
 mod driver;
 mod humble;
 mod identities;
+mod inherits;
 mod kinds;
 mod partitions;
 mod places;
