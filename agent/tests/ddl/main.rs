@@ -13,6 +13,7 @@ mod inherits;
 mod kinds;
 mod partitions;
 mod places;
+mod published;
 mod rights;
 mod settings;
 mod spelled;
