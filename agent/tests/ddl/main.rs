@@ -15,6 +15,7 @@ mod partitions;
 mod places;
 mod published;
 mod rights;
+mod rules;
 mod settings;
 mod spelled;
 mod types;
