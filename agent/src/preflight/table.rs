@@ -28,6 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
     source::publication_privilege::CHECK,
     source::replica_identity::CHECK,
     source::generated_identity::CHECK,
+    source::virtual_columns::CHECK,
     source::unlogged_tables::CHECK,
     source::prepared_transactions::HERE,
     source::long_transactions::HERE,

@@ -161,7 +161,9 @@ fn bare(name: &str) -> String {
 /// Rows that no message brought: of a table that was not known, or that was rewritten.
 fn has_other_rows(before: Option<&Structure>, now: &Structure) -> bool {
     match (before, now) {
-        (Some(Structure::Relation(before)), Structure::Relation(now)) => before.file != now.file,
+        (Some(Structure::Relation(before)), Structure::Relation(now)) => {
+            now.relkind.is_table() && before.file != now.file
+        }
         (None, Structure::Relation(now)) => now.relkind.is_table(),
         _ => false,
     }

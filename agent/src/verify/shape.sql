@@ -32,9 +32,15 @@ select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as ob
                               -- Since 17 a partition's is its parent's, and before it has none.
                               case when a.attidentity <> '' and not c.relispartition then 'identity' end, -- since 10
                               'generated ' || nullif(a.attgenerated, '')::text, -- since 12
-                              (select l.collname from pg_collation l where l.oid = a.attcollation)), ',' order by a.attnum)
+                              (select l.collname from pg_collation l where l.oid = a.attcollation)), ',' order by a.attname)
             from pg_attribute a
-            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))) as digest
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)))
+       -- The order of the columns by itself, and whether the table inherits: then a dump can make it in another one.
+       || ' ' || md5(coalesce((select string_agg(quote_ident(a.attname), ',' order by a.attnum) from pg_attribute a
+                               where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), ''))
+       || case when exists (select from pg_inherits i where i.inhrelid = c.oid)
+                    and not c.relispartition -- since 10
+               then ' inherits' else '' end as digest
 from own c join every n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'f') and c.relpersistence <> 't'
 union all

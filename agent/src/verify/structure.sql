@@ -3,15 +3,17 @@
 -- that are chosen, and those whose changes flow already: a table that is renamed out of what is chosen is told once more.
 named as (
     select t.place,
-           case when i.indrelid is not null or k.conrelid <> 0 or d.adrelid is not null or y.typrelid <> 0
+           case when i.indrelid is not null or k.conrelid <> 0 or d.adrelid is not null or y.typrelid <> 0 or w.oid is not null
                 then 'pg_class'::regclass::oid when k.contypid <> 0 then 'pg_type'::regclass::oid else t.class end as class,
-           coalesce(i.indrelid, nullif(k.conrelid, 0), nullif(k.contypid, 0), d.adrelid, nullif(y.typrelid, 0), t.oid) as oid
+           coalesce(i.indrelid, nullif(k.conrelid, 0), nullif(k.contypid, 0), d.adrelid, nullif(y.typrelid, 0), w.ev_class, t.oid) as oid
     from touched t
     left join pg_index i on t.class = 'pg_class'::regclass and i.indexrelid = t.oid
     left join pg_constraint k on t.class = 'pg_constraint'::regclass and k.oid = t.oid
     left join pg_attrdef d on t.class = 'pg_attrdef'::regclass and d.oid = t.oid
     -- pg_class has no index on reltype.
     left join pg_type y on t.class = 'pg_type'::regclass and y.oid = t.oid
+    -- What a view selects; before 16 it can make a view of a table.
+    left join pg_rewrite w on t.class = 'pg_rewrite'::regclass and w.oid = t.oid and w.ev_type = '1'
 ),
 family(place, class, oid, depth) as (
     select n.place, n.class, n.oid, 0 from named n

@@ -57,6 +57,7 @@ async fn show_no_finding() {
         "PublicationPrivilegeValidation",
         "ReplicaIdentityValidation",
         "GeneratedIdentityValidation",
+        "VirtualColumnsValidation",
         "UnloggedTablesValidation",
         "PreparedTransactionsValidation",
         "LongTransactionsValidation",

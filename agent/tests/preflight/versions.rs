@@ -91,6 +91,39 @@ async fn what_later_versions_have_not_is_refused() {
     look().await.assert_told(&[]);
 }
 
+/// What a server refuses of published tables is told before: seen on a real one.
+#[tokio::test]
+async fn virtual_columns_whose_expression_cant_be_set_while_published_are_told() {
+    const TABLES: &str = "
+        create table public.plain (id int primary key, g int generated always as (id * 2) stored);
+        create table public.gv (id int primary key, v int generated always as (id * 3));
+        create table public.parted (id int primary key, v int generated always as (id * 3)) partition by list (id);
+        create table public.parted_1 partition of public.parted for values in (1);
+        create table public.parted_2 partition of public.parted for values in (2)";
+    const SET: &str = "alter table public.gv alter v set expression as (id * 5)";
+    const ANEW: &str =
+        "alter table public.gv drop column v, add column v int generated always as (id * 5)";
+    let Some(programs) = programs_of(18) else {
+        eprintln!("NOT TESTED: PostgreSQL 18: this machine has no server of it");
+        return;
+    };
+    let bench = Bench::of(Arc::new(Cluster::start_of(programs, HBA, ""))).await;
+    bench.sql("postgres", "create database app").await;
+    bench.sql("app", TABLES).await;
+    let told = bench.source(&bench.superuser(), &["app"]).await;
+    let message = &told.only("VirtualColumnsPublished").message;
+    assert!(message.contains("(public.gv, public.parted)"), "{message}");
+    let offline = bench.source_at(&bench.superuser(), &["app"], CheckLevel::Preflight, false).await;
+    assert!(offline.objects("VirtualColumnsPublished").is_empty());
+
+    bench.sql("app", "create publication of_ours for table public.gv").await;
+    let client = bench.client("app").await;
+    assert!(client.batch_execute(SET).await.is_err());
+    client.batch_execute(ANEW).await.unwrap();
+    bench.sql("app", "drop publication of_ours").await;
+    client.batch_execute(SET).await.unwrap();
+}
+
 /// From 18 on a server refuses the application's updates of such a table once it is published: seen on a real one, and told
 /// before. 17 takes them, and the stream carries them.
 #[tokio::test]

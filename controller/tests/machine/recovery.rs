@@ -80,6 +80,25 @@ fn retries_end_in_a_hold_and_progress_begins_anew() {
 }
 
 #[test]
+fn what_held_is_told_no_more_once_it_is_tried_again() {
+    let retry = Event::Retry { databases: vec![], tables: vec![] };
+    for policy in [Policy::Hold, Policy::Retry, Policy::Away, Policy::Fenced, Policy::Resync] {
+        let mut world = World::ready(&["a"]);
+        world.task(0, Task::Receive, ReportKind::TaskFailed(failure(policy)));
+        assert!(world.db(0).message.is_some(), "{policy:?}");
+        world.happen(&retry);
+        assert_eq!(world.db(0).message, None, "{policy:?}");
+    }
+    // Why a cutover stepped back stays to be read, whatever is paused and goes on.
+    let mut world = World::ready(&["a"]);
+    world.cut_over();
+    world.step_failed(0, Policy::Hold);
+    world.happen(&Event::Pause { databases: vec![] });
+    world.happen(&Event::Resume { databases: vec![] });
+    assert!(world.db(0).message.is_some());
+}
+
+#[test]
 fn what_is_away_is_waited_for_however_long() {
     let mut world = World::copying(Mode::Online, &["a"]);
     for _ in 0..TRIES_MAX * 5 {

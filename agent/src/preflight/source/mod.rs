@@ -39,5 +39,6 @@ pub(super) mod system_grants;
 pub(super) mod system_schemas;
 pub(super) mod unlogged_tables;
 pub(super) mod version;
+pub(super) mod virtual_columns;
 pub(super) mod wal_retention;
 pub(super) mod wraparound;

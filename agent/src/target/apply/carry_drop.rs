@@ -12,6 +12,9 @@ use crate::{
     wire::{Dropped, Note, Structure},
 };
 
+/// OID of `pg_class`.
+const CLASSES: u32 = 1259;
+
 impl Changes {
     /// An object that is gone, here and in what the ledger knows.
     pub(super) async fn carry_drop(
@@ -60,17 +63,26 @@ impl Changes {
         if dropped.part == 0 {
             structure::forget(self.session(), (dropped.class, dropped.oid)).await?;
         }
-        if dropped.kind == "table" && self.tables.remove(dropped.oid) {
-            self.session()
-                .batch_execute(&format!(
-                    "delete from whimbrel.part where source_oid = {0}; delete from whimbrel.relation where source_oid = {0}",
-                    dropped.oid
-                ))
-                .await
-                .doing("forgetting a table that was dropped")?;
-            self.altered.catalog = true;
-            self.resolve_again();
+        // Of whatever kind it was in the end: a rule can make a view of a table.
+        if dropped.class == CLASSES && dropped.part == 0 {
+            self.forget_table(dropped.oid).await?;
         }
+        Ok(())
+    }
+
+    /// A table is gone, or is none any more: nothing of it is streamed, compared or copied.
+    pub(super) async fn forget_table(&mut self, oid: u32) -> Result<(), Fault> {
+        if !self.tables.remove(oid) {
+            return Ok(());
+        }
+        self.session()
+            .batch_execute(&format!(
+                "delete from whimbrel.part where source_oid = {oid}; delete from whimbrel.relation where source_oid = {oid}"
+            ))
+            .await
+            .doing("forgetting a table that was dropped")?;
+        self.altered.catalog = true;
+        self.resolve_again();
         Ok(())
     }
 

@@ -115,6 +115,9 @@ impl Changes {
         note: &Note,
         commit: Lsn,
     ) -> Result<(), Fault> {
+        if !new.relkind.is_table() {
+            return self.forget_table(new.oid).await;
+        }
         let Some(mut relation) = relation_of(new) else { return Ok(()) };
         let known = self.tables.relation(new.oid).cloned();
         if let Some(known) = &known {

@@ -202,10 +202,14 @@ impl Work {
         self.reissue_check();
     }
 
-    /// Without the hold, from the first try on.
+    /// Without the hold, from the first try on. What was last told is what is tried again; a cutover's step back stays to be read.
     pub(super) fn restart(&mut self, index: usize) {
+        let paused = self.is_held(index, HoldKind::Paused);
         let database = self.database(index);
-        database.hold = None;
+        let held = database.hold.take().is_some() && !paused;
+        if held || database.tries > 0 {
+            database.message = None;
+        }
         database.forget_tries();
         self.catch_up(index);
         self.again(index);

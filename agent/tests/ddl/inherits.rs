@@ -1,0 +1,63 @@
+//! Tables that inherit, whose columns a dump makes in an order of its own: it holds no cutover, a true difference does.
+use whimbrel_proto::agent::v1::Step;
+
+use super::{cut_over, following, steps};
+use crate::driver::{sql, value};
+
+/// A dump makes c, d and e as (a, b, x).
+const SCHEMA: &str = "
+    create table p (a int);
+    create table c (x int, primary key (a)) inherits (p);
+    create table d (x int, primary key (a)) inherits (p);
+    create table e (x int, primary key (a)) inherits (p);
+    alter table p add column b text default 'b';
+    insert into c select g, g, 'c' from generate_series(1, 20) g;
+    insert into d select g, g, 'd' from generate_series(1, 20) g";
+
+const ORDER: &str = "select string_agg(attname, ',' order by attnum) from pg_attribute
+    where attrelid = 'c'::regclass and attnum > 0 and not attisdropped";
+
+/// By the columns' names.
+const ROWS: &str = "select string_agg(t::text, ' ' order by t::text)
+    from (select 'c', a, b, x, 0 from c union all select 'd', a, b, x, y from d union all select 'e', a, b, x, 0 from e
+          union all select 'p', a, b, 0, 0 from p) t";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_of_columns_that_cant_be_had_holds_no_cutover() {
+    let (source, target, mut driver) = following(SCHEMA).await;
+    assert_eq!(value(&source, "shop", ORDER).await, "a,x,b");
+    assert_eq!(value(&target, "shop", ORDER).await, "a,b,x");
+    // One that has nothing to do with them; one of them; one that inherits no more.
+    sql(
+        &source,
+        "shop",
+        "create table other (id int primary key);
+         alter table d add column y int default 7;
+         insert into d values (21, 21, 'new', 8);
+         alter table e no inherit p;
+         insert into e values (1, 1, 'own')",
+    )
+    .await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    steps(&mut driver, 1, end, &[Step::Drain, Step::Complete]).await;
+    driver.back(1).await;
+    // By the dump that the first attempt took.
+    sql(&source, "shop", "create table another (id int primary key)").await;
+    cut_over(&mut driver, 2).await;
+    let rows = value(&source, "shop", ROWS).await;
+    assert!(rows.contains("(d,21,new,21,8)") && rows.contains("(e,1,own,1,0)"), "{rows}");
+    assert_eq!(value(&target, "shop", ROWS).await, rows);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_true_difference_of_a_table_that_inherits_holds_it() {
+    let (source, target, mut driver) = following(SCHEMA).await;
+    sql(&source, "shop", "create table other (id int primary key)").await;
+    sql(&target, "shop", "alter table c alter x type bigint; alter table d drop column x").await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    steps(&mut driver, 1, end, &[Step::Drain]).await;
+    let failure = driver.step(Step::Complete, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "SourceSchemaChanged", "{failure:?}");
+    let named = |table: &str| failure.message.contains(table);
+    assert!(named("public.c") && named("public.d") && !named("public.e"), "{failure:?}");
+}

@@ -1,0 +1,57 @@
+//! What a server refuses of a published table, and the ways out while a migration runs.
+use super::{between, cut_over, cut_over_alike, following};
+use crate::{
+    cluster::{Cluster, programs_of},
+    driver::{HBA, moved_alike, session, sql, value},
+};
+
+/// Nothing else is in that transaction: the event trigger publishes what is to be published when the statement ends.
+async fn unpublished(source: &Cluster, table: &str, statement: &str) {
+    let client = session(source, "shop").await;
+    assert!(client.batch_execute(statement).await.is_err(), "{statement}");
+    let script = format!(
+        "begin; alter publication whimbrel_test_shop drop table only {table}; {statement}; commit"
+    );
+    client.batch_execute(&script).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_becomes_unlogged_once_it_is_published_no_more() {
+    let (source, target, mut driver) = following(
+        "create table t (id int primary key, v text); insert into t select g, 'x' from generate_series(1, 20) g",
+    )
+    .await;
+    sql(&source, "shop", "update t set v = 'y' where id < 9").await;
+    unpublished(&source, "t", "alter table t set unlogged").await;
+    sql(&source, "shop", "insert into t values (21, 'z'); delete from t where id = 1").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_expression_of_a_virtual_column_is_set_by_two_ways() {
+    let Some(programs) = programs_of(18) else {
+        eprintln!("NOT TESTED: PostgreSQL 18: this machine has no server of it (tests/servers)");
+        return;
+    };
+    let server = || Cluster::start_of(programs.clone(), HBA, "");
+    let schema = "
+        create table a (id int primary key, w int, v int generated always as (w * 3));
+        create table b (id int primary key, w int, v int generated always as (w * 3));
+        insert into a select g, g from generate_series(1, 20) g; insert into b select id, w from a";
+    let (source, target, mut driver) = between(server(), server(), schema, |_| {}).await;
+    sql(&source, "shop", "update a set w = 0 where id < 9; update b set w = 0 where id < 9").await;
+    unpublished(&source, "a", "alter table a alter v set expression as (w * 5)").await;
+    let anew = "alter table b drop column v, add column v int generated always as (w * 5)";
+    sql(&source, "shop", anew).await;
+    sql(
+        &source,
+        "shop",
+        "insert into a values (21, 21); insert into b values (21, 21); delete from a where id = 20; delete from b where id = 20",
+    )
+    .await;
+    // Virtual columns too, by their expressions there.
+    cut_over(&mut driver, 1).await;
+    moved_alike(&source, &target, "shop").await;
+    let sum = "select (select sum(v) from a) || ' ' || (select sum(v) from b)";
+    assert_eq!(value(&target, "shop", sum).await, value(&source, "shop", sum).await);
+}
