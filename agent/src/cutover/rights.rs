@@ -2,8 +2,8 @@
 //!
 //! What was granted is granted here. What was taken away is another matter: writes are often stopped by taking rights away,
 //! and the application must be able to write here. So it is taken away here only where that can't be what it was for: from a
-//! grantee that has lost no right to write to anything that was there from the beginning, what does not write, and whatever
-//! it is on an object that is new, which only default privileges can have granted here. The rest is left, and counted: a
+//! grantee that has kept its rights to write to what was there from the beginning, what does not write, and whatever it is
+//! on an object that is new, which only default privileges can have granted here. The rest is left, and counted: a
 //! report names it, in full.
 use std::collections::{BTreeSet, HashSet};
 
@@ -76,20 +76,43 @@ fn read(statements: &[String]) -> Result<BTreeSet<Right>, Fault> {
 /// Of what is here and no more there, what goes. `then`: the source's rights when it was dumped; without them (a ledger of
 /// an older agent) nobody knows which right it has taken away, and which one a person has granted here.
 fn to_take(wider: &[Wider], then: Option<&BTreeSet<Right>>, new: &HashSet<String>) -> Vec<Wider> {
-    let is_new = |right: &Right| new.contains(&right.object);
-    let was_there = |right: &Right| then.is_none_or(|then| then.contains(right));
-    let stopped: BTreeSet<&str> = wider
-        .iter()
-        .filter(|it| !it.option_only && !is_new(&it.right))
-        .filter(|it| it.right.may_write() && was_there(&it.right))
-        .map(|it| &*it.right.held.grantee)
-        .collect();
-    let goes = |it: &&Wider| {
+    let stopped = stopped(wider, then, new);
+    let is_lost = |it: &Wider| {
         let harmless = it.option_only || !it.right.may_write();
-        let is_lost = then.is_some() && was_there(&it.right) && harmless;
-        !stopped.contains(&*it.right.held.grantee) && (is_new(&it.right) || is_lost)
+        harmless && then.is_some_and(|then| then.contains(&it.right))
+    };
+    let goes = |it: &&Wider| {
+        !stopped.contains(&*it.right.held.grantee)
+            && (new.contains(&it.right.object) || is_lost(it))
     };
     wider.iter().filter(goes).cloned().collect()
+}
+
+/// Whose rights may have been taken away to stop writes: who has lost a right to write to what was there from the beginning.
+/// If there are any, so may those who could write to nothing then: what they have lost goes with the rest in REVOKE ALL, or
+/// they could write only to what has come since.
+fn stopped<'a>(
+    wider: &'a [Wider],
+    then: Option<&BTreeSet<Right>>,
+    new: &HashSet<String>,
+) -> BTreeSet<&'a str> {
+    let has_lost = |it: &&Wider| {
+        let is_old = !new.contains(&it.right.object);
+        let was_there = then.is_none_or(|then| then.contains(&it.right));
+        // Functions are taken from everybody to be safe, and from an application's role to stop it.
+        let of_all = it.right.kind() == "routine" && it.right.held.grantee == "public";
+        is_old && was_there && !it.option_only && !of_all && it.right.may_write()
+    };
+    let grantee = |it: &'a Wider| &*it.right.held.grantee;
+    let mut stopped: BTreeSet<&str> = wider.iter().filter(has_lost).map(grantee).collect();
+    if let Some(then) = then
+        && !stopped.is_empty()
+    {
+        let writers: BTreeSet<&str> =
+            then.iter().filter(|it| it.may_write()).map(|it| &*it.held.grantee).collect();
+        stopped.extend(wider.iter().map(grantee).filter(|name| !writers.contains(name)));
+    }
+    stopped
 }
 
 /// A right that was left was the source's once: it still tells that its writes may have been stopped.
@@ -147,12 +170,13 @@ fn told(ungranted: &[String], taken: &[&Wider], left: usize) -> Option<String> {
 mod tests {
     use super::*;
 
-    const THEN: [&str; 5] = [
+    const THEN: [&str; 6] = [
         "grant INSERT on table old to app",
         "grant SELECT on table old to app",
         "grant SELECT on table old to anon",
         "grant SELECT on table old to loader with grant option",
         "grant INSERT on table old to loader",
+        "grant EXECUTE on routine f() to public",
     ];
 
     fn rights(statements: &[&str]) -> BTreeSet<Right> {
@@ -167,22 +191,38 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_write_goes_and_what_writes_stays_with_all_of_its_grantee() {
-        let there = [THEN[1], "grant SELECT on table old to loader", THEN[4]];
-        let gone = ["revoke SELECT on table old from anon"];
+    fn what_does_not_write_goes() {
+        let there = [THEN[0], THEN[1], "grant SELECT on table old to loader", THEN[4]];
+        let gone = [
+            "revoke SELECT on table old from anon",
+            "revoke grant option for SELECT on table old from loader",
+        ];
+        assert_eq!(taken(&there, &THEN, Some(&THEN)), gone);
+        assert!(taken(&there, &THEN, None).is_empty());
+    }
+
+    #[test]
+    fn of_who_may_have_been_stopped_all_stays() {
+        assert!(taken(&[], &THEN, Some(&THEN)).is_empty());
+        let there = ["grant SELECT on table old to loader", THEN[4]];
         let option = ["revoke grant option for SELECT on table old from loader"];
-        assert_eq!(taken(&there, &THEN, Some(&THEN)), [gone, option].concat());
-        assert_eq!(taken(&[], &THEN, Some(&THEN)), gone);
-        assert!(taken(&[], &THEN, None).is_empty());
+        assert_eq!(taken(&there, &THEN, Some(&THEN)), option);
     }
 
     #[test]
     fn of_a_new_object_everything_goes_unless_its_grantee_may_have_been_stopped() {
-        let new = ["grant INSERT on table new to app", "grant INSERT on table new to public"];
+        let new = [
+            "grant INSERT on table new to anon",
+            "grant INSERT on table new to app",
+            "grant INSERT on table new to loader",
+            "grant INSERT on table new to public",
+        ];
         let here = [&THEN[..], &new].concat();
-        let all = ["revoke INSERT on table new from app", "revoke INSERT on table new from public"];
+        let all = ["anon", "app", "loader", "public"]
+            .map(|grantee| format!("revoke INSERT on table new from {grantee}"));
         assert_eq!(taken(&THEN, &here, Some(&THEN)), all);
-        assert_eq!(taken(&THEN[1..], &here, Some(&THEN)), all[1..]);
+        assert_eq!(taken(&THEN[..5], &here, Some(&THEN)), all);
+        assert_eq!(taken(&THEN[1..], &here, Some(&THEN)), all[2..]);
     }
 
     #[test]

@@ -95,15 +95,22 @@ impl Right {
         format!("grant {privilege} on {} to {grantee}{option}", self.object)
     }
 
-    /// Rows can be changed by it, or it is needed for that: whoever stops writes may take it away. A right of another kind of
-    /// object than tables and sequences may be such a one.
+    /// Rows can be changed by it, or it is needed for that: whoever stops writes may take it away.
     pub fn may_write(&self) -> bool {
         let privilege = self.held.privilege.split(' ').next().unwrap_or_default();
-        match self.object.split(' ').next() {
-            Some("table") => !["SELECT", "REFERENCES", "TRIGGER", "MAINTAIN"].contains(&privilege),
-            Some("sequence") => privilege != "SELECT",
-            _ => true,
+        match self.kind() {
+            "table" => !["SELECT", "REFERENCES", "TRIGGER", "MAINTAIN"].contains(&privilege),
+            "sequence" => privilege != "SELECT",
+            "schema" => privilege == "USAGE",
+            "routine" => true,
+            // Types, languages, wrappers and servers are used when something is made.
+            _ => false,
         }
+    }
+
+    /// "table"; of kinds with more words the first.
+    pub fn kind(&self) -> &str {
+        self.object.split(' ').next().unwrap_or_default()
     }
 
     fn with(&self, grantable: bool, revoked: bool) -> Self {
