@@ -10,6 +10,7 @@ mod mark;
 mod on_database;
 mod order;
 mod remove_ledger;
+mod rights;
 mod sequences;
 mod settle;
 pub mod source;

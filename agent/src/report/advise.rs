@@ -8,6 +8,7 @@ use whimbrel_proto::{
 use super::{
     Item,
     looks::{LOOKS, Look, Row, Told, Where},
+    rights,
 };
 use crate::{
     fault::{Doing, Fault},
@@ -39,6 +40,8 @@ struct Seen {
     facts: String,
     rows: Vec<Row>,
     items: Vec<Item>,
+    #[serde(default)]
+    rights: Vec<rights::OfDatabase>,
 }
 
 /// What the advice is about.
@@ -67,11 +70,15 @@ pub async fn look_around(
     let is_wanted = |told| told != Told::OfTarget;
     let databases = &wanted.databases;
     (seen.rows, seen.items) = look(endpoint, databases, "source", is_wanted).await?;
+    let selected = Selected::new(wanted.selection.as_ref())?;
+    let (rights, unread) = rights::look(endpoint, databases, &selected, "source").await?;
+    seen.rights = rights;
+    seen.items.extend(unread);
     let checked = check_source(&SourceInput {
         endpoint,
         databases,
         selection: &wanted.selection.clone().unwrap_or_default(),
-        selected: &Selected::new(wanted.selection.as_ref())?,
+        selected: &selected,
         level: CheckLevel::Preflight,
         online: false,
         migrate_roles: wanted.migrate_roles,
@@ -96,6 +103,7 @@ pub async fn advise(input: &AdviceInput<'_>) -> Result<Vec<ReportItem>, Fault> {
     })?;
     let (here, mut items) = look(input.endpoint, input.databases, "target", |_| true).await?;
     items.extend(seen.items);
+    items.extend(rights_left(input, &seen.rights).await?);
     for look in &LOOKS {
         let of = |rows: &[Row]| -> Vec<Row> {
             rows.iter().filter(|row| row.code == look.code).cloned().collect()
@@ -121,6 +129,17 @@ pub async fn advise(input: &AdviceInput<'_>) -> Result<Vec<ReportItem>, Fault> {
     items.extend(of_checks(checked));
     items.sort_by(|a, b| (&a.topic, !a.to_do, &a.database).cmp(&(&b.topic, !b.to_do, &b.database)));
     Ok(items.into_iter().map(ReportItem::from).collect())
+}
+
+async fn rights_left(
+    input: &AdviceInput<'_>,
+    there: &[rights::OfDatabase],
+) -> Result<Vec<Item>, Fault> {
+    let everything = Selected::default();
+    let (here, mut items) =
+        rights::look(input.endpoint, input.databases, &everything, "target").await?;
+    items.extend(rights::compare(there, &here));
+    Ok(items)
 }
 
 fn item(look: &Look, row: Row) -> Item {
@@ -165,7 +184,7 @@ async fn look(
     Ok((rows, items))
 }
 
-async fn open(endpoint: &Endpoint, database: &str) -> Result<Client, Fault> {
+pub(super) async fn open(endpoint: &Endpoint, database: &str) -> Result<Client, Fault> {
     let client = connect(endpoint, database, "report").await?;
     let settings = "set default_transaction_read_only = on; set statement_timeout = '30s'";
     client.batch_execute(settings).await.doing("preparing the session of the report")?;

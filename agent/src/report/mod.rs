@@ -5,6 +5,7 @@
 //! no row is told; what our role may not read is an item itself, so that nothing is left out in silence.
 mod advise;
 mod looks;
+mod rights;
 
 pub use advise::{AdviceInput, advise, look_around};
 

@@ -80,8 +80,12 @@ impl Sender {
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
-    pub(super) async fn read_rights(&self) -> Result<Vec<String>, Fault> {
-        verify::rights_of(&*self.control().await?, &self.spec.selected).await
+    pub(super) async fn read_rights(&self, under_snapshot: bool) -> Result<Vec<String>, Fault> {
+        if under_snapshot {
+            verify::rights_of(&self.session_in_snapshot("rights").await?, &self.spec.selected).await
+        } else {
+            verify::rights_of(&*self.control().await?, &self.spec.selected).await
+        }
     }
 
     pub(super) async fn read_traits(&self) -> Result<Vec<Trait>, Fault> {

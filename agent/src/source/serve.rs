@@ -78,7 +78,9 @@ impl Sender {
             Ask::Structures { relations, under_snapshot } => {
                 self.structures(&relations, under_snapshot, reply).await.map(|()| None)
             }
-            Ask::Rights => self.read_rights().await.map(Answer::Statements).map(Some),
+            Ask::Rights { under_snapshot } => {
+                self.read_rights(under_snapshot).await.map(Answer::Statements).map(Some)
+            }
             Ask::Traits => self.read_traits().await.map(Answer::Traits).map(Some),
             Ask::Followed => self.is_followed().await.map(Answer::Followed).map(Some),
             Ask::Publish => self.publish().await.map(|()| Some(Answer::Done)),

@@ -54,6 +54,8 @@ pub(crate) struct Dumped {
     catalog: Arc<Catalog>,
     /// Objects that a person has made on the target, taken as they are.
     pub(crate) by_hand: Vec<String>,
+    /// Objects that the older dump did not have, as GRANT names them.
+    pub(crate) new: HashSet<String>,
 }
 
 impl Receiver {
@@ -103,7 +105,8 @@ impl Receiver {
         let by_hand = make_entries(&tx, &before, &plan, doing).await?;
         drop_comments(&tx, &before, &plan).await?;
         ledger.commit(tx, doing).await?;
-        Ok(Dumped { archive: dump, plan, catalog, by_hand })
+        let new = new_objects(&before, &plan);
+        Ok(Dumped { archive: dump, plan, catalog, by_hand, new })
     }
 
     /// A foreign key to a table that is left out may have come since, with its comment: neither is made.
@@ -116,19 +119,23 @@ impl Receiver {
     }
 
     /// The ledger keeps the new dump in place of the old one. `shape`: what the source is now; it is what the next change
-    /// is told by.
+    /// is told by, as are `rights`.
     pub(crate) async fn keep_dump(
         &self,
         session: &mut Client,
         ledger: Ledger,
         dumped: &Dumped,
         shape: &[ShapeItem],
+        rights: Option<&[String]>,
     ) -> Result<Arc<Plan>, Fault> {
         let doing = "keeping the source's new dump";
         let plan = Arc::clone(&dumped.plan);
         let tx = session.transaction().await.doing(doing)?;
         documents::put(&tx, "dump", &dumped.archive).await?;
         documents::put(&tx, "shape", &documents::to_json("shape", &shape)?).await?;
+        if let Some(rights) = rights {
+            documents::put(&tx, "rights", &documents::to_json("rights", &rights)?).await?;
+        }
         documents::put(&tx, "changed", b"1").await?;
         if !self.spec.selected.is_everything() {
             let catalog = documents::to_json("catalog", &*dumped.catalog)?;
@@ -273,6 +280,31 @@ fn is_said(entry: &Entry) -> bool {
     matches!(entry.kind.as_str(), "COMMENT" | "SECURITY LABEL")
 }
 
+/// By OID, so that one that was renamed is none, and one that was made again is.
+fn new_objects(before: &Plan, after: &Plan) -> HashSet<String> {
+    let older: HashSet<(u32, u32)> =
+        entries(before).map(|entry| (entry.class, entry.oid)).collect();
+    entries(after)
+        .filter(|entry| entry.oid != 0 && !older.contains(&(entry.class, entry.oid)))
+        .filter_map(|entry| as_granted(&entry.kind, owned_object(&entry.sql)?))
+        .collect()
+}
+
+/// As GRANT names the object that OWNER TO names.
+fn as_granted(kind: &str, owned: &str) -> Option<String> {
+    let (word, before) = match kind {
+        "TABLE" | "VIEW" | "MATERIALIZED VIEW" | "FOREIGN TABLE" => ("table", kind),
+        "SEQUENCE" => ("sequence", kind),
+        "FUNCTION" | "PROCEDURE" | "AGGREGATE" => ("routine", kind),
+        "TYPE" | "DOMAIN" => ("type", kind),
+        "SCHEMA" => ("schema", kind),
+        _ => return None,
+    };
+    // Before 15 pg_dump says TABLE of every relation.
+    let name = owned.strip_prefix(before).or_else(|| owned.strip_prefix("TABLE"))?;
+    Some(format!("{word} {}", name.trim_start()))
+}
+
 /// Everything that is here before the switch, but for foreign keys.
 pub(super) fn entries(plan: &Plan) -> impl Iterator<Item = &Entry> {
     let of_tables =
@@ -311,6 +343,16 @@ pub(super) fn goes_with(anew: &Entry, entry: &Entry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_owned_object_is_named_as_it_is_granted() {
+        let named = |kind, owned| as_granted(kind, owned).unwrap();
+        assert_eq!(named("MATERIALIZED VIEW", "MATERIALIZED VIEW s.\"V\""), "table s.\"V\"");
+        assert_eq!(named("SEQUENCE", "TABLE s.q"), "sequence s.q");
+        assert_eq!(named("PROCEDURE", "PROCEDURE s.p(IN a integer)"), "routine s.p(IN a integer)");
+        assert_eq!(named("DOMAIN", "DOMAIN s.d"), "type s.d");
+        assert_eq!(as_granted("SERVER", "SERVER far"), None);
+    }
 
     #[test]
     fn an_entry_is_the_same_behind_other_settings() {

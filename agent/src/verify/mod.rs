@@ -31,7 +31,9 @@ mod traits;
 
 pub use checksum::{checksum_where, table_checksum};
 pub use large_objects::{LARGE_OBJECTS, PIECE_BYTES, large_objects};
-pub use rights::rights_of;
+pub use rights::{
+    Alike, Held, MAINTAIN_SINCE, Right, Wider, missing, rights_by_object, rights_of, wider,
+};
 pub use sequences::{jumped, sequence_difference, sequence_values};
 pub use shape::{schema_changed, schema_not_carried, shape_difference, shape_of};
 pub use traits::traits_of;

@@ -1,19 +1,269 @@
-//! Who may do what with a database's objects.
+//! Who may do what with a database's objects, and what of it is more on one side than on the other.
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     selection::Selected,
 };
 
+/// The CTEs of all rights.
+const RIGHTS: &str = include_str!("rights.sql");
+
+/// Of tables, before there was MAINTAIN: who has all of them was granted ALL, which is more on a later server.
+const ALL_BEFORE_MAINTAIN: [&str; 7] =
+    ["DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"];
+
+/// The server that knows MAINTAIN.
+pub const MAINTAIN_SINCE: u32 = 17;
+
 /// Every right on the chosen objects, as the statement that grants it.
 ///
 /// # Errors
 /// The server's.
 pub async fn rights_of(client: &Client, selected: &Selected) -> Result<Vec<String>, Fault> {
-    let sql = selected.sql(include_str!("rights.sql"));
+    let sql = selected.sql(&format!("{RIGHTS} select statement from rights order by 1"));
     let rows = client
         .query(&*client.sql(&sql), &[])
         .await
         .doing("reading the rights on the database's objects")?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// What is held on an object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Held {
+    /// A role, in quotes where it needs them, or `public`.
+    pub grantee: String,
+    /// "SELECT", "UPDATE (a)".
+    pub privilege: String,
+    /// The grantee may grant it.
+    pub grantable: bool,
+    /// An extension grants it by itself, and it was taken away: it is not held.
+    pub revoked: bool,
+}
+
+/// One privilege of one grantee on one object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Right {
+    /// As GRANT names it: "table s.t".
+    pub object: String,
+    /// Who may what.
+    pub held: Held,
+}
+
+/// Held on one side, and not or not so on the other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wider {
+    /// What is held.
+    pub right: Right,
+    /// Only that it may be granted is more.
+    pub option_only: bool,
+}
+
+impl Right {
+    /// What [`rights_of`] says; `None` if it says something else.
+    pub fn parse(statement: &str) -> Option<Self> {
+        let (revoked, grant) = match statement.strip_prefix("revoked: ") {
+            Some(grant) => (true, grant),
+            None => (false, statement),
+        };
+        let grant = grant.strip_prefix("grant ")?;
+        let (grantable, grant) = match grant.strip_suffix(" with grant option") {
+            Some(grant) => (true, grant),
+            None => (false, grant),
+        };
+        let on = bare(grant, " on ").next()?;
+        let to = bare(grant, " to ").filter(|to| *to > on).last()?;
+        Some(Self {
+            object: grant.get(on + " on ".len()..to)?.to_owned(),
+            held: Held {
+                grantee: grant[to + " to ".len()..].to_owned(),
+                privilege: grant[..on].to_owned(),
+                grantable,
+                revoked,
+            },
+        })
+    }
+
+    /// The statement that grants it.
+    pub fn grant(&self) -> String {
+        let Held { grantee, privilege, grantable, .. } = &self.held;
+        let option = if *grantable { " with grant option" } else { "" };
+        format!("grant {privilege} on {} to {grantee}{option}", self.object)
+    }
+
+    /// Rows can be changed by it, or it is needed for that: whoever stops writes may take it away.
+    pub fn may_write(&self) -> bool {
+        let privilege = self.held.privilege.split(' ').next().unwrap_or_default();
+        match self.kind() {
+            "table" => !["SELECT", "REFERENCES", "TRIGGER", "MAINTAIN"].contains(&privilege),
+            "sequence" => privilege != "SELECT",
+            "schema" => privilege == "USAGE",
+            "routine" => true,
+            // Types, languages, wrappers and servers are used when something is made.
+            _ => false,
+        }
+    }
+
+    /// "table"; of kinds with more words the first.
+    pub fn kind(&self) -> &str {
+        self.object.split(' ').next().unwrap_or_default()
+    }
+
+    fn with(&self, grantable: bool, revoked: bool) -> Self {
+        let held = Held { grantable, revoked, ..self.held.clone() };
+        Self { object: self.object.clone(), held }
+    }
+}
+
+impl Wider {
+    /// The statement that takes it away.
+    pub fn revoke(&self) -> String {
+        let Held { grantee, privilege, .. } = &self.right.held;
+        let option = if self.option_only { "grant option for " } else { "" };
+        format!("revoke {option}{privilege} on {} from {grantee}", self.right.object)
+    }
+}
+
+/// Places of a word that are in no quotes.
+fn bare<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
+    text.match_indices(word)
+        .map(|(at, _)| at)
+        .filter(|at| text[..*at].matches('"').count().is_multiple_of(2))
+}
+
+/// What `there` has and `here` has not: to be granted here. Of an extension's members the rights that it grants by itself are
+/// not told, but for those that were taken away.
+pub fn missing(there: &BTreeSet<Right>, here: &BTreeSet<Right>) -> Vec<Right> {
+    let granted = there.difference(here).filter(|right| !right.held.revoked).cloned();
+    let revoked = here.difference(there).filter(|right| right.held.revoked);
+    granted.chain(revoked.map(|right| right.with(right.held.grantable, false))).collect()
+}
+
+/// What `here` has and `there` has not. `maintain`: both servers know that privilege.
+pub fn wider(there: &BTreeSet<Right>, here: &BTreeSet<Right>, maintain: bool) -> Vec<Wider> {
+    let more = here.difference(there).filter(|right| !right.held.revoked).cloned();
+    let taken = there.difference(here).filter(|right| right.held.revoked);
+    more.chain(taken.map(|right| right.with(right.held.grantable, false)))
+        .filter(|right| maintain || right.held.privilege != "MAINTAIN" || !has_all(there, right))
+        .filter_map(|right| {
+            let option_only = there.contains(&right.with(!right.held.grantable, false));
+            let is_more = !option_only || right.held.grantable;
+            is_more.then_some(Wider { right, option_only })
+        })
+        .collect()
+}
+
+fn has_all(there: &BTreeSet<Right>, right: &Right) -> bool {
+    ALL_BEFORE_MAINTAIN.iter().all(|privilege| {
+        let one = |grantable| {
+            let held = Held { privilege: (*privilege).to_owned(), grantable, ..right.held.clone() };
+            there.contains(&Right { object: right.object.clone(), held })
+        };
+        one(false) || one(true)
+    })
+}
+
+/// Objects with one owner and the same rights on each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alike {
+    /// In quotes where it needs them.
+    pub owner: String,
+    /// The owner's own are not among them.
+    pub held: Vec<Held>,
+    /// As GRANT names them.
+    pub objects: Vec<String>,
+}
+
+/// The rights on every chosen object, also where there are none; `None` when there are more objects than `most`.
+///
+/// # Errors
+/// The server's.
+pub async fn rights_by_object(
+    client: &Client,
+    selected: &Selected,
+    most: usize,
+) -> Result<Option<Vec<Alike>>, Fault> {
+    let select = include_str!("rights_by_object.sql");
+    let sql = selected.sql(&format!("{RIGHTS} {select}"));
+    let limit = i64::try_from(most).unwrap_or(i64::MAX - 1) + 1;
+    let rows = client
+        .query(&*client.sql(&sql), &[&limit])
+        .await
+        .doing("reading the rights on each of the database's objects")?;
+    if rows.len() > most {
+        return Ok(None);
+    }
+    let mut alike: BTreeMap<(String, Vec<Held>), Vec<String>> = BTreeMap::new();
+    for row in &rows {
+        let statements: Vec<String> = row.get(2);
+        let held = statements.iter().filter_map(|it| Right::parse(it)).map(|right| right.held);
+        alike.entry((row.get(1), held.collect())).or_default().push(row.get(0));
+    }
+    let group = |((owner, held), objects)| Alike { owner, held, objects };
+    Ok(Some(alike.into_iter().map(group).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rights(statements: &[&str]) -> BTreeSet<Right> {
+        statements.iter().map(|it| Right::parse(it).unwrap()).collect()
+    }
+
+    fn revokes(there: &[&str], here: &[&str], maintain: bool) -> Vec<String> {
+        wider(&rights(there), &rights(here), maintain).iter().map(Wider::revoke).collect()
+    }
+
+    #[test]
+    fn a_statement_is_read_whatever_its_names_are() {
+        let text =
+            "grant UPDATE (\"a to b\") on table s.\" on x to y\" to \"r to s\" with grant option";
+        let right = Right::parse(text).unwrap();
+        assert_eq!(right.object, "table s.\" on x to y\"");
+        assert_eq!(right.held.privilege, "UPDATE (\"a to b\")");
+        assert_eq!(right.held.grantee, "\"r to s\"");
+        assert_eq!(right.grant(), text);
+        assert_eq!(Right::parse("alter table t owner to x"), None);
+    }
+
+    #[test]
+    fn what_was_taken_from_an_extensions_rights_is_wider_and_what_was_given_back_is_missing() {
+        let grant = |name: &str| format!("grant SELECT on table {name} to x");
+        let (a, b, e) = (grant("a"), grant("b"), grant("e"));
+        let (c, d) = (format!("revoked: {}", grant("c")), format!("revoked: {}", grant("d")));
+        let (there, here) = ([&*a, &b, &c], [&*b, &d, &e]);
+        let missing = missing(&rights(&there), &rights(&here));
+        assert_eq!(missing.iter().map(Right::grant).collect::<Vec<_>>(), [a.clone(), grant("d")]);
+        assert_eq!(
+            revokes(&there, &here, true),
+            ["revoke SELECT on table e from x", "revoke SELECT on table c from x"]
+        );
+    }
+
+    #[test]
+    fn of_a_right_with_grant_option_that_alone_can_be_more() {
+        let plain = "grant SELECT on table a to x";
+        let option = "grant SELECT on table a to x with grant option";
+        assert!(revokes(&[option], &[plain], true).is_empty());
+        assert_eq!(
+            revokes(&[plain], &[option], true),
+            ["revoke grant option for SELECT on table a from x"]
+        );
+    }
+
+    #[test]
+    fn all_of_an_older_server_is_all_here() {
+        let all = ALL_BEFORE_MAINTAIN.map(|it| format!("grant {it} on table a to x"));
+        let mut here: Vec<&str> = all.iter().map(String::as_str).collect();
+        let there = here.clone();
+        here.push("grant MAINTAIN on table a to x");
+        assert!(revokes(&there, &here, false).is_empty());
+        assert_eq!(revokes(&there, &here, true), ["revoke MAINTAIN on table a from x"]);
+        assert_eq!(revokes(&there[1..], &here, false).len(), 2);
+    }
 }

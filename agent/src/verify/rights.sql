@@ -1,4 +1,4 @@
--- Every right on the database's objects, as the statement that grants it; the owner's own left out, since they come with
+-- Every right on the database's objects as the statement that grants it (`rights`); the owner's own left out, since they come with
 -- the owner. One grantee, one privilege each. Of members of extensions, which are as the server's version has them, only what
 -- was granted beyond what the extension grants, and what was taken away of that (`revoked: ` before the grant).
 with ours as (
@@ -103,9 +103,11 @@ told as (
     select '' as how, beyond.* from (select * from held except select * from given) beyond
     union all
     select 'revoked: ', gone.* from (select * from given except select * from held) gone
+),
+rights as (
+    select t.name,
+           format('%sgrant %s%s on %s to %s%s', t.how, t.privilege_type, t.columns, t.name,
+                  case when t.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(t.grantee)) end,
+                  case when t.is_grantable then ' with grant option' else '' end) as statement
+    from told t
 )
-select format('%sgrant %s%s on %s to %s%s', t.how, t.privilege_type, t.columns, t.name,
-              case when t.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(t.grantee)) end,
-              case when t.is_grantable then ' with grant option' else '' end)
-from told t
-order by 1;

@@ -102,8 +102,12 @@ pub enum Ask {
         /// Under the held snapshot, not now.
         under_snapshot: bool,
     },
-    /// The rights on the database's objects, as statements that grant them. One [`Answer::Statements`].
-    Rights,
+    /// The rights on the database's objects, now or as the snapshot sees them, as statements that grant them. One
+    /// [`Answer::Statements`].
+    Rights {
+        /// Under the held snapshot, not now.
+        under_snapshot: bool,
+    },
     /// What is set on objects and comes neither with the stream nor as an entry of a dump. One [`Answer::Traits`].
     Traits,
     /// Whether event triggers tell changes of the schema. One [`Answer::Followed`].

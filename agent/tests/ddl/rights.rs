@@ -1,5 +1,14 @@
 //! Rights, owners and default privileges that change while the stream runs.
-use super::{between, cut_over, cut_over_alike, following, following_with};
+use whimbrel_agent::{
+    postgres::{Programs, SslMode},
+    report::{AdviceInput, advise, look_around},
+};
+use whimbrel_proto::agent::v1::LookAround;
+
+use super::{
+    between, cut_over, cut_over_alike, difference, following, following_as, following_with,
+    schema_of,
+};
 use crate::{
     cluster::Cluster,
     driver::{HBA, batch, moved_alike, sql, value},
@@ -50,10 +59,8 @@ async fn rights_on_every_kind_arrive() {
          grant execute on function s.sum_of(int) to app",
     )
     .await;
-    // Rights that were taken away are left, and told.
-    for taken in ["execute on function s.plus(int)", "usage on type s.few"] {
-        sql(&target, "shop", &format!("revoke {taken} from public")).await;
-    }
+    // A right that was taken away and may be one to write is left, and told.
+    sql(&target, "shop", "revoke execute on function s.plus(int) from public").await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
 
@@ -156,4 +163,104 @@ async fn what_is_set_on_the_database_later_is_told() {
     );
     let set = "select count(*) from pg_db_role_setting where setdatabase <> 0";
     assert_eq!(value(&target, "shop", set).await, "0");
+}
+
+const GIVEN: &str = "
+    create table t (id int primary key);
+    insert into t values (1);
+    create table kept (id int primary key);
+    create function kept() returns int language sql as 'select 1';
+    grant select on t to reader;
+    grant select, insert, update, delete on t, kept to app;
+    alter default privileges in schema public grant all on tables to reader, app;
+    alter default privileges in schema public grant all on sequences to reader";
+
+/// Default privileges give them on the target, whether the source took them away one by one or never gave them.
+const NARROWED: &str = "
+    create table t2 (id serial primary key);
+    revoke all on t2 from reader, app;
+    grant select on t2 to reader;
+    alter default privileges revoke execute on functions from public;
+    do $$
+    begin
+        for i in 1..30 loop
+            execute format('create function f%s() returns int language sql security definer as ''select 1''', i);
+        end loop;
+    end $$;
+    create aggregate total (int) (sfunc = int4pl, stype = int, initcond = '0');
+    create view v as select * from t;
+    revoke insert, update, delete on v from app;
+    revoke select on t from reader";
+
+/// What a person has granted on the target is left.
+async fn new_objects_are_as_narrow(follow: bool) {
+    let (source, target, mut driver) = following_as(GIVEN, follow).await;
+    batch(&source, "shop", NARROWED).await;
+    sql(&target, "shop", "grant select on kept to reader").await;
+    let notes = cut_over(&mut driver, 1).await;
+    assert!(notes.contains("rights that the source has not (1) were left"), "{notes}");
+    let remedies = rights_left(&source, &target).await;
+    assert_eq!(remedies, ["revoke SELECT on table public.kept from reader;"]);
+    sql(&target, "shop", &remedies.join("\n")).await;
+    let (there, here) = (schema_of(&source), schema_of(&target));
+    assert!(there == here, "{}", difference(&there, &here));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_on_what_is_new_are_as_narrow_as_on_the_source() {
+    new_objects_are_as_narrow(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_on_what_is_new_and_untold_are_as_narrow_as_on_the_source() {
+    new_objects_are_as_narrow(false).await;
+}
+
+/// Whoever stops writes takes them away from new tables too, and from those that are only read; the report tells of each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_that_stopped_the_source_are_left_and_all_of_them_reported() {
+    let (source, target, mut driver) = following(GIVEN).await;
+    let tables: String =
+        (0..30).map(|i| format!("create table n{i} (id int primary key);\n")).collect();
+    sql(&source, "shop", &tables).await;
+    sql(&source, "shop", "revoke all on all tables in schema public from app").await;
+    let notes = cut_over(&mut driver, 1).await;
+    assert!(notes.contains("migration report"), "{notes}");
+    let may = |privilege: &str| {
+        format!(
+            "select count(*) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace \
+             and has_table_privilege('app', oid, '{privilege}')"
+        )
+    };
+    for privilege in ["SELECT", "UPDATE"] {
+        assert_eq!(value(&target, "shop", &may(privilege)).await, "32");
+    }
+    let remedies = rights_left(&source, &target).await.join("\n");
+    sql(&target, "shop", &remedies).await;
+    let (there, here) = (schema_of(&source), schema_of(&target));
+    assert!(there == here, "{}\n{remedies}", difference(&there, &here));
+    assert!(rights_left(&source, &target).await.is_empty());
+}
+
+/// The remedies that the report gives of rights.
+async fn rights_left(source: &Cluster, target: &Cluster) -> Vec<String> {
+    let programs = Programs::discover(&[source.programs().to_owned()]).await;
+    let databases = ["shop".to_owned()];
+    let wanted = LookAround { databases: databases.to_vec(), ..LookAround::default() };
+    let seen = look_around(&source.endpoint(SslMode::Prefer), &wanted, &programs).await.unwrap();
+    let input = AdviceInput {
+        endpoint: &target.endpoint(SslMode::Prefer),
+        databases: &databases,
+        migrate_roles: false,
+        seen: &seen,
+    };
+    let items = advise(&input).await.unwrap();
+    let of_rights = items.into_iter().filter(|item| item.topic == "rights");
+    let findings = of_rights.filter_map(|item| item.finding);
+    findings
+        .map(|finding| {
+            assert_eq!(finding.code, "RightLeft", "{}", finding.message);
+            finding.remedy
+        })
+        .collect()
 }

@@ -32,9 +32,10 @@ impl Receiver {
         self.progress.operation("reading the schema");
         // Beside each other: each is a query of the source's catalogs that takes a second where there are thousands of tables.
         // The settings are those of now, not of the switch: writes are often stopped by one, or by taking a right away.
-        let (catalog, shape, structures, dump, settings) = tokio::try_join!(
+        let (catalog, shape, rights, structures, dump, settings) = tokio::try_join!(
             self.fetch_catalog(),
             self.shape(true),
+            self.fetch_rights(),
             self.fetch_structures(),
             self.fetch_dump(client.server_major()),
             self.fetch_settings(),
@@ -44,6 +45,7 @@ impl Receiver {
         let tx = client.transaction().await.doing(doing)?;
         documents::put(&tx, "catalog", &documents::to_json("catalog", &catalog)?).await?;
         documents::put(&tx, "shape", &documents::to_json("shape", &shape)?).await?;
+        documents::put(&tx, "rights", &documents::to_json("rights", &rights)?).await?;
         documents::put(&tx, "dump", &dump).await?;
         documents::put(&tx, "settings", &documents::to_json("settings", &settings)?).await?;
         record_snapshot(&tx, &snapshot, self.spec.online).await?;
@@ -55,6 +57,14 @@ impl Receiver {
     pub(in crate::target) async fn fetch_catalog(&self) -> Result<Catalog, Fault> {
         match self.caller.ask(Ask::Catalog).await? {
             Answer::Catalog(catalog) => Ok(catalog),
+            _ => Err(unexpected_answer()),
+        }
+    }
+
+    /// What tells a right that the source takes away later from one that a person grants here.
+    async fn fetch_rights(&self) -> Result<Vec<String>, Fault> {
+        match self.caller.ask(Ask::Rights { under_snapshot: true }).await? {
+            Answer::Statements(rights) => Ok(rights),
             _ => Err(unexpected_answer()),
         }
     }

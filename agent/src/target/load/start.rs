@@ -148,6 +148,17 @@ impl Receiver {
         documents::get_json(&**client, "shape").await
     }
 
+    /// The source's rights when its schema was dumped; none in a ledger of an older agent.
+    pub(crate) async fn dumped_rights(
+        &self,
+        client: &Client,
+    ) -> Result<Option<Vec<String>>, Fault> {
+        if documents::get(&**client, "rights").await?.is_empty() {
+            return Ok(None);
+        }
+        documents::get_json(&**client, "rights").await.map(Some)
+    }
+
     /// What was set on the source's database when its schema was dumped, as statements.
     pub(crate) async fn database_settings(&self, client: &Client) -> Result<Vec<String>, Fault> {
         documents::get_json(&**client, "settings").await
