@@ -75,8 +75,18 @@ pub(super) async fn take_over(
             dumped.by_hand.join(", ")
         )
     });
+    let in_use = (!dumped.in_use.is_empty()).then(|| {
+        format!(
+            "gone on the source, and still in use on the target (look at what uses it): {}",
+            dumped.in_use.join("; ")
+        )
+    });
     Ok(Some(
-        [Some(taken), by_hand, rights.told].into_iter().flatten().collect::<Vec<_>>().join("; "),
+        [Some(taken), by_hand, in_use, rights.told]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; "),
     ))
 }
 

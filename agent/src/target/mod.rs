@@ -10,6 +10,7 @@ mod constraints;
 mod create_database;
 mod ddl;
 mod documents;
+mod drop_gone;
 mod early;
 mod extension_rows;
 mod fact;

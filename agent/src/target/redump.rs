@@ -7,7 +7,9 @@ use std::{
 use tokio_postgres::GenericClient;
 
 use super::{
-    documents, early,
+    documents,
+    drop_gone::drop_gone,
+    early,
     ledger::Ledger,
     make_anew::{Made, Was, make_anew, owned_object, owner_line},
     receive::Receiver,
@@ -54,6 +56,8 @@ pub(crate) struct Dumped {
     catalog: Arc<Catalog>,
     /// Objects that a person has made on the target, taken as they are.
     pub(crate) by_hand: Vec<String>,
+    /// Statements that drop what is gone on the source, and something on the target uses still.
+    pub(crate) in_use: Vec<String>,
     /// Objects that the older dump did not have, as GRANT names them.
     pub(crate) new: HashSet<String>,
 }
@@ -103,10 +107,11 @@ impl Receiver {
         let tx = session.transaction().await.doing(doing)?;
         tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
         let by_hand = make_entries(&tx, &before, &plan, doing).await?;
+        let in_use = drop_gone(&tx, &before, &plan, doing).await?;
         drop_comments(&tx, &before, &plan).await?;
         ledger.commit(tx, doing).await?;
         let new = new_objects(&before, &plan);
-        Ok(Dumped { archive: dump, plan, catalog, by_hand, new })
+        Ok(Dumped { archive: dump, plan, catalog, by_hand, in_use, new })
     }
 
     /// A foreign key to a table that is left out may have come since, with its comment: neither is made.

@@ -201,6 +201,9 @@ mod tests {
         };
         assert!(told(function("\"create …\"").as_bytes()).is_ok());
         let fault = told(function("null").as_bytes()).unwrap_err();
-        assert_eq!((fault.code.as_ref(), fault.policy), ("CatalogChanges", crate::fault::Policy::Retry));
+        assert_eq!(
+            (fault.code.as_ref(), fault.policy),
+            ("CatalogChanges", crate::fault::Policy::Retry)
+        );
     }
 }

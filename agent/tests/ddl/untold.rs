@@ -124,3 +124,23 @@ async fn what_was_dropped_and_made_anew_under_its_name_arrives() {
     )
     .await;
 }
+
+/// Kinds that only a dump tells.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_structure_is_kept_of_goes_too() {
+    arrive(
+        "create table t (id int primary key, v text);
+         create collation co (locale = 'C'); create table c (id int primary key, v text collate co);
+         create aggregate total(int) (sfunc = int4pl, stype = int);
+         create operator === (leftarg = int, rightarg = int, function = int4eq);
+         create text search configuration ts (copy = simple);
+         create statistics st on id, v from t;
+         create type pair as (a int, b int);
+         create function of(pair) returns text language sql immutable as 'select 1::text';
+         create cast (pair as text) with function of(pair)",
+        &["drop table c; drop collation co; drop aggregate total(int); drop operator === (int, int);
+           drop text search configuration ts; drop statistics st; drop cast (pair as text);
+           create table other (id int primary key)"],
+    )
+    .await;
+}
