@@ -18,6 +18,15 @@ use crate::{
     wire::{Answer, Ask, unexpected_answer},
 };
 
+/// What is the database's own has just been compared: it can be missing only in an extension that the target has in another
+/// version, and no person can make it there.
+const NOT_HERE: [SqlState; 3] =
+    [SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN];
+
+/// Who granted it is another than we may act for, or its grantee has granted it on. It is left then.
+const NOT_ALONE: [SqlState; 2] =
+    [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::DEPENDENT_OBJECTS_STILL_EXIST];
+
 /// What became of the rights.
 pub(super) struct Settled {
     /// For an operator to read.
@@ -48,11 +57,11 @@ pub(super) async fn settle_rights(
     let tx = session.transaction().await.doing(doing)?;
     tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
     for right in &to_take {
-        try_to(&tx, &right.revoke()).await.doing(doing)?;
+        try_to(&tx, &right.revoke(), &NOT_ALONE).await.doing(doing)?;
     }
     let mut ungranted = Vec::new();
     for grant in missing(&there, &here).iter().map(Right::grant) {
-        if !try_to(&tx, &grant).await.doing(doing)? {
+        if !try_to(&tx, &grant, &NOT_HERE).await.doing(doing)? {
             ungranted.push(grant);
         }
     }
@@ -123,19 +132,16 @@ fn known(there: &BTreeSet<Right>, then: &BTreeSet<Right>, left: &[Wider]) -> Vec
     there.iter().filter(|right| !right.held.revoked).chain(stopped).map(Right::grant).collect()
 }
 
-/// Whether it could be done. What is the database's own has just been compared: it can be missing only in an extension that
-/// the target has in another version, and no person can make it there. A right that was granted on can't be taken away alone.
-async fn try_to(tx: &impl GenericClient, statement: &str) -> Result<bool, tokio_postgres::Error> {
-    let not_now = [
-        SqlState::UNDEFINED_FUNCTION,
-        SqlState::UNDEFINED_TABLE,
-        SqlState::UNDEFINED_COLUMN,
-        SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
-    ];
+/// Whether it could be done, or failed in a way that is told.
+async fn try_to(
+    tx: &impl GenericClient,
+    statement: &str,
+    told: &[SqlState],
+) -> Result<bool, tokio_postgres::Error> {
     tx.batch_execute("savepoint whimbrel_right").await?;
     match tx.batch_execute(statement).await {
         Ok(()) => tx.batch_execute("release whimbrel_right").await.map(|()| true),
-        Err(error) if error.code().is_some_and(|code| not_now.contains(code)) => {
+        Err(error) if error.code().is_some_and(|code| told.contains(code)) => {
             tx.batch_execute("rollback to whimbrel_right").await.map(|()| false)
         }
         Err(error) => Err(error),

@@ -40,8 +40,9 @@ struct Seen {
     facts: String,
     rows: Vec<Row>,
     items: Vec<Item>,
+    /// Nothing from an older agent.
     #[serde(default)]
-    rights: Vec<rights::OfDatabase>,
+    rights: Option<Vec<rights::OfDatabase>>,
 }
 
 /// What the advice is about.
@@ -72,7 +73,7 @@ pub async fn look_around(
     (seen.rows, seen.items) = look(endpoint, databases, "source", is_wanted).await?;
     let selected = Selected::new(wanted.selection.as_ref())?;
     let (rights, unread) = rights::look(endpoint, databases, &selected, "source").await?;
-    seen.rights = rights;
+    seen.rights = Some(rights);
     seen.items.extend(unread);
     let checked = check_source(&SourceInput {
         endpoint,
@@ -103,7 +104,7 @@ pub async fn advise(input: &AdviceInput<'_>) -> Result<Vec<ReportItem>, Fault> {
     })?;
     let (here, mut items) = look(input.endpoint, input.databases, "target", |_| true).await?;
     items.extend(seen.items);
-    items.extend(rights_left(input, &seen.rights).await?);
+    items.extend(rights_left(input, seen.rights.as_deref()).await?);
     for look in &LOOKS {
         let of = |rows: &[Row]| -> Vec<Row> {
             rows.iter().filter(|row| row.code == look.code).cloned().collect()
@@ -133,8 +134,9 @@ pub async fn advise(input: &AdviceInput<'_>) -> Result<Vec<ReportItem>, Fault> {
 
 async fn rights_left(
     input: &AdviceInput<'_>,
-    there: &[rights::OfDatabase],
+    there: Option<&[rights::OfDatabase]>,
 ) -> Result<Vec<Item>, Fault> {
+    let Some(there) = there else { return Ok(vec![rights::untold()]) };
     let everything = Selected::default();
     let (here, mut items) =
         rights::look(input.endpoint, input.databases, &everything, "target").await?;

@@ -16,7 +16,6 @@ use crate::{
 };
 
 const TOPIC: &str = "rights";
-const CODE: &str = "RightLeft";
 
 /// Objects of a database, on either side, whose rights are compared: what is told of them fits in a message many times.
 const OBJECTS_MAX: usize = 200_000;
@@ -79,11 +78,16 @@ fn not_compared(database: &str, side: &str, why: &str) -> Item {
         database: database.to_owned(),
         to_do: true,
         code: "CheckImpossible".to_owned(),
-        object: CODE.to_owned(),
+        object: "RightLeft".to_owned(),
         message: format!("the rights could not be looked at on the {side}: {why}"),
         remedy: "-- compare what pg_dump --schema-only says of both sides: the lines with GRANT and REVOKE"
             .to_owned(),
     }
+}
+
+/// The source's agent tells nothing of them.
+pub(super) fn untold() -> Item {
+    not_compared("", "source", "its agent is older than the target's: run agents of one version")
 }
 
 /// What the target gives and the source does not.
@@ -167,7 +171,7 @@ fn of_database<'a>(
             topic: TOPIC.to_owned(),
             database: of.database.clone(),
             to_do: true,
-            code: CODE.to_owned(),
+            code: "RightLeft".to_owned(),
             object: match objects {
                 [one] => format!("{kind} {one}"),
                 many => format!("{} objects, {kind} {}", many.len(), many[0]),
