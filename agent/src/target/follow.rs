@@ -33,8 +33,7 @@ pub(crate) async fn follow(
 ) -> Result<(), Fault> {
     let mut stale = Stale { attempts: receiver.spec.past_attempts, ..Stale::default() };
     let mut announced = false;
-    let mut roles_made = None;
-    let mut needs_brought = None;
+    let mut tried = Tried::default();
     let mut unlike = Unlike::default();
     loop {
         point!("follow.beginning");
@@ -83,25 +82,45 @@ pub(crate) async fn follow(
                 | Ended::PastPoints(learned)
                 | Ended::TablesWait(learned),
             ) => stale = learned,
-            // Roles that came with the change. Once at a position: what can't be made is not there the next time either.
-            Err(fault)
-                if fault.code == ROLE_MISSING
-                    && receiver.spec.migrate_roles
-                    && roles_made.replace(from) != Some(from) =>
-            {
-                receiver.make_roles().await?;
-            }
-            // Its group is rolled back. What it lacked may be what nothing tells; else, from the ledger's position on, it goes
-            // without that table.
-            Err(fault) => {
-                let first = needs_brought.replace(from) != Some(from);
-                let may_lack = first && fault.policy == Policy::Hold;
-                if !may_lack || receiver.bring_needs(copied.ledger).await? == 0 {
-                    receiver.hold_table_or_all(copied, fault).await?;
-                }
-            }
+            // Its group is rolled back.
+            Err(fault) => mend(receiver, copied, fault, from, &mut tried).await?,
         }
     }
+}
+
+/// At which position what a change may lack was last made: what can't be made is not there the next time either.
+#[derive(Debug, Default)]
+struct Tried {
+    roles: Option<Lsn>,
+    needs: Option<Lsn>,
+}
+
+/// Makes what a change lacks; else, from the ledger's position on, it goes without the table that is at fault.
+///
+/// # Errors
+/// The fault, when neither is possible.
+async fn mend(
+    receiver: &Receiver,
+    copied: &Copied,
+    fault: Fault,
+    from: Lsn,
+    tried: &mut Tried,
+) -> Result<(), Fault> {
+    // Roles that came with the change.
+    if fault.code == ROLE_MISSING
+        && receiver.spec.migrate_roles
+        && tried.roles.replace(from) != Some(from)
+    {
+        return receiver.make_roles().await;
+    }
+    // What nothing tells.
+    if fault.policy == Policy::Hold
+        && tried.needs.replace(from) != Some(from)
+        && receiver.bring_needs(copied.ledger).await? > 0
+    {
+        return Ok(());
+    }
+    receiver.hold_table_or_all(copied, fault).await
 }
 
 /// After a failover the source goes on on another timeline, and what comes from here on is of that one: the ledger's position
