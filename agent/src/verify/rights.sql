@@ -24,7 +24,7 @@ objects as (
     from pg_namespace n
     where n.oid in (select oid from schemas)
     union all
-    select format('routine %I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), '', p.proowner,
+    select format('routine %I.%I(%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes)), '', p.proowner,
            coalesce(p.proacl, acldefault('f', p.proowner))
     from pg_proc p join schemas n on n.oid = p.pronamespace
     where p.prokind <> 'a' -- since 11
@@ -79,7 +79,7 @@ initial as (
     from members m join pg_namespace n on n.oid = m.objid
     where m.classid = 'pg_namespace'::regclass
     union all
-    select format('routine %I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), '', p.proowner,
+    select format('routine %I.%I(%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes)), '', p.proowner,
            coalesce(m.initprivs, acldefault('f', p.proowner))
     from members m join pg_proc p on p.oid = m.objid join ours n on n.oid = p.pronamespace
     where m.classid = 'pg_proc'::regclass

@@ -22,13 +22,16 @@ members as (
 own as (
     select c.* from relations c where c.oid not in (select objid from members where classid = 'pg_class'::regclass)
 )
+-- A server quotes what is a keyword to it, as json is since 16: small letters go without quotes, so that a name is one on all.
+select regexp_replace(s.object, '(?<!")"([a-z_][a-z0-9_$]*)"(?!")', '\1', 'g') as object, s.digest
+from (
 select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as object,
        md5(concat_ws('|', c.relkind, c.relpersistence, c.relreplident, pg_get_userbyid(c.relowner), c.reloptions::text,
            (select toast.reloptions::text from pg_class toast where toast.oid = c.reltoastrelid),
            -- What an older version does not know is nothing where it is not used: one digest on all.
            case when c.relispartition then 'partition' end, -- since 10
            case when c.relhasoids then 'oids' end, -- before 12
-           (select string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.attnotnull,
+           (select string_agg(concat_ws(' ', quote_literal(a.attname), format_type(a.atttypid, a.atttypmod), a.attnotnull,
                               -- Since 17 a partition's is its parent's, and before it has none.
                               case when a.attidentity <> '' and not c.relispartition then 'identity' end, -- since 10
                               'generated ' || nullif(a.attgenerated, '')::text, -- since 12
@@ -64,7 +67,9 @@ from own c join every n on n.oid = c.relnamespace
 join pg_sequence s on s.seqrelid = c.oid -- since 10
 where c.relkind = 'S' and c.relpersistence <> 't'
 union all
-select 'index ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), md5(pg_get_indexdef(c.oid))
+select 'index ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+       -- A key's is read back with no words of its own: one text on all versions, without the quotes that keywords have.
+       md5(regexp_replace(pg_get_indexdef(c.oid), '(?<!")"([a-z_][a-z0-9_$]*)"(?!")', '\1', 'g'))
 from relations c join every n on n.oid = c.relnamespace
 join pg_index i on i.indexrelid = c.oid and i.indrelid in (select oid from own)
 -- An invalid one of a table is one that is being built, or failed: it answers nothing, and neither dump nor stream makes it.
@@ -91,8 +96,8 @@ select 'trigger ' || quote_ident(t.tgname) || ' of ' || quote_ident(n.nspname) |
 from pg_trigger t join relations c on c.oid = t.tgrelid join every n on n.oid = c.relnamespace
 where not t.tgisinternal
 union all
-select 'function ' || quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '('
-           || pg_get_function_identity_arguments(p.oid) || ')',
+-- By the types alone: a parameter's name is quoted where it is a keyword, which depends on the version.
+select 'function ' || quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || oidvectortypes(p.proargtypes) || ')',
        md5(case when p.prokind = 'a' then '' else pg_get_functiondef(p.oid) end) -- since 11
        md5(case when p.proisagg then '' else pg_get_functiondef(p.oid) end) -- before 11
 from pg_proc p join ours n on n.oid = p.pronamespace
@@ -109,7 +114,7 @@ from pg_type t join ours n on n.oid = t.typnamespace
 where t.typtype in ('d', 'e', 'r') and t.oid not in (select objid from members where classid = 'pg_type'::regclass)
 union all
 select 'type ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-       md5(string_agg(quote_ident(a.attname) || format_type(a.atttypid, a.atttypmod), ',' order by a.attnum))
+       md5(string_agg(quote_literal(a.attname) || format_type(a.atttypid, a.atttypmod), ',' order by a.attnum))
 from pg_class c join ours n on n.oid = c.relnamespace
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 where c.relkind = 'c' and c.reltype not in (select objid from members where classid = 'pg_type'::regclass)
@@ -232,4 +237,5 @@ select 'operators, casts, aggregates, text search, statistics and the like',
            (select string_agg(concat_ws(' ', o.umid, o.umoptions::text), ',' order by o.umid) from pg_user_mappings o),
            (select string_agg(concat_ws(' ', o.ftrelid, o.ftoptions::text), ',' order by o.ftrelid) from pg_foreign_table o
             where o.ftrelid in (select oid from relations))))
+) s
 order by 1;

@@ -221,8 +221,12 @@ documents as (
     union all
     select u.place, u.depth, jsonb_build_object(
         'kind', 'function', 'class', u.class::int8, 'oid', p.oid::int8, 'schema', n.nspname, 'name', p.proname,
-        'owner', pg_get_userbyid(p.proowner), 'arguments', pg_get_function_identity_arguments(p.oid),
-        'definition', pg_get_functiondef(p.oid))
+        'owner', pg_get_userbyid(p.proowner),
+        -- Types alone: a parameter's name can be a word that the target keeps for itself.
+        'arguments', oidvectortypes(p.proargtypes),
+        -- So all names are quoted in it, as in a dump for another version, and in nothing else: other texts are compared as they are.
+        'definition', case when set_config('quote_all_identifiers', 'on', true) = 'on' then pg_get_functiondef(p.oid) end
+                      || case when set_config('quote_all_identifiers', 'off', true) = 'off' then '' end)
     from units u
     join pg_proc p on p.oid = u.oid
                   and p.prokind <> 'a' -- since 11

@@ -137,7 +137,7 @@ pub struct FunctionStructure {
     pub name: String,
     /// Role.
     pub owner: String,
-    /// `pg_get_function_identity_arguments`.
+    /// The types of its arguments.
     pub arguments: String,
     /// CREATE OR REPLACE.
     pub definition: String,

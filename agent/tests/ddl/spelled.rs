@@ -67,6 +67,42 @@ async fn the_words_of_another_version_hold_no_cutover() {
     moved_alike(&source, &target, "shop").await;
 }
 
+/// `json` is a name like any other before 16, and can name no parameter since; `system_user` is reserved since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_that_a_later_version_keeps_for_itself_hold_nothing() {
+    let (Some(older), Some(newer)) = (programs_of(15), programs_of(18)) else {
+        eprintln!("NOT TESTED: 15 to 18: this machine has not both servers (tests/servers)");
+        return;
+    };
+    let servers = (Cluster::start_of(older, HBA, ""), Cluster::start_of(newer, HBA, ""));
+    let schema = "create table item (id int primary key, system_user text);
+         create function known(json json) returns json language sql as 'select \"json\"';
+         insert into item select g, 'a' from generate_series(1, 20) g";
+    let (source, target, mut driver) = between(servers.0, servers.1, schema, |_| {}).await;
+    sql(
+        &source,
+        "shop",
+        "create function f(json json, variadic \"Rest\" text[] default '{a}') returns json language sql set search_path = public, pg_temp
+             as 'select \"json\"';
+         alter function f(json, text[]) owner to app;
+         grant execute on function f(json, text[]) to reader;
+         create function rows_of(json_value int) returns table (json text) language sql
+             begin atomic select system_user from item where id = json_value; end;
+         create procedure put(inout json json, merge_action int) language plpgsql as 'begin null; end';
+         create table merge_action (json int primary key, json_table text, system_user text);
+         create view looked as select json, json_table as json_scalar, system_user from merge_action;
+         alter function known(json) rename to renamed;
+         insert into merge_action values (1, 'k', 'u')",
+    )
+    .await;
+    cut_over(&mut driver, 1).await;
+    moved_alike(&source, &target, "shop").await;
+    let all = "select (f('1')::text, rows_of(1), renamed('2')::text)::text";
+    assert_eq!(value(&target, "shop", all).await, "(1,a,2)");
+    let may = "select has_function_privilege('reader', 'f(json, text[])', 'execute')";
+    assert_eq!(value(&target, "shop", may).await, "true");
+}
+
 /// What is something else, in words as near as can be, is named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn something_else_is_not_taken_for_other_words() {

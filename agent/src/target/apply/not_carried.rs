@@ -74,6 +74,9 @@ mod tests {
         let odd = "carrying x: role \"a\"b\" does not exist (SQLSTATE 42704)";
         let fault = not_carried(&Note::default(), "x", odd, &[]);
         assert!(fault.remedy.contains(r#"create role "a""b";"#), "{}", fault.remedy);
+        assert!(!lacks_something(what) && !lacks_something(odd));
+        assert!(lacks_something("carrying x: cannot cast type a.b to text (SQLSTATE 42846)"));
+        assert!(!lacks_something("carrying x: permission denied (SQLSTATE 42501)"));
         let made = ["alter table a.b add x s.t".to_owned()];
         let what = "carrying ALTER TABLE of table a.b: type … (SQLSTATE 42704)";
         assert!(not_carried(&Note::default(), "x", what, &made).remedy.contains("search_path"));
