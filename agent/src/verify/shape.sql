@@ -39,7 +39,7 @@ select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as ob
             from pg_attribute a
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)))
        -- The order of the columns by itself, and whether the table inherits: then a dump can make it in another one.
-       || ' ' || md5(coalesce((select string_agg(quote_ident(a.attname), ',' order by a.attnum) from pg_attribute a
+       || ' ' || md5(coalesce((select string_agg(quote_literal(a.attname), ',' order by a.attnum) from pg_attribute a
                                where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), ''))
        || case when exists (select from pg_inherits i where i.inhrelid = c.oid)
                     and not c.relispartition -- since 10
