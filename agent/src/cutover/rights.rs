@@ -13,7 +13,7 @@ use super::{steps::Steps, take_over::some};
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
-    target::RESTORE_SETTINGS,
+    target::{RESTORE_SETTINGS, bare},
     verify::{MAINTAIN_SINCE, Right, Wider, missing, rights_of, wider},
     wire::{Answer, Ask, unexpected_answer},
 };
@@ -36,7 +36,7 @@ pub(super) struct Settled {
     pub(super) known: Option<Vec<String>>,
 }
 
-/// Makes the rights here what they are on the source, as far as that is safe. `new`: objects that were made since the dump.
+/// Makes the rights here what they are on the source, as far as that is safe. `new`: objects that were made since the dump, without quotes.
 pub(super) async fn settle_rights(
     steps: &Steps<'_>,
     session: &mut Client,
@@ -92,7 +92,7 @@ fn to_take(wider: &[Wider], then: Option<&BTreeSet<Right>>, new: &HashSet<String
     };
     let goes = |it: &&Wider| {
         !stopped.contains(&*it.right.held.grantee)
-            && (new.contains(&it.right.object) || is_lost(it))
+            && (new.contains(&bare(&it.right.object)) || is_lost(it))
     };
     wider.iter().filter(goes).cloned().collect()
 }
@@ -106,7 +106,7 @@ fn stopped<'a>(
     new: &HashSet<String>,
 ) -> BTreeSet<&'a str> {
     let has_lost = |it: &&Wider| {
-        let is_old = !new.contains(&it.right.object);
+        let is_old = !new.contains(&bare(&it.right.object));
         let was_there = then.is_none_or(|then| then.contains(&it.right));
         // Functions are taken from everybody to be safe, and from an application's role to stop it.
         let of_all = it.right.kind() == "routine" && it.right.held.grantee == "public";

@@ -40,6 +40,7 @@ pub use fact::Fact;
 pub use prepare::remove_ledger;
 pub use progress::Progress;
 pub use receive::{Begun, Copied, Receiver, ReceiverSpec};
+pub(crate) use redump::bare;
 pub use schema::Plan;
 pub(crate) use schema::RESTORE_SETTINGS;
 

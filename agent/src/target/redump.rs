@@ -58,7 +58,7 @@ pub(crate) struct Dumped {
     pub(crate) by_hand: Vec<String>,
     /// Statements that drop what is gone on the source, and something on the target uses still.
     pub(crate) in_use: Vec<String>,
-    /// Objects that the older dump did not have, as GRANT names them.
+    /// Objects that the older dump did not have, as GRANT names them, without quotes ([`bare`]).
     pub(crate) new: HashSet<String>,
 }
 
@@ -291,12 +291,13 @@ fn new_objects(before: &Plan, after: &Plan) -> HashSet<String> {
         entries(before).map(|entry| (entry.class, entry.oid)).collect();
     entries(after)
         .filter(|entry| entry.oid != 0 && !older.contains(&(entry.class, entry.oid)))
-        .filter_map(|entry| as_granted(&entry.kind, owned_object(&entry.sql)?))
+        .filter_map(|entry| as_granted(entry, owned_object(&entry.sql)?))
         .collect()
 }
 
-/// As GRANT names the object that OWNER TO names.
-fn as_granted(kind: &str, owned: &str) -> Option<String> {
+/// As GRANT names the object that OWNER TO names, without quotes.
+fn as_granted(entry: &Entry, owned: &str) -> Option<String> {
+    let kind = entry.kind.as_str();
     let (word, before) = match kind {
         "TABLE" | "VIEW" | "MATERIALIZED VIEW" | "FOREIGN TABLE" => ("table", kind),
         "SEQUENCE" => ("sequence", kind),
@@ -307,7 +308,17 @@ fn as_granted(kind: &str, owned: &str) -> Option<String> {
     };
     // Before 15 pg_dump says TABLE of every relation.
     let name = owned.strip_prefix(before).or_else(|| owned.strip_prefix("TABLE"))?;
-    Some(format!("{word} {}", name.trim_start()))
+    let name = bare(name.trim_start());
+    // OWNER TO says the arguments' names too, the tag their types alone.
+    match (word, name.split_once('.')) {
+        ("routine", Some((schema, _))) => Some(format!("routine {schema}.{}", bare(&entry.tag))),
+        _ => Some(format!("{word} {name}")),
+    }
+}
+
+/// A name without quotes: whether they are needed is the server's version's matter, and a dump for another one has them all.
+pub(crate) fn bare(name: &str) -> String {
+    name.replace('"', "")
 }
 
 /// Everything that is here before the switch, but for foreign keys.
@@ -351,12 +362,17 @@ mod tests {
 
     #[test]
     fn an_owned_object_is_named_as_it_is_granted() {
-        let named = |kind, owned| as_granted(kind, owned).unwrap();
-        assert_eq!(named("MATERIALIZED VIEW", "MATERIALIZED VIEW s.\"V\""), "table s.\"V\"");
-        assert_eq!(named("SEQUENCE", "TABLE s.q"), "sequence s.q");
-        assert_eq!(named("PROCEDURE", "PROCEDURE s.p(IN a integer)"), "routine s.p(IN a integer)");
-        assert_eq!(named("DOMAIN", "DOMAIN s.d"), "type s.d");
-        assert_eq!(as_granted("SERVER", "SERVER far"), None);
+        let named = |kind: &str, tag: &str, owned| {
+            let (kind, tag, sql) = (kind.into(), tag.into(), String::new());
+            as_granted(&Entry { dump_id: 1, class: 0, oid: 0, kind, tag, sql }, owned)
+        };
+        let is =
+            |kind, tag, owned, name| assert_eq!(named(kind, tag, owned).as_deref(), Some(name));
+        is("MATERIALIZED VIEW", "V", "MATERIALIZED VIEW s.\"V\"", "table s.V");
+        is("SEQUENCE", "q", "TABLE \"s\".\"q\"", "sequence s.q");
+        is("PROCEDURE", "p(integer)", "PROCEDURE s.p(IN a integer)", "routine s.p(integer)");
+        is("DOMAIN", "d", "DOMAIN s.d", "type s.d");
+        assert_eq!(named("SERVER", "far", "SERVER far"), None);
     }
 
     #[test]

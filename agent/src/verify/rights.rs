@@ -113,6 +113,14 @@ impl Right {
         self.object.split(' ').next().unwrap_or_default()
     }
 
+    /// Without quotes: a server writes them around what is a keyword to it, which another version's may not.
+    fn bare(&self) -> Self {
+        let bare = |name: &str| name.replace('"', "");
+        let Held { grantee, privilege, .. } = &self.held;
+        let (grantee, privilege) = (bare(grantee), bare(privilege));
+        Self { object: bare(&self.object), held: Held { grantee, privilege, ..self.held.clone() } }
+    }
+
     fn with(&self, grantable: bool, revoked: bool) -> Self {
         let held = Held { grantable, revoked, ..self.held.clone() };
         Self { object: self.object.clone(), held }
@@ -145,12 +153,16 @@ pub fn missing(there: &BTreeSet<Right>, here: &BTreeSet<Right>) -> Vec<Right> {
 
 /// What `here` has and `there` has not. `maintain`: both servers know that privilege.
 pub fn wider(there: &BTreeSet<Right>, here: &BTreeSet<Right>, maintain: bool) -> Vec<Wider> {
-    let more = here.difference(there).filter(|right| !right.held.revoked).cloned();
     let taken = there.difference(here).filter(|right| right.held.revoked);
+    let there: BTreeSet<Right> = there.iter().map(Right::bare).collect();
+    let is_more = |right: &&Right| !right.held.revoked && !there.contains(&right.bare());
+    let more = here.iter().filter(is_more).cloned();
     more.chain(taken.map(|right| right.with(right.held.grantable, false)))
-        .filter(|right| maintain || right.held.privilege != "MAINTAIN" || !has_all(there, right))
+        .filter(|right| {
+            maintain || right.held.privilege != "MAINTAIN" || !has_all(&there, &right.bare())
+        })
         .filter_map(|right| {
-            let option_only = there.contains(&right.with(!right.held.grantable, false));
+            let option_only = there.contains(&right.with(!right.held.grantable, false).bare());
             let is_more = !option_only || right.held.grantable;
             is_more.then_some(Wider { right, option_only })
         })
@@ -254,6 +266,13 @@ mod tests {
             revokes(&[plain], &[option], true),
             ["revoke grant option for SELECT on table a from x"]
         );
+    }
+
+    #[test]
+    fn a_name_that_is_a_word_of_one_version_is_the_same_right() {
+        let there = "grant SELECT (json) on table s.json to app";
+        let here = "grant SELECT (\"json\") on table s.\"json\" to app";
+        assert!(revokes(&[there], &[here], true).is_empty());
     }
 
     #[test]

@@ -184,7 +184,7 @@ const NARROWED: &str = "
     do $$
     begin
         for i in 1..30 loop
-            execute format('create function f%s() returns int language sql security definer as ''select 1''', i);
+            execute format('create function f%s(a int, b text) returns int language sql security definer as ''select 1''', i);
         end loop;
     end $$;
     create aggregate total (int) (sfunc = int4pl, stype = int, initcond = '0');
