@@ -4,11 +4,12 @@ use super::{
     apply::bring_what_goes,
     ledger::Ledger,
     receive::Receiver,
-    structure,
+    structure::{self, Forms},
     untold::{is_here, is_same, names_of_gone},
 };
 use crate::{
     fault::Fault,
+    postgres::Client,
     wire::{Answer, Ask, RelationKind, Structure, unexpected_answer},
 };
 
@@ -27,22 +28,33 @@ impl Receiver {
         }
         let mut client = self.session("needs").await?;
         let known = structure::all(&*client).await?;
-        let (mut needs, mut by_hand) = (Vec::new(), Vec::new());
         let now = structure::fetch(&self.caller, Vec::new(), false).await?;
-        let names_gone = names_of_gone(&known, &now);
+        self.bring_needs_of(&mut client, ledger, &known, &now).await
+    }
+
+    /// As [`Receiver::bring_needs`], of what is known and what the source's catalog has now.
+    pub(super) async fn bring_needs_of(
+        &self,
+        client: &mut Client,
+        ledger: Ledger,
+        known: &Forms,
+        now: &[Structure],
+    ) -> Result<usize, Fault> {
+        let names_gone = names_of_gone(known, now);
+        let (mut needs, mut by_hand) = (Vec::new(), Vec::new());
         for form in now {
             let before = known.get(&form.id());
             // What takes the place of another can't come before that goes, and what hangs on it.
-            if !is_need(&form) || is_same(before, &form) || names_gone.contains(&form.label()) {
+            if !is_need(form) || is_same(before, form) || names_gone.contains(&form.label()) {
                 continue;
             }
-            if before.is_none() && is_here(&*client, &form).await? {
-                by_hand.push(form);
+            if before.is_none() && is_here(&**client, form).await? {
+                by_hand.push(form.clone());
             } else {
-                needs.push(form);
+                needs.push(form.clone());
             }
         }
-        self.know(&mut client, ledger, &by_hand).await?;
+        self.know(client, ledger, &by_hand).await?;
         if needs.is_empty() {
             return Ok(0);
         }

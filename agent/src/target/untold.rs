@@ -38,11 +38,13 @@ impl Receiver {
         let Answer::Followed(followed) = self.caller.ask(Ask::Followed).await? else {
             return Err(unexpected_answer());
         };
-        // By themselves: what else is new may use an enum's new label.
-        self.bring_needs(ledger).await?;
         let mut known = structure::all(&**session).await?;
-        let (mut untold, mut by_hand, mut copied) = (Vec::new(), Vec::new(), Vec::new());
         let now = structure::fetch(&self.caller, Vec::new(), false).await?;
+        // By themselves: what else is new may use an enum's new label.
+        if !followed && self.bring_needs_of(session, ledger, &known, &now).await? > 0 {
+            known = structure::all(&**session).await?;
+        }
+        let (mut untold, mut by_hand, mut copied) = (Vec::new(), Vec::new(), Vec::new());
         let names_gone = names_of_gone(&known, &now);
         for form in now {
             let before = known.remove(&form.id());
