@@ -16,6 +16,7 @@ use super::{
     ledger::Ledger,
     load::parents_first,
     receive::Receiver,
+    redump::bare,
     structure::{self, Forms},
 };
 use crate::{
@@ -153,11 +154,6 @@ fn may_be_untold(before: Option<&Structure>, now: &Structure) -> bool {
         }
         _ => false,
     }
-}
-
-/// A name without the quotes that some need.
-fn bare(name: &str) -> String {
-    name.replace('"', "")
 }
 
 /// Rows that no message brought: of a table that was not known, or that was rewritten.

@@ -62,34 +62,33 @@ impl Changes {
     /// written alike.
     pub(super) async fn carry_cast(&mut self, note: &Note) -> Result<(), Fault> {
         if note.tag == "CREATE CAST" {
-            let what = Fault::hold("SchemaChangeNotCarried", "a cast was made");
-            self.make_what_is_new(&what).await?;
+            // Without a dump nobody would see it: it holds here.
+            self.make_from_dump("a cast was made").await?;
         }
         Ok(())
     }
 
     /// Without a dump there is nothing to be made, and `refused` is what a person is told.
     pub(super) async fn make_what_is_new(&mut self, refused: &Fault) -> Result<Early, Fault> {
-        tracing::info!(
-            what = refused.message,
-            "something is missing for a change: a dump of the source may have it"
-        );
-        let catalog = self.tables.catalog();
-        let (from, to) = (catalog.server_version / 10_000, self.server_major());
-        let restore = &self.programs.dump_for(from, to)?.restore;
-        match make_early(self.session(), &self.caller, restore, catalog, to).await {
-            Ok(early) => {
-                let names: Vec<String> =
-                    early.made.iter().map(|e| format!("{} {}", e.kind, e.tag)).collect();
-                tracing::info!(made = names.join(", "), "made from a dump of the source");
-                Ok(early)
-            }
+        match self.make_from_dump(&refused.message).await {
             Err(fault) if fault.policy == Policy::Hold => {
                 tracing::warn!(%fault, "the source could not be dumped");
                 Ok(Early::default())
             }
-            Err(fault) => Err(fault),
+            other => other,
         }
+    }
+
+    async fn make_from_dump(&mut self, why: &str) -> Result<Early, Fault> {
+        tracing::info!(why, "something is missing for a change: a dump of the source may have it");
+        let catalog = self.tables.catalog();
+        let (from, to) = (catalog.server_version / 10_000, self.server_major());
+        let restore = &self.programs.dump_for(from, to)?.restore;
+        let early = make_early(self.session(), &self.caller, restore, catalog, to).await?;
+        let names: Vec<String> =
+            early.made.iter().map(|e| format!("{} {}", e.kind, e.tag)).collect();
+        tracing::info!(made = names.join(", "), "made from a dump of the source");
+        Ok(early)
     }
 
     async fn at_savepoint(&mut self, what: &str, doing: &str) -> Result<(), Fault> {

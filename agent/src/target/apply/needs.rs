@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use super::change::Changes;
 use crate::{
     fault::Fault,
-    target::{load::parents_first, structure, untold::is_here},
+    target::{bare, load::parents_first, structure, untold::is_here},
     wire::{RelationKind, RelationStructure, Structure},
 };
 
@@ -39,11 +39,6 @@ impl Changes {
         objects.push(Structure::Relation(table));
         Ok(parents_first(objects))
     }
-}
-
-/// Quotes are written only where a name needs them.
-fn bare(name: &str) -> String {
-    name.replace('"', "")
 }
 
 /// The parents of a table, and theirs.
