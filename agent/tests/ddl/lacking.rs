@@ -97,9 +97,14 @@ async fn what_became_of_it_later_is_carried_too() {
     )
     .await;
     let here = "select count(*) from pg_attribute where attrelid = 't'::regclass and attname = 'g'";
-    while value(&target, "shop", here).await != "1" {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let comes = async {
+        while value(&target, "shop", here).await != "1" {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(120), comes)
+        .await
+        .expect("it did not come");
     sql(
         &source,
         "shop",
