@@ -192,6 +192,26 @@ async fn of_two_processes_with_one_epoch_the_second_is_turned_away() {
     moved_alike(&source, &target, "shop").await;
 }
 
+/// An agent that was upgraded, or went back to the version before, while a migration ran.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_of_another_version_is_left_to_an_agent_of_that_version() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(&source, "shop", "create table t (id int primary key, v text)").await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    driver.kill().await;
+    // One of before had no such column.
+    let other = "update whimbrel.ledger set format = format - 1; alter table whimbrel.ledger rename copied_again to unknown";
+    sql(&target, "shop", other).await;
+    let mut next = Driver::another(&driver).await;
+    next.begin(2, driver.target_oid()).await;
+    let failure = next.failure().await;
+    assert_eq!(failure.code, "LedgerFormat", "{}", failure.message);
+    assert_eq!(value(&target, "shop", "select epoch from whimbrel.ledger").await, "1");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_that_is_cut_goes_on_under_another_snapshot() {
     let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Version of the ledger's tables; one that is not known is not touched.
-const FORMAT: i32 = 3;
+const FORMAT: i32 = 4;
 
 const CREATING: &str = "creating the ledger (schema whimbrel) in the target database";
 
@@ -126,13 +126,14 @@ impl Ledger {
     ///
     /// # Errors
     /// `EpochOvertaken` when a newer epoch is installed, or this one by another process; `LedgerMissing`,
-    /// `LedgerOfAnother`.
+    /// `LedgerOfAnother`, `LedgerFormat`.
     pub async fn take_over(client: &mut Client, claim: Claim) -> Result<(Self, State), Fault> {
         match Self::owner(client).await? {
             Some(owner) if owner == claim.migration => {}
             Some(owner) => return Err(of_another(owner)),
             None => return Err(missing()),
         }
+        Self::known(client).await?;
         let mut ledger = Self { epoch: signed(claim.epoch)? };
         if is_broken(NEW_EPOCH) {
             ledger.epoch = state(&**client).await?.epoch;
@@ -160,6 +161,18 @@ impl Ledger {
         })
     }
 
+    /// Only a ledger as this version makes it is read any further: another one lacks what would be asked of it.
+    async fn known(client: &Client) -> Result<(), Fault> {
+        let row = client
+            .query_one("select format from whimbrel.ledger", &[])
+            .await
+            .doing("reading the target's ledger")?;
+        match row.get::<_, i32>(0) {
+            FORMAT => Ok(()),
+            other => Err(of_format(other)),
+        }
+    }
+
     async fn install(self, client: &mut Client, holder: Uuid) -> Result<State, Installing> {
         let failed = |error: &tokio_postgres::Error| match error.code() {
             Some(&SqlState::LOCK_NOT_AVAILABLE) => Installing::Locked,
@@ -171,9 +184,9 @@ impl Ledger {
         tx.batch_execute("set local lock_timeout = '2s'").await.map_err(|e| failed(&e))?;
         let moved = tx
             .execute(
-                "update whimbrel.ledger set epoch = $1, holder = $3::text::uuid \
-                 where epoch < $1 and phase <> 'live' and format = $2",
-                &[&self.epoch, &FORMAT, &holder.to_string()],
+                "update whimbrel.ledger set epoch = $1, holder = $2::text::uuid \
+                 where epoch < $1 and phase <> 'live'",
+                &[&self.epoch, &holder.to_string()],
             )
             .await
             .map_err(|e| failed(&e))?;
@@ -307,4 +320,15 @@ pub fn missing() -> Fault {
 fn of_another(owner: Uuid) -> Fault {
     Fault::hold("LedgerOfAnother", format!("the target database's ledger is of migration {owner}"))
         .remedy("finish or cancel that migration first, or choose another target database")
+}
+
+fn of_format(format: i32) -> Fault {
+    Fault::hold(
+        "LedgerFormat",
+        format!("the target database's ledger is of format {format}, and this agent's version knows {FORMAT}"),
+    )
+    .remedy(
+        "give the migration to an agent of the version that began it (`whimbrel agent list` tells versions), then `whimbrel \
+         migration retry`; or cancel it, and start a new one with --overwrite",
+    )
 }
