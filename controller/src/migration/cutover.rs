@@ -13,6 +13,10 @@ pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 /// Of a step that reads whole tables on both sides: some hundred gigabytes.
 const TIMEOUT_COMPARING: Duration = Duration::from_secs(600);
 
+/// So often one step that lost a connection, or was in somebody's way for a moment, is given out again before the attempt leads
+/// back: what mends by itself mostly has after some seconds, for which writes stand still anyway; longer they should not.
+pub const STEP_TRIES_MAX: u32 = 3;
+
 /// A step of the cutover. In order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -160,6 +164,9 @@ pub struct Cutover {
     pub started_at: Timestamp,
     /// The step that is outstanding.
     pub step: Step,
+    /// How often it was given out again since it failed in a way that time alone may mend.
+    #[serde(default)]
+    pub tries: u32,
     /// Those done, in order.
     pub done: Vec<StepRecord>,
     /// What MARK told, for SETTLE.
@@ -178,6 +185,7 @@ impl Cutover {
             attempt,
             started_at: now,
             step: Step::of(mode)[0],
+            tries: 0,
             done: Vec::new(),
             open: Vec::new(),
             end_lsn: 0,

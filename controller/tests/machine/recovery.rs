@@ -167,6 +167,34 @@ fn a_step_that_fails_steps_back_and_the_next_attempt_has_its_own_number() {
 }
 
 #[test]
+fn a_step_that_lost_a_connection_is_tried_again_before_it_leads_back() {
+    let mut world = World::ready(&["a"]);
+    world.cut_over();
+    world.steps_until(0, Step::Drain);
+    for _ in 0..3 {
+        world.step_failed(0, Policy::Away);
+        // The other end fails too when one does.
+        world.task(0, Task::Send, ReportKind::TaskFailed(failure(Policy::Away)));
+        world.wait(5);
+        assert_eq!(world.outstanding(0), Some((Step::Drain, 1)));
+        let steps = world.kinds().into_iter().filter(|k| matches!(k, CommandKind::CutoverStep(_)));
+        assert_eq!(steps.count(), 1);
+        // That the stream flows again is not yet the step.
+        world.task(0, Task::Receive, ReportKind::StreamStarted { from_lsn: 7 });
+    }
+    assert!(!world.noted("CutoverSteppedBack"));
+    world.step_failed(0, Policy::Away);
+    assert_eq!(world.phase(0), "Ready");
+    assert!(world.noted("CutoverSteppedBack"));
+    world.cut_over();
+    world.steps_until(0, Step::Drain);
+    world.step_failed(0, Policy::Retry);
+    world.wait(5);
+    world.step_done(0);
+    assert_eq!(world.outstanding(0), Some((Step::Complete, 2)));
+}
+
+#[test]
 fn a_switch_whose_outcome_is_not_known_is_asked_for_again() {
     let mut world = World::ready(&["a"]);
     world.cut_over();

@@ -190,6 +190,31 @@ fn a_session_that_ends_in_the_switch_is_no_step_back() -> Outcome {
     })
 }
 
+/// What mends by itself leads the cutover back before the switch no more than in it: the step is done again.
+#[test]
+fn a_session_that_ends_in_a_step_is_no_step_back() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        create_bank(&stage.source, "app")?;
+        let mut hand = stage.hire("hand", "sequences.proved=freeze")?;
+        stage.create("tough", &["--database", "app", "--mode", "online", "--agent", "hand"])?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        stage.migration("cutover", "tough", &[])?;
+        hand.frozen()?;
+        let ended = stage.target.psql(
+            "app",
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name like 'whimbrel/sequences %'",
+        )?;
+        ensure!(ended == "1", "{ended} sessions were ended");
+        hand.wake()?;
+        stage.wait_for("tough", "Succeeded")?;
+        let events = stage.migration("events", "tough", &[])?;
+        ensure!(events.contains("CutoverStepFailed"), "no step failed:\n{events}");
+        ensure!(!events.contains("CutoverSteppedBack"), "{events}");
+        stage.assert_same("app")?;
+        stage.assert_source_clean("app")
+    })
+}
+
 /// Nothing runs in a pause, and the slot stays: the source would keep WAL for it until its disk is full.
 #[test]
 fn a_pause_lets_the_slot_go_before_the_source_keeps_more_than_it_may() -> Outcome {

@@ -2,7 +2,7 @@
 use super::{
     super::{
         command::{CommandKind, StepOrder},
-        cutover::{Cutover, Step, StepRecord},
+        cutover::{Cutover, STEP_TRIES_MAX, Step, StepRecord},
         event::{Cutover as Request, Failure, Policy, StepDone, StepFailed},
         phase::{DatabasePhase, Ending},
         refusal::Refusal,
@@ -139,6 +139,7 @@ impl Work {
             Step::MarkEnd => cutover.end_lsn = done.lsn,
             _ => {}
         }
+        cutover.tries = 0;
         cutover.done.push(StepRecord { step: done.step, seconds: done.seconds });
         let next = done.step.next(mode);
         if let Some(next) = next {
@@ -215,6 +216,9 @@ impl Work {
             // is the target's word that it was not.
             || failed.step == Step::Switch && !failure.policy.is_retried();
         if back && self.migration.spec.mode == Mode::Online {
+            if failure.policy.is_retried() && self.has_tries_left(index) {
+                return self.try_step_again(index, failure);
+            }
             return self.step_back(index, failure);
         }
         match failure.policy {
@@ -232,6 +236,23 @@ impl Work {
             }
         }
         Ok(())
+    }
+
+    fn has_tries_left(&self, index: usize) -> bool {
+        let cutover = self.migration.databases[index].phase().cutover();
+        cutover.is_some_and(|cutover| cutover.tries < STEP_TRIES_MAX)
+    }
+
+    /// Going back for a lost connection would leave the application without a database until somebody looks. Both ends begin
+    /// anew, and the step comes with them: it is idempotent.
+    fn try_step_again(&mut self, index: usize, failure: &Failure) -> Result<(), Refusal> {
+        let Some(cutover) = self.database(index).cutover_mut() else { return Ok(()) };
+        cutover.tries += 1;
+        // The same loss has ended a task already: its restart brings the step.
+        if self.migration.databases[index].retry_at.is_some() {
+            return Ok(());
+        }
+        self.retry_or_hold(index, failure)
     }
 
     /// An offline cutover has no stream to go back to: it goes on from its first step, under a number of its own. What a step
