@@ -50,12 +50,12 @@ fn write_properties(page: &mut String, migration: &Migration) -> fmt::Result {
         properties.migration_mode.unwrap_or("-"),
         properties.migration_option.unwrap_or("-"),
     )?;
+    let kind = properties.source_type.iter().map(|kind| format!(" ({kind})")).collect::<String>();
     writeln!(
         page,
-        "Source     {} as {} ({}), SSL {}",
+        "Source     {} as {}{kind}, SSL {}",
         or_dash(&properties.source_server),
         or_dash(&properties.source_user),
-        or_dash(&properties.source_type),
         properties.ssl_mode.unwrap_or("-"),
     )?;
     writeln!(page, "Databases  {}", properties.dbs_to_migrate.join(", "))?;
