@@ -7,6 +7,7 @@ use super::{
     order::StepDone,
     steps::Steps,
     take_over::take_over,
+    verify::unaltered_since_marker,
 };
 use crate::{
     fault::{Doing, Fault},
@@ -112,7 +113,9 @@ async fn copy_untold(steps: &Steps<'_>, session: &mut Client) -> Result<Option<S
         if receiver.spec.migrate_roles {
             receiver.make_roles().await?;
         }
-        receiver.carry_untold(session, steps.copied.ledger).await?;
+        let untold = receiver.find_untold(session, steps.copied.ledger).await?;
+        unaltered_since_marker(steps).await?;
+        receiver.carry_untold(session, steps.copied.ledger, untold).await?;
     }
     let tables = receiver.waiting_tables(session).await?;
     if tables.is_empty() {

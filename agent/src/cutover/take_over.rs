@@ -7,12 +7,12 @@
 //! ROW LEVEL SECURITY, owners) is set.
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{rights::settle_rights, steps::Steps};
+use super::{rights::settle_rights, steps::Steps, verify::unaltered_since_marker};
 use crate::{
     fault::Fault,
     postgres::Client,
     verify::{schema_changed, schema_not_carried, shape_difference, shape_of},
-    wire::{Ask, ShapeItem, SnapshotKind},
+    wire::{Ask, ShapeItem, SnapshotKind, Structure},
 };
 
 /// What the stream carries, by the words that a shape's items begin with.
@@ -34,12 +34,10 @@ pub(super) async fn take_over(
     let then = receiver.dumped_shape(session).await?;
     let now = receiver.shape(false).await?;
     let Some(difference) = shape_difference(&then, &now) else {
-        // Keys that went with an attempt that stepped back.
-        if receiver.has_changed(session).await? {
-            receiver.make_late_constraints(session, steps.copied.ledger).await?;
-        }
+        as_it_was(steps, session, &now).await?;
         return Ok(None);
     };
+    unaltered_since_marker(steps).await?;
     // Rights may have been granted to new ones.
     if receiver.spec.migrate_roles {
         receiver.make_roles().await?;
@@ -49,14 +47,7 @@ pub(super) async fn take_over(
     let dumped = receiver.dump_again(session, steps.copied.ledger).await?;
     receiver.caller.ask(Ask::Release).await?;
     let set = receiver.take_traits(session, steps.copied.ledger, &then, &now).await;
-    let here = shape_of(session, &receiver.spec.selected).await?;
-    let same_version = session.server_major() == receiver.source_major(session).await?;
-    let wrong = differing(&here, &then, &now, same_version);
-    let alike = match wrong.is_empty() {
-        true => HashSet::new(),
-        false => receiver.reads_alike(session, &forms, &wrong).await?,
-    };
-    refuse(&wrong.into_iter().filter(|object| !alike.contains(*object)).collect::<Vec<_>>())?;
+    refuse_unlike(steps, session, &forms, &then, &now).await?;
     // What is not here at all is better named by the comparison.
     set?;
     let rights = settle_rights(steps, session, &dumped.new).await?;
@@ -90,8 +81,46 @@ pub(super) async fn take_over(
     ))
 }
 
+/// The source's schema is what was dumped last. What the stream has carried since, there and back, must have come to that here
+/// too.
+async fn as_it_was(
+    steps: &Steps<'_>,
+    session: &mut Client,
+    now: &[ShapeItem],
+) -> Result<(), Fault> {
+    let receiver = steps.receiver;
+    let carried = receiver.has_carried(session).await?;
+    // Keys that went with an attempt that stepped back.
+    if !carried && !receiver.has_changed(session).await? {
+        return Ok(());
+    }
+    let forms = receiver.make_late_constraints(session, steps.copied.ledger).await?;
+    if carried {
+        refuse_unlike(steps, session, &forms, now, now).await?;
+    }
+    Ok(())
+}
+
+async fn refuse_unlike(
+    steps: &Steps<'_>,
+    session: &mut Client,
+    forms: &[Structure],
+    then: &[ShapeItem],
+    now: &[ShapeItem],
+) -> Result<(), Fault> {
+    let receiver = steps.receiver;
+    let here = shape_of(session, &receiver.spec.selected).await?;
+    let same_version = session.server_major() == receiver.source_major(session).await?;
+    let wrong = differing(&here, then, now, same_version);
+    let alike = match wrong.is_empty() {
+        true => HashSet::new(),
+        false => receiver.reads_alike(session, forms, &wrong).await?,
+    };
+    refuse(&wrong.into_iter().filter(|object| !alike.contains(*object)).collect::<Vec<_>>())
+}
+
 /// What is not here as it is there. Texts of another version's server can differ where nothing else does: then only what has
-/// changed is compared.
+/// changed is compared, and whether the tables are there.
 fn differing<'a>(
     here: &'a [ShapeItem],
     then: &[ShapeItem],
@@ -103,7 +132,11 @@ fn differing<'a>(
     names
         .into_iter()
         .filter(|name| !is_same(then.get(name), now.get(name), here.get(name)))
-        .filter(|name| same_version || then.get(name) != now.get(name))
+        .filter(|name| {
+            let missing =
+                name.starts_with("table ") && !(now.contains_key(name) && here.contains_key(name));
+            same_version || missing || then.get(name) != now.get(name)
+        })
         .collect()
 }
 

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     fault::{Fault, Policy},
-    target::{current, held_tables},
+    target::{StreamState, current, held_tables},
     verify::{schema_changed, shape_difference},
-    wire::{Answer, Ask, unexpected_answer},
+    wire::{Answer, Ask, Quiet, unexpected_answer},
 };
 
 pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepDone, Fault> {
@@ -90,6 +90,33 @@ pub(super) async fn verify_if_stale(
 /// A probe behind everything that is committed on the source comes back through the stream: what was written after
 /// marker 2 has come before it.
 pub(super) async fn quiet(steps: &Steps<'_>, order: &StepOrder) -> Result<(), Fault> {
+    let (state, quiet) = probed(steps).await?;
+    if order.allow_source_writes {
+        return Ok(());
+    }
+    if let Some(what) = &state.written_later {
+        return Err(still_written(what));
+    }
+    match quiet.writers.first() {
+        Some(writer) => {
+            Err(still_written(&format!("{writer} has an open transaction that has written")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Before anything is taken from the source's catalog, and behind the look into it: a change of the schema that the stream has
+/// still to bring would be carried a second time by its own message, in another order.
+pub(super) async fn unaltered_since_marker(steps: &Steps<'_>) -> Result<(), Fault> {
+    let (state, _) = probed(steps).await?;
+    match &state.altered_later {
+        Some(tag) => Err(schema_changed(&format!("{tag}, behind the cutover's last marker"))),
+        None => Ok(()),
+    }
+}
+
+/// What has come through the stream up to here.
+async fn probed(steps: &Steps<'_>) -> Result<(StreamState, Quiet), Fault> {
     let probe = Uuid::new_v4().to_string();
     let ask = Ask::Quiet { probe: probe.clone() };
     let Answer::Quiet(quiet) = steps.receiver.caller.ask(ask).await? else {
@@ -98,18 +125,7 @@ pub(super) async fn quiet(steps: &Steps<'_>, order: &StepOrder) -> Result<(), Fa
     let mut stream = steps.stream.clone().ok_or_else(no_stream)?;
     let state =
         stream.wait_for(|state| state.has_come(&probe)).await.map_err(|_| stream_ended())?;
-    if order.allow_source_writes {
-        return Ok(());
-    }
-    if let Some(table) = &state.written_later {
-        return Err(still_written(&format!("a row of {table} was changed")));
-    }
-    match quiet.writers.first() {
-        Some(writer) => {
-            Err(still_written(&format!("{writer} has an open transaction that has written")))
-        }
-        None => Ok(()),
-    }
+    Ok((state.clone(), quiet))
 }
 
 fn held(table: &str) -> Fault {

@@ -16,6 +16,9 @@ const PIECE_BYTES: usize = 8 << 20;
 /// It is held in memory whole; no schema that was ever met has a hundredth of it.
 const DUMP_BYTES_MAX: usize = 1 << 30;
 
+/// The stream has changed the schema here since the source's was dumped last.
+pub(super) const CARRIED: &str = "carried";
+
 /// pg_dump's archive, whole: under the snapshot that is held, or of now.
 pub(super) async fn fetch_dump(
     caller: &Caller,

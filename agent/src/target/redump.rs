@@ -65,11 +65,12 @@ pub(crate) struct Dumped {
 impl Receiver {
     /// Whether the schema has been dumped again.
     pub(crate) async fn has_changed(&self, session: &Client) -> Result<bool, Fault> {
-        let row = session
-            .query_one("select exists (select from whimbrel.document where kind = 'changed')", &[])
-            .await
-            .doing("reading the ledger")?;
-        Ok(row.get(0))
+        Ok(!documents::get(&**session, "changed").await?.is_empty())
+    }
+
+    /// Whether the stream has changed the schema here since.
+    pub(crate) async fn has_carried(&self, session: &Client) -> Result<bool, Fault> {
+        Ok(!documents::get(&**session, documents::CARRIED).await?.is_empty())
     }
 
     /// The files of the source's tables, as far as is known: one that has another now was truncated, or rewritten.
@@ -142,6 +143,7 @@ impl Receiver {
             documents::put(&tx, "rights", &documents::to_json("rights", &rights)?).await?;
         }
         documents::put(&tx, "changed", b"1").await?;
+        documents::put(&tx, documents::CARRIED, b"").await?;
         if !self.spec.selected.is_everything() {
             let catalog = documents::to_json("catalog", &*dumped.catalog)?;
             documents::put(&tx, "catalog", &catalog).await?;

@@ -25,17 +25,26 @@ use crate::{
     wire::{Answer, Ask, RelationKind, ShapeItem, Structure, unexpected_answer},
 };
 
+/// What has another form on the source than is known here.
+pub(crate) struct Untold {
+    forms: Vec<Structure>,
+    gone: Vec<Structure>,
+    /// Made here by a person.
+    by_hand: Vec<Structure>,
+    /// Tables that have other rows.
+    copied: Vec<u32>,
+}
+
 impl Receiver {
-    /// Gives everything here the form that it has on the source now. Tables whose rows are to be copied wait for them in the
-    /// ledger from then on ([`Receiver::waiting_tables`]).
+    /// Looks into the source's catalog of now. What the rest needs, and no event trigger tells, is brought at once.
     ///
     /// # Errors
-    /// A hold, with the statements, when something can't be carried.
-    pub(crate) async fn carry_untold(
+    /// The servers'; a hold, when what the rest needs can't be brought.
+    pub(crate) async fn find_untold(
         &self,
         session: &mut Client,
         ledger: Ledger,
-    ) -> Result<(), Fault> {
+    ) -> Result<Untold, Fault> {
         let Answer::Followed(followed) = self.caller.ask(Ask::Followed).await? else {
             return Err(unexpected_answer());
         };
@@ -67,18 +76,35 @@ impl Receiver {
             untold.push(form);
         }
         if followed && copied.is_empty() {
-            return Ok(());
+            (untold, by_hand) = (Vec::new(), Vec::new());
         }
-        self.know(session, ledger, &by_hand).await?;
         // What is no longer chosen is not to be told from what is gone.
         let whole = self.spec.selected.is_everything() && !followed;
         let gone: Vec<Structure> = known.into_values().filter(|_| whole).collect();
-        if untold.is_empty() && gone.is_empty() {
+        if !(untold.is_empty() && gone.is_empty()) {
+            // From here on their changes are in the stream; their rows are read after that.
+            self.caller.ask(Ask::Publish).await?;
+        }
+        Ok(Untold { forms: untold, gone, by_hand, copied })
+    }
+
+    /// Gives everything here the form that it has on the source now. Tables whose rows are to be copied wait for them in the
+    /// ledger from then on ([`Receiver::waiting_tables`]).
+    ///
+    /// # Errors
+    /// A hold, with the statements, when something can't be carried.
+    pub(crate) async fn carry_untold(
+        &self,
+        session: &mut Client,
+        ledger: Ledger,
+        untold: Untold,
+    ) -> Result<(), Fault> {
+        let Untold { forms, gone, by_hand, copied } = untold;
+        self.know(session, ledger, &by_hand).await?;
+        if forms.is_empty() && gone.is_empty() {
             return Ok(());
         }
-        // From here on their changes are in the stream; their rows are read after that.
-        self.caller.ask(Ask::Publish).await?;
-        bring(self, ledger, parents_first(untold), &gone, &copied).await
+        bring(self, ledger, parents_first(forms), &gone, &copied).await
     }
 
     /// Chosen tables of the source that the ledger does not know, as labels: no row of theirs has come, nor will. `shape`: the

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 mod again;
 mod altered;
+mod behind;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod cost;

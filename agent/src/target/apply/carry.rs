@@ -73,6 +73,7 @@ impl Changes {
         for sql in later {
             self.local(&sql, note).await?;
         }
+        documents::put(self.session(), documents::CARRIED, b"1").await?;
         self.keep_forms(&note.objects, commit).await
     }
 
@@ -143,7 +144,7 @@ impl Changes {
                     _ => None,
                 };
                 if before.is_some() && new.relkind == RelationKind::Partitioned {
-                    self.carry_detached(new, note).await?;
+                    self.carry_detached(new, note, commit).await?;
                 }
                 self.know_table(before, new, note, commit).await?;
             }
@@ -290,11 +291,18 @@ impl Changes {
 
     /// Partitions that left their parent: the command names the parent alone. What the ledger knows of the parent's own
     /// partitions is as old as the last command that named it; each partition's form tells whose it is.
-    async fn carry_detached(&mut self, new: &RelationStructure, note: &Note) -> Result<(), Fault> {
+    async fn carry_detached(
+        &mut self,
+        new: &RelationStructure,
+        note: &Note,
+        commit: Lsn,
+    ) -> Result<(), Fault> {
         for known in structure::heirs(self.session(), new.oid).await? {
             let Structure::Relation(before) = known else { continue };
             let told = note.objects.iter().any(|object| object.id().1 == before.oid);
-            if told || new.children.contains(&before.oid) {
+            // A copy that is newer than this has it, and what it was attached by again is not carried either.
+            let is_ahead = self.tables.is_ahead(before.oid, commit);
+            if told || is_ahead || new.children.contains(&before.oid) {
                 continue;
             }
             let mut after = before.clone();

@@ -14,8 +14,11 @@ pub struct StreamState {
     pub applied: Lsn,
     /// The attempt whose marker 2 is the ledger's position. Nothing after it is applied.
     pub at_marker: Option<u32>,
-    /// A table that was written to after that marker.
+    /// What was changed after that marker first, in words.
     pub written_later: Option<String>,
+    /// A change of the source's schema that came after that marker: it is still to be carried, and nothing may take it from the
+    /// source's catalog before.
+    pub altered_later: Option<String>,
     /// Tables are to be copied (again).
     pub tables_wait: bool,
     /// Why they could not be copied at the marker: they wait for what comes behind it.

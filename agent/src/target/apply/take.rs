@@ -52,10 +52,7 @@ impl Applier<'_> {
             return Ok(());
         };
         if self.at_marker() {
-            let label = about.table.label.to_string();
-            self.state.send_modify(|state| {
-                state.written_later.get_or_insert(label);
-            });
+            self.written_later(format!("a row of {} was changed", about.table.label));
             return Ok(());
         }
         let (message, bytes) = Changes::weigh(&about, message);
@@ -69,15 +66,20 @@ impl Applier<'_> {
         Ok(())
     }
 
+    /// Nothing that comes behind a cutover's marker is applied.
+    fn written_later(&self, what: String) {
+        self.state.send_modify(|state| {
+            state.written_later.get_or_insert(what);
+        });
+    }
+
     /// A table's columns. What no event trigger has told of them is asked now.
     async fn relation(&mut self, relation: pgoutput::Relation) -> Result<(), Fault> {
         let commit = self.transaction.as_ref().map_or(Lsn(0), |transaction| transaction.commit);
         let Err(fault) = self.changes.relation(&relation, commit) else { return Ok(()) };
         if self.at_marker() {
             let label = format!("{}.{}", relation.namespace, relation.name);
-            self.state.send_modify(|state| {
-                state.written_later.get_or_insert(label);
-            });
+            self.written_later(format!("a row of {label} was changed"));
             self.changes.tables.is_gone(relation.id);
             return Ok(());
         }
@@ -97,10 +99,10 @@ impl Applier<'_> {
         let (Some(note), Some(transaction)) = (note, &self.transaction) else { return Ok(()) };
         let commit = transaction.commit;
         if self.at_marker() {
-            let label = format!("the schema ({})", note.tag);
             self.state.send_modify(|state| {
-                state.written_later.get_or_insert(label);
+                state.altered_later.get_or_insert_with(|| note.tag.clone());
             });
+            self.written_later(format!("its schema was changed ({})", note.tag));
             return Ok(());
         }
         self.open().await?;

@@ -1,0 +1,109 @@
+//! Changes of the source's schema that come at a bad moment: behind a cutover's marker, and there and back while tables are
+//! copied.
+use std::{sync::Arc, time::Duration};
+
+use whimbrel_proto::agent::v1::{CopyLimits, Step, report::Kind};
+
+use super::{
+    cluster::Cluster,
+    cut_over_alike,
+    driver::{Driver, HBA, database, sql, value},
+    following,
+};
+
+/// A table that the application makes anew while a cutover runs: the attempt took the new one from the catalog, and the
+/// stream, once it went on, dropped that by its name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_made_anew_behind_the_marker_is_there_in_the_end() {
+    let (source, target, mut driver) = following(
+        "create table x (id int primary key, v text); insert into x select g, 'old' from generate_series(1, 100) g;
+         create table y (id int primary key, v text); insert into y select * from x;
+         create table z (id int primary key, v text); insert into z select * from x",
+    )
+    .await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    sql(
+        &source,
+        "shop",
+        "drop table x; create table x (id int primary key, v text); insert into x select g, 'new' from generate_series(1, 9) g",
+    )
+    .await;
+    for statement in [
+        "drop table y",
+        "create table y (id int primary key, v text, w int)",
+        "insert into y values (1, 'new')",
+        "create table z2 (like z including all); insert into z2 values (1, 'new'); drop table z; alter table z2 rename to z",
+        "create table made (id int primary key); insert into made values (1); drop table made",
+        "create table made (id int primary key); insert into made values (2)",
+    ] {
+        sql(&source, "shop", statement).await;
+    }
+    let mut failure = None;
+    for step in [Step::Complete, Step::Sequences, Step::Verify] {
+        failure = driver.step(step, 1, &[], end).await.err();
+        if failure.is_some() {
+            break;
+        }
+    }
+    let failure = failure.expect("the attempt ends");
+    assert_eq!(failure.code, "SourceSchemaChanged", "{failure:?}");
+    assert!(failure.message.contains("DROP TABLE, behind"), "{failure:?}");
+    driver.back(1).await;
+    cut_over_alike(&source, &target, &mut driver, 2).await;
+}
+
+/// Its copy is newer than both commands: the one that named its parent alone was carried, and the one that named itself not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_that_left_and_came_back_before_its_copy_is_one_still() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(
+        &source,
+        "shop",
+        "create table large (id int primary key, v text);
+         insert into large select g, repeat('x', 500) from generate_series(1, 9000) g;
+         create table whole (id int, region int, primary key (id, region)) partition by list (region);
+         create table first partition of whole for values in (1);
+         create table second partition of whole for values in (2);
+         insert into whole select g, 1 + g % 2 from generate_series(1, 100) g",
+    )
+    .await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.limits =
+        CopyLimits { jobs: 1, bytes_per_second: 200_000, part_pages: 8, ..CopyLimits::default() };
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SchemaCreated")).await;
+    while value(&target, "shop", "select count(*) from whimbrel.part").await == "0" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    driver.kill().await;
+    for statement in [
+        "alter table whole detach partition first",
+        "update first set id = id + 1000",
+        "alter table whole attach partition first for values in (1)",
+    ] {
+        sql(&source, "shop", statement).await;
+    }
+    driver.limits = CopyLimits::default();
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// What was changed there and back is no difference from the dump: only the target itself tells what came of it here.
+#[tokio::test]
+async fn what_was_changed_there_and_back_is_compared_here() {
+    let (source, target, mut driver) =
+        following("create table t (id int primary key, v text); create index of_v on t (v)").await;
+    sql(&source, "shop", "drop index of_v; create index of_v on t (v)").await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    sql(&target, "shop", "drop index of_v").await;
+    let failure = driver.step(Step::Complete, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "SourceSchemaChanged", "{failure:?}");
+    assert!(failure.message.contains("index public.of_v"), "{failure:?}");
+    driver.back(1).await;
+    sql(&target, "shop", "create index of_v on t (v)").await;
+    cut_over_alike(&source, &target, &mut driver, 2).await;
+}
