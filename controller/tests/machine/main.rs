@@ -9,5 +9,6 @@ mod hand_over;
 mod random;
 mod recovery;
 mod simulation;
+mod steps;
 mod window;
 mod world;
