@@ -15,7 +15,7 @@ const TIMEOUT_COMPARING: Duration = Duration::from_secs(600);
 
 /// So often one step that lost a connection, or was in somebody's way for a moment, is given out again before the attempt leads
 /// back: what mends by itself mostly has after some seconds, for which writes stand still anyway; longer they should not.
-pub const STEP_TRIES_MAX: u32 = 3;
+pub(super) const STEP_TRIES_MAX: u32 = 3;
 
 /// A step of the cutover. In order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
