@@ -165,6 +165,24 @@ async fn names_and_proofs_of_not_null_come_without_event_triggers() {
     cut_over_alike_18(&source, &target, &mut driver).await;
 }
 
+/// An heir that names its parent's column too has its NOT NULL from there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_heir_names_once_more_is_still_its_parents_not_null() {
+    let schema =
+        "create table p (a int not null, b int not null, c int not null, id int primary key);
+        create table v (a int); alter table v add constraint v_a not null a not valid";
+    let Some((source, target, mut driver)) = following_18(schema, |_| {}).await else { return };
+    sql(
+        &source,
+        "shop",
+        "create table h (a int, b int not null, d int not null) inherits (p);
+         create table vh (a int) inherits (v);
+         insert into h values (1, 2, 3, 4, 5)",
+    )
+    .await;
+    cut_over_alike_18(&source, &target, &mut driver).await;
+}
+
 const OF_DOMAINS: &str = "select string_agg(concat_ws(' ', contypid::regtype, conname, obj_description(oid, 'pg_constraint')), ', ' order by contypid::regtype::text) \
      from pg_constraint where contype = 'n' and contypid <> 0";
 
