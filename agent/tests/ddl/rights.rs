@@ -269,6 +269,29 @@ async fn rights_that_stopped_the_source_are_left_and_all_of_them_reported() {
     assert!(rights_left(&source, &target).await.is_empty());
 }
 
+/// Writes may be stopped that way too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_owner_has_taken_from_itself_is_left_and_reported() {
+    let schema = "create table t (id int primary key); create table u (id int primary key);
+        create table v (id int primary key); revoke delete on u, v from postgres";
+    let (source, target, mut driver) = following(schema).await;
+    sql(
+        &source,
+        "shop",
+        "create table late (id int primary key); revoke update on late from postgres;
+         revoke delete, truncate on t from postgres; grant delete on v to postgres",
+    )
+    .await;
+    let notes = cut_over(&mut driver, 1).await;
+    assert!(notes.contains("were left on the target"), "{notes}");
+    let remedies = rights_left(&source, &target).await;
+    assert_eq!(remedies, ["revoke DELETE, TRUNCATE on table public.t from postgres;"]);
+    sql(&target, "shop", &remedies.join("\n")).await;
+    let (there, here) = (schema_of(&source), schema_of(&target));
+    assert!(there == here, "{}", difference(&there, &here));
+    assert!(rights_left(&source, &target).await.is_empty());
+}
+
 /// The remedies that the report gives of rights.
 async fn rights_left(source: &Cluster, target: &Cluster) -> Vec<String> {
     let programs = Programs::discover(&[source.programs().to_owned()]).await;
