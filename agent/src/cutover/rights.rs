@@ -27,6 +27,16 @@ const NOT_HERE: [SqlState; 3] =
 const NOT_ALONE: [SqlState; 2] =
     [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::DEPENDENT_OBJECTS_STILL_EXIST];
 
+/// The target's version has not that object, its provider not that role, or its role is no superuser.
+const NOT_OF_SYSTEM: [SqlState; 6] = [
+    SqlState::UNDEFINED_FUNCTION,
+    SqlState::UNDEFINED_TABLE,
+    SqlState::UNDEFINED_COLUMN,
+    SqlState::UNDEFINED_OBJECT,
+    SqlState::INSUFFICIENT_PRIVILEGE,
+    SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
+];
+
 /// What became of the rights.
 pub(super) struct Settled {
     /// For an operator to read.
@@ -48,10 +58,11 @@ pub(super) async fn settle_rights(
     else {
         return Err(unexpected_answer());
     };
-    let there = read(&there)?;
+    let (there_of_system, there) = apart(read(&there)?);
     let maintain = steps.receiver.source_major(session).await? >= MAINTAIN_SINCE;
     let then = steps.receiver.dumped_rights(session).await?;
     let then = then.map(|then| read(&then)).transpose()?;
+    let (then_of_system, then) = then.map(apart).unzip();
     let here = rights_here(steps, session).await?;
     let to_take = to_take(&wider(&there, &here, maintain), then.as_ref(), new);
     let tx = session.transaction().await.doing(doing)?;
@@ -65,16 +76,75 @@ pub(super) async fn settle_rights(
             ungranted.push(grant);
         }
     }
+    let system = match &then_of_system {
+        Some(then) => settle_system(&tx, &there_of_system, then, maintain).await.doing(doing)?,
+        None => OfSystem::default(),
+    };
     steps.copied.ledger.commit(tx, doing).await?;
     // What was to be taken may still be here: granted by another than the owner, or granted on.
     let left = wider(&there, &rights_here(steps, session).await?, maintain);
-    let taken: Vec<&Wider> = to_take.iter().filter(|right| !left.contains(right)).collect();
-    let known = then.map(|then| known(&there, &then, &left));
-    Ok(Settled { told: told(&ungranted, &taken, left.len()), known })
+    let mut taken: Vec<&Wider> = to_take.iter().filter(|right| !left.contains(right)).collect();
+    taken.extend(&system.taken);
+    let mut known = then.map(|then| known(&there, &then, &left));
+    if let Some(known) = &mut known {
+        known.extend(there_of_system.iter().map(Right::statement));
+    }
+    let told = [told(&ungranted, &taken, left.len()), system.told()];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    Ok(Settled { told: (!told.is_empty()).then(|| told.join("; ")), known })
 }
 
+/// The system's own are another matter than the database's: each server's are its version's, and its provider's.
 async fn rights_here(steps: &Steps<'_>, session: &Client) -> Result<BTreeSet<Right>, Fault> {
-    read(&rights_of(session, &steps.receiver.spec.selected).await?)
+    Ok(apart(read(&rights_of(session, &steps.receiver.spec.selected).await?)?).1)
+}
+
+/// On the system's own objects, and on the database's.
+fn apart(rights: BTreeSet<Right>) -> (BTreeSet<Right>, BTreeSet<Right>) {
+    rights.into_iter().partition(Right::is_of_system)
+}
+
+/// What became of the rights on the system's own objects.
+#[derive(Default)]
+struct OfSystem {
+    taken: Vec<Wider>,
+    /// Statements that this server does not take.
+    left: Vec<String>,
+}
+
+impl OfSystem {
+    fn told(&self) -> Option<String> {
+        let left: Vec<&str> = self.left.iter().map(String::as_str).collect();
+        (!left.is_empty()).then(|| {
+            format!(
+                "rights on the system's own objects changed on the source, and this is left to a superuser of the target: {}",
+                some(&left)
+            )
+        })
+    }
+}
+
+/// Those that the source has changed since it was dumped, and no others: what was there then came with the dump. Nobody stops
+/// an application's writes by them.
+async fn settle_system(
+    tx: &impl GenericClient,
+    there: &BTreeSet<Right>,
+    then: &BTreeSet<Right>,
+    maintain: bool,
+) -> Result<OfSystem, tokio_postgres::Error> {
+    let mut system = OfSystem::default();
+    for right in wider(there, then, maintain) {
+        match try_to(tx, &right.revoke(), &NOT_OF_SYSTEM).await? {
+            true => system.taken.push(right),
+            false => system.left.push(right.revoke()),
+        }
+    }
+    for grant in missing(there, then).iter().map(Right::grant) {
+        if !try_to(tx, &grant, &NOT_OF_SYSTEM).await? {
+            system.left.push(grant);
+        }
+    }
+    Ok(system)
 }
 
 fn read(statements: &[String]) -> Result<BTreeSet<Right>, Fault> {

@@ -12,7 +12,7 @@ use crate::{
     fault::Fault,
     postgres::Endpoint,
     selection::Selected,
-    verify::{Alike, MAINTAIN_SINCE, Right, Wider, rights_by_object, wider},
+    verify::{Alike, Held, MAINTAIN_SINCE, Right, Wider, rights_by_object, wider},
 };
 
 const TOPIC: &str = "rights";
@@ -116,8 +116,15 @@ fn wider_by_object(there: &[Alike], here: &[Alike], maintain: bool) -> Vec<Wider
                 continue;
             }
             let more = wider(&rights(name, theirs), &rights(name, ours), maintain);
-            // An owner may everything.
-            found.extend(more.into_iter().filter(|it| it.right.held.grantee != theirs.owner));
+            // An owner may everything, but for what it has taken from itself.
+            let lost = |of: &Held| {
+                let gone = Held { grantable: false, revoked: true, ..of.clone() };
+                theirs.held.contains(&gone)
+            };
+            found.extend(
+                more.into_iter()
+                    .filter(|it| it.right.held.grantee != theirs.owner || lost(&it.right.held)),
+            );
         }
     }
     found

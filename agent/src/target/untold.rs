@@ -166,7 +166,7 @@ pub(super) fn names_of_gone(known: &Forms, now: &[Structure]) -> HashSet<String>
 }
 
 pub(super) fn is_same(before: Option<&Structure>, now: &Structure) -> bool {
-    let around = Around { names_not_null: true, ..Around::default() };
+    let around = Around { names_not_null: true, names_domains_not_null: true, ..Around::default() };
     before.is_some() && ddl::statements(before, now, around) == Ok(Vec::new())
 }
 

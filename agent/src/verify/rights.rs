@@ -12,6 +12,9 @@ use crate::{
 /// The CTEs of all rights.
 const RIGHTS: &str = include_str!("rights.sql");
 
+/// The system's own, which every database has.
+const SYSTEM: [&str; 2] = ["pg_catalog", "information_schema"];
+
 /// Of tables, before there was MAINTAIN: who has all of them was granted ALL, which is more on a later server.
 const ALL_BEFORE_MAINTAIN: [&str; 7] =
     ["DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"];
@@ -19,17 +22,22 @@ const ALL_BEFORE_MAINTAIN: [&str; 7] =
 /// The server that knows MAINTAIN.
 pub const MAINTAIN_SINCE: u32 = 17;
 
-/// Every right on the chosen objects, as the statement that grants it.
+/// Every right on the chosen objects, as the statement that grants it; on the system's own what is more or less than initdb
+/// gives ([`Right::is_of_system`]).
 ///
 /// # Errors
 /// The server's.
 pub async fn rights_of(client: &Client, selected: &Selected) -> Result<Vec<String>, Fault> {
-    let sql = selected.sql(&format!("{RIGHTS} select statement from rights order by 1"));
-    let rows = client
-        .query(&*client.sql(&sql), &[])
-        .await
-        .doing("reading the rights on the database's objects")?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    let own = format!("{RIGHTS} select statement from rights order by 1");
+    let mut statements = Vec::new();
+    for sql in [&*own, include_str!("system_rights.sql")] {
+        let rows = client
+            .query(&*client.sql(&selected.sql(sql)), &[])
+            .await
+            .doing("reading the rights on the database's objects")?;
+        statements.extend(rows.iter().map(|row| row.get::<_, String>(0)));
+    }
+    Ok(statements)
 }
 
 /// What is held on an object.
@@ -93,6 +101,19 @@ impl Right {
         let Held { grantee, privilege, grantable, .. } = &self.held;
         let option = if *grantable { " with grant option" } else { "" };
         format!("grant {privilege} on {} to {grantee}{option}", self.object)
+    }
+
+    /// As [`rights_of`] says it.
+    pub fn statement(&self) -> String {
+        let how = if self.held.revoked { "revoked: " } else { "" };
+        format!("{how}{}", self.grant())
+    }
+
+    /// On what the system made for itself.
+    pub fn is_of_system(&self) -> bool {
+        let name = self.object.split_once(' ').map_or("", |(_, name)| name);
+        let schema = name.split_once('.').map_or(name, |(schema, _)| schema);
+        SYSTEM.contains(&schema) && (name.contains('.') || self.kind() == "schema")
     }
 
     /// Rows can be changed by it, or it is needed for that: whoever stops writes may take it away.

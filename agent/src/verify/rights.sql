@@ -1,5 +1,5 @@
 -- Every right on the database's objects as the statement that grants it (`rights`); the owner's own left out, since they come with
--- the owner. One grantee, one privilege each. Of members of extensions, which are as the server's version has them, only what
+-- the owner, but for those that the owner has not (`revoked: ` before the grant). One grantee, one privilege each. Of members of extensions, which are as the server's version has them, only what
 -- was granted beyond what the extension grants, and what was taken away of that (`revoked: ` before the grant).
 with ours as (
     select n.oid, n.nspname
@@ -103,6 +103,15 @@ told as (
     select '' as how, beyond.* from (select * from held except select * from given) beyond
     union all
     select 'revoked: ', gone.* from (select * from given except select * from held) gone
+    union all
+    -- MAINTAIN: the other server may not know it.
+    select 'revoked: ', o.name, o.columns, a.privilege_type, o.owner, false
+    from objects o
+    cross join aclexplode(acldefault(case split_part(o.name, ' ', 1) when 'table' then 'r' when 'sequence' then 's'
+        when 'schema' then 'n' when 'routine' then 'f' when 'type' then 'T' when 'language' then 'l'
+        else case when o.name like 'foreign data wrapper %' then 'F' else 'S' end end::"char", o.owner)) as a
+    where o.columns = '' and a.grantee = o.owner and a.privilege_type <> 'MAINTAIN'
+      and not exists (select from aclexplode(o.acl) as h where h.grantee = o.owner and h.privilege_type = a.privilege_type)
 ),
 rights as (
     select t.name,

@@ -164,6 +164,17 @@ select 'rights on routines of ' || quote_ident(n.nspname),
 from pg_proc p join ours n on n.oid = p.pronamespace
 group by 1
 union all
+select 'rights on system objects', md5(concat_ws('|',
+           (select string_agg(c.oid::text || c.relacl::text, ',' order by c.oid) from pg_class c
+            where c.oid < 16384 and c.relacl is not null),
+           (select string_agg(concat_ws(' ', a.attrelid, a.attnum, a.attacl::text), ',' order by a.attrelid, a.attnum)
+            from pg_attribute a where a.attrelid < 16384 and a.attacl is not null),
+           (select string_agg(p.oid::text || p.proacl::text, ',' order by p.oid) from pg_proc p
+            where p.oid < 16384 and p.proacl is not null),
+           (select string_agg(s.oid::text || s.nspacl::text, ',' order by s.oid) from pg_namespace s
+            where s.nspname in ('pg_catalog', 'information_schema'))))
+where {everything}
+union all
 select 'rights on types of ' || quote_ident(n.nspname),
        md5(string_agg(concat_ws(' ', t.oid, t.typacl::text, t.typowner), ',' order by t.oid))
 from pg_type t join ours n on n.oid = t.typnamespace

@@ -170,6 +170,8 @@ documents as (
         'collation', case when t.typtype = 'd' and t.typcollation <> b.typcollation
                           then quote_ident(ln.nspname) || '.' || quote_ident(l.collname) end,
         'not_null', t.typnotnull, 'default', pg_get_expr(t.typdefaultbin, 0),
+        -- Since 17.
+        'not_null_oid', coalesce(nn.oid::int8, 0), 'not_null_name', nn.conname,
         'options', case t.typtype
             when 'r' then (
                 select concat_ws(', ', 'subtype = ' || format_type(r.rngsubtype, null),
@@ -204,6 +206,7 @@ documents as (
     join pg_type t on t.oid = u.oid and (t.typtype in ('e', 'd', 'r') or t.typtype = 'p' and not t.typisdefined
                                          or t.typtype = 'b' and t.typinput <> 'pg_catalog.array_in'::regproc)
     join schemas n on n.oid = t.typnamespace
+    left join pg_constraint nn on t.typtype = 'd' and nn.contypid = t.oid and nn.contype = 'n'
     cross join lateral (
         select concat_ws(', ', case when t.typreceive <> 0 then 'receive = ' || t.typreceive end,
                          case when t.typsend <> 0 then 'send = ' || t.typsend end,

@@ -103,6 +103,12 @@ pub struct TypeStructure {
     pub collation: Option<String>,
     /// A domain's.
     pub not_null: bool,
+    /// A domain's, since 17: the constraint that says so, on the source.
+    #[serde(default)]
+    pub not_null_oid: u32,
+    /// Its name; not quoted.
+    #[serde(default)]
+    pub not_null_name: Option<String>,
     /// A domain's.
     pub default: Option<String>,
     /// A range's and a base type's, as CREATE TYPE takes them.

@@ -1,8 +1,11 @@
 //! Tables that inherit, whose columns a dump makes in an order of its own: it holds no cutover, a true difference does.
 use whimbrel_proto::agent::v1::Step;
 
-use super::{cut_over, following, steps};
-use crate::driver::{sql, value};
+use super::{between, cut_over, following, steps};
+use crate::{
+    cluster::{Cluster, programs_of},
+    driver::{HBA, moved_alike, sql, value},
+};
 
 /// A dump makes c, d and e as (a, b, x).
 const SCHEMA: &str = "
@@ -60,4 +63,38 @@ async fn a_true_difference_of_a_table_that_inherits_holds_it() {
     assert_eq!(failure.code, "SourceSchemaChanged", "{failure:?}");
     let named = |table: &str| failure.message.contains(table);
     assert!(named("public.c") && named("public.d") && !named("public.e"), "{failure:?}");
+}
+
+/// Before 18 a parent's NOT NULL need not be its heirs'.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_heir_may_have_null_where_its_parent_may_not() {
+    let Some(programs) = programs_of(18) else {
+        eprintln!("NOT TESTED: PostgreSQL 18: this machine has no server of it (tests/servers)");
+        return;
+    };
+    let schema = "create table p (a int, b int); create table h (x int primary key) inherits (p);
+        create table hh () inherits (h)";
+    let target = Cluster::start_of(programs, HBA, "");
+    let (source, target, mut driver) =
+        between(Cluster::start(HBA, ""), target, schema, |_| {}).await;
+    sql(
+        &source,
+        "shop",
+        "alter table only p alter a set not null, alter b set not null;
+         insert into h values (null, 1, 1); insert into hh values (null, 2, 2);
+         alter table h alter b set not null",
+    )
+    .await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    steps(&mut driver, 1, end, &[Step::Drain]).await;
+    driver.back(1).await;
+    let of = "select string_agg(concat_ws(' ', attrelid::regclass, attname, attnotnull), ', ' order by attrelid::regclass::text, attname)
+        from pg_attribute where attrelid in ('p'::regclass, 'h'::regclass, 'hh'::regclass) and attname in ('a', 'b')";
+    assert_eq!(value(&target, "shop", of).await, value(&source, "shop", of).await);
+    sql(&source, "shop", "delete from h where a is null; alter table h alter a set not null").await;
+    cut_over(&mut driver, 2).await;
+    assert_eq!(value(&target, "shop", of).await, value(&source, "shop", of).await);
+    moved_alike(&source, &target, "shop").await;
+    let alone = "select count(*) from pg_constraint where contype = 'n' and connoinherit";
+    assert_eq!(value(&target, "shop", alone).await, "0");
 }

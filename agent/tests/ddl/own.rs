@@ -164,3 +164,53 @@ async fn names_and_proofs_of_not_null_come_without_event_triggers() {
     sql(&source, "shop", &NAMES.replace("insert into late values (null);", "")).await;
     cut_over_alike_18(&source, &target, &mut driver).await;
 }
+
+/// An heir that names its parent's column too has its NOT NULL from there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_heir_names_once_more_is_still_its_parents_not_null() {
+    let schema =
+        "create table p (a int not null, b int not null, c int not null, id int primary key);
+        create table v (a int); alter table v add constraint v_a not null a not valid";
+    let Some((source, target, mut driver)) = following_18(schema, |_| {}).await else { return };
+    sql(
+        &source,
+        "shop",
+        "create table h (a int, b int not null, d int not null) inherits (p);
+         create table vh (a int) inherits (v);
+         insert into h values (1, 2, 3, 4, 5)",
+    )
+    .await;
+    cut_over_alike_18(&source, &target, &mut driver).await;
+}
+
+const OF_DOMAINS: &str = "select string_agg(concat_ws(' ', contypid::regtype, conname, obj_description(oid, 'pg_constraint')), ', ' order by contypid::regtype::text) \
+     from pg_constraint where contype = 'n' and contypid <> 0";
+
+/// Since 17 a domain's has a name too, and can have a comment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_not_null_of_a_domain_keeps_its_name() {
+    for follow in [true, false] {
+        let schema =
+            "create domain old as text not null; create domain older as int constraint a not null;
+             create domain oldest as int; create domain bare as int not null";
+        let following = following_18(schema, |driver| driver.follow = follow).await;
+        let Some((source, target, mut driver)) = following else { return };
+        sql(
+            &source,
+            "shop",
+            "create domain code as text constraint filled not null check (value <> '');
+             comment on constraint filled on domain code is 'never empty';
+             create domain plain as int not null;
+             alter domain old rename constraint old_not_null to renamed;
+             alter domain older drop not null; alter domain older add constraint b not null;
+             alter domain oldest add constraint c not null;
+             alter domain bare drop not null;
+             create domain later as int; alter domain later set not null",
+        )
+        .await;
+        cut_over(&mut driver, 1).await;
+        let here = value(&target, "shop", OF_DOMAINS).await;
+        assert_eq!(here, value(&source, "shop", OF_DOMAINS).await);
+        assert!(here.contains("code filled never empty"), "{here}");
+    }
+}

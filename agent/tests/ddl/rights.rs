@@ -64,6 +64,33 @@ async fn rights_on_every_kind_arrive() {
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
 
+/// A dump has them, so what changes of them later has to come too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_on_the_systems_own_objects_arrive() {
+    let schema = "create table t (id int primary key);
+        grant execute on function pg_stat_reset_shared(text) to app;
+        revoke execute on function pg_size_pretty(bigint) from public";
+    let (source, target, mut driver) = following(schema).await;
+    // The target's own are its provider's.
+    sql(&target, "shop", "grant select on pg_statistic to reader").await;
+    sql(
+        &source,
+        "shop",
+        "revoke execute on function pg_sleep(float8) from public;
+         grant execute on function pg_sleep(float8) to app with grant option;
+         revoke execute on function pg_stat_reset_shared(text) from app;
+         grant execute on function pg_size_pretty(bigint) to public;
+         grant select on pg_authid to reader; grant select (rolname) on pg_authid to app",
+    )
+    .await;
+    let notes = cut_over(&mut driver, 1).await;
+    let took = "revoke EXECUTE on routine pg_catalog.pg_sleep(double precision) from public";
+    assert!(notes.contains(took) && !notes.contains("pg_statistic"), "{notes}");
+    sql(&target, "shop", "revoke select on pg_statistic from reader").await;
+    let (there, here) = (schema_of(&source), schema_of(&target));
+    assert!(there == here, "{}", difference(&there, &here));
+}
+
 /// The only change, so that nothing else brings it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_right_alone_arrives() {
@@ -239,6 +266,29 @@ async fn rights_that_stopped_the_source_are_left_and_all_of_them_reported() {
     sql(&target, "shop", &remedies).await;
     let (there, here) = (schema_of(&source), schema_of(&target));
     assert!(there == here, "{}\n{remedies}", difference(&there, &here));
+    assert!(rights_left(&source, &target).await.is_empty());
+}
+
+/// Writes may be stopped that way too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_owner_has_taken_from_itself_is_left_and_reported() {
+    let schema = "create table t (id int primary key); create table u (id int primary key);
+        create table v (id int primary key); revoke delete on u, v from postgres";
+    let (source, target, mut driver) = following(schema).await;
+    sql(
+        &source,
+        "shop",
+        "create table late (id int primary key); revoke update on late from postgres;
+         revoke delete, truncate on t from postgres; grant delete on v to postgres",
+    )
+    .await;
+    let notes = cut_over(&mut driver, 1).await;
+    assert!(notes.contains("were left on the target"), "{notes}");
+    let remedies = rights_left(&source, &target).await;
+    assert_eq!(remedies, ["revoke DELETE, TRUNCATE on table public.t from postgres;"]);
+    sql(&target, "shop", &remedies.join("\n")).await;
+    let (there, here) = (schema_of(&source), schema_of(&target));
+    assert!(there == here, "{}", difference(&there, &here));
     assert!(rights_left(&source, &target).await.is_empty());
 }
 

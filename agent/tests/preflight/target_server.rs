@@ -143,6 +143,13 @@ async fn whose_role_has_too_few_rights() {
         )
         .await;
     bench.sql("postgres", "create database weak owner weak_owner").await;
+    // A range's constructors are the first role's, whoever made it.
+    bench
+        .sql(
+            "weak",
+            "set role weak_owner; create schema s; create type s.span as range (subtype = float8)",
+        )
+        .await;
     let source = bench.source(&bench.superuser(), &["weak"]).await;
     let facts = facts_with(&source, elsewhere);
     let weak_mover = bench.as_role("weak_mover");

@@ -44,8 +44,9 @@ first_owns as (
         join pg_namespace n on n.oid = o.namespace
         where n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')
           and case o.classid when 'pg_class'::regclass then {relation o.objid} else {schema n.nspname} end
+          -- A range's constructors are this role's, whoever made the range, and come with it.
           and not exists (
-              select from pg_depend d where d.classid = o.classid and d.objid = o.objid and d.deptype = 'e'
+              select from pg_depend d where d.classid = o.classid and d.objid = o.objid and d.deptype in ('e', 'i')
           )
     ) as owns
 )

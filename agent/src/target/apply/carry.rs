@@ -26,6 +26,9 @@ const SET_EXPRESSION: u32 = 170_000;
 /// The first major version that keeps NOT NULL as a constraint.
 const NAMED_NOT_NULL: u32 = 18;
 
+/// The first that does so for a domain.
+const NAMED_DOMAINS_NOT_NULL: u32 = 17;
+
 /// What the group's transaction has changed of the schema so far.
 #[derive(Debug, Default)]
 pub(super) struct Altered {
@@ -178,7 +181,10 @@ impl Changes {
         };
         let expressions_stay = self.tables.catalog().server_version < SET_EXPRESSION;
         let names_not_null = self.server_major() >= NAMED_NOT_NULL;
-        let around = Around { emptied, expressions_stay, names_not_null, told: &note.objects };
+        let names_domains_not_null = self.server_major() >= NAMED_DOMAINS_NOT_NULL;
+        let told = &note.objects;
+        let around =
+            Around { emptied, expressions_stay, names_not_null, names_domains_not_null, told };
         if self.is_made(old, new).await? {
             return Ok(());
         }

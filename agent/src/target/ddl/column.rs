@@ -192,6 +192,7 @@ fn change(
         }
     }
     if old.not_null && !new.not_null {
+        statements.extend(not_null::freed(table, old, new, around));
         statements.push(not_null::gone(table, new));
     }
     Ok(statements)

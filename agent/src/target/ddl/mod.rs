@@ -28,6 +28,8 @@ pub(super) struct Around<'a> {
     pub(super) expressions_stay: bool,
     /// The target keeps not-null constraints, with names (18).
     pub(super) names_not_null: bool,
+    /// It keeps those of domains (17).
+    pub(super) names_domains_not_null: bool,
     /// Every form that came in the same message: a parent's column has no rows of its own to tell what older rows have.
     pub(super) told: &'a [Structure],
 }
@@ -50,7 +52,9 @@ pub(super) fn statements(
             Ok(objects::alter_sequence(old, new))
         }
         (_, Structure::Sequence(new)) => Ok(objects::create_sequence(new)),
-        (Some(Structure::Type(old)), Structure::Type(new)) => Ok(objects::alter_type(old, new)),
+        (Some(Structure::Type(old)), Structure::Type(new)) => {
+            Ok(objects::alter_type(old, new, around))
+        }
         (_, Structure::Type(new)) => Ok(objects::create_type(new)),
         (Some(Structure::Function(old)), Structure::Function(new)) => {
             Ok(objects::alter_function(old, new))

@@ -1,7 +1,7 @@
 //! NOT NULL. 18 keeps it as a constraint: it has a name, may be no heir's, and need not be proven of the rows that are there.
 use super::{Around, name_of};
 use crate::{
-    postgres::identifier,
+    postgres::{identifier, literal},
     wire::{ColumnStructure, RelationStructure},
 };
 
@@ -51,13 +51,56 @@ pub(super) fn change(
 ) -> Vec<String> {
     match (old.not_null, new.not_null) {
         (_, false) => Vec::new(),
-        (false, true) => vec![make(table, new, around)],
+        (false, true) => {
+            let mut statements = vec![make(table, new, around)];
+            statements.extend(shared(table, new, around));
+            statements
+        }
         (true, true) if !around.names_not_null => Vec::new(),
         (true, true) if is_another(old, new) => {
             vec![gone(table, new), make(table, new, around)]
         }
         (true, true) => alter(table, old, new),
     }
+}
+
+/// The not-null constraints of a heir's parents on a column, and whether every heir of theirs has one too.
+const OF_PARENTS: &str = "select k.conrelid::regclass as parent, k.conname from pg_inherits i \
+     join pg_constraint k on k.conrelid = i.inhparent and k.contype = 'n' \
+     join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[1] \
+     where i.inhrelid = {table}::regclass and a.attname = {column} and k.connoinherit = {alone}";
+
+const ALL_HEIRS_HAVE_IT: &str = " and not exists (with recursive heir(oid) as (select i.inhparent union \
+     select d.inhrelid from pg_inherits d join heir on heir.oid = d.inhparent) \
+     select from heir join pg_attribute h on h.attrelid = heir.oid where h.attname = {column} and not h.attnotnull)";
+
+/// Before 18 an heir's column may be null where its parent's may not. 18 takes that only of a parent's constraint that is
+/// not its heirs'.
+pub(super) fn freed(
+    table: &str,
+    old: &ColumnStructure,
+    new: &ColumnStructure,
+    around: Around<'_>,
+) -> Option<String> {
+    let is_bound = around.names_not_null && old.not_null_inherited;
+    is_bound.then(|| of_parents(table, new, "false", "", "no inherit"))
+}
+
+/// The way back of [`freed`], once no heir may have null any more; of a source that can't say what is not inherited.
+fn shared(table: &str, new: &ColumnStructure, around: Around<'_>) -> Option<String> {
+    let unsaid = around.names_not_null && new.inherited && new.not_null_name.is_none();
+    unsaid.then(|| of_parents(table, new, "true", ALL_HEIRS_HAVE_IT, "inherit"))
+}
+
+fn of_parents(table: &str, column: &ColumnStructure, alone: &str, also: &str, how: &str) -> String {
+    let which = format!("{OF_PARENTS}{also}")
+        .replace("{table}", &literal(table))
+        .replace("{column}", &literal(&column.name))
+        .replace("{alone}", alone);
+    format!(
+        "do $whimbrel$ declare its record; begin for its in {which} loop \
+         execute format('alter table %s alter constraint %I {how}', its.parent, its.conname); end loop; end $whimbrel$"
+    )
 }
 
 pub(super) fn gone(table: &str, column: &ColumnStructure) -> String {

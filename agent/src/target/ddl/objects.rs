@@ -1,4 +1,5 @@
 //! Sequences, types, functions, schemas, extensions.
+use super::Around;
 use crate::{
     postgres::{identifier, literal, qualified},
     wire::{
@@ -100,6 +101,10 @@ fn create_domain(new: &TypeStructure, name: &str) -> Vec<String> {
         sql.push_str(&format!(" default {default}"));
     }
     if new.not_null {
+        // Older servers take the name, and forget it.
+        if let Some(constraint) = &new.not_null_name {
+            sql.push_str(&format!(" constraint {}", identifier(constraint)));
+        }
         sql.push_str(" not null");
     }
     let mut statements = vec![sql];
@@ -112,7 +117,11 @@ fn add_check(domain: &str, constraint: &ConstraintStructure) -> String {
     format!("alter domain {domain} add constraint {name} {}", constraint.definition)
 }
 
-pub(super) fn alter_type(old: &TypeStructure, new: &TypeStructure) -> Vec<String> {
+pub(super) fn alter_type(
+    old: &TypeStructure,
+    new: &TypeStructure,
+    around: Around<'_>,
+) -> Vec<String> {
     if is_shell(old) && !is_shell(new) {
         return create_type(new);
     }
@@ -121,7 +130,10 @@ pub(super) fn alter_type(old: &TypeStructure, new: &TypeStructure) -> Vec<String
     let name = qualified(&new.schema, &new.name);
     match new.typtype.as_str() {
         "e" => statements.extend(alter_labels(old, new, &name)),
-        "d" => statements.extend(alter_domain(old, new, &name)),
+        "d" => {
+            statements.extend(alter_domain(old, new, &name));
+            statements.extend(alter_not_null(old, new, &name, around.names_domains_not_null));
+        }
         _ if old.settings != new.settings => {
             let settings = new.settings.as_deref().unwrap_or_default();
             statements.push(format!("alter type {name} set ({settings})"));
@@ -189,12 +201,35 @@ fn alter_domain(old: &TypeStructure, new: &TypeStructure, name: &str) -> Vec<Str
             None => format!("{alter} drop default"),
         });
     }
-    match (old.not_null, new.not_null) {
-        (false, true) => statements.push(format!("{alter} set not null")),
-        (true, false) => statements.push(format!("{alter} drop not null")),
-        _ => {}
-    }
     statements
+}
+
+/// A domain's. `named`: the target keeps it as a constraint.
+fn alter_not_null(
+    old: &TypeStructure,
+    new: &TypeStructure,
+    name: &str,
+    named: bool,
+) -> Vec<String> {
+    let alter = format!("alter domain {name}");
+    let gone = format!("{alter} drop not null");
+    let made = match new.not_null_name.as_ref().filter(|_| named) {
+        Some(constraint) => format!("{alter} add constraint {} not null", identifier(constraint)),
+        None => format!("{alter} set not null"),
+    };
+    match (old.not_null, new.not_null) {
+        (false, true) => vec![made],
+        (true, false) => vec![gone],
+        (true, true) if named => match (&old.not_null_name, &new.not_null_name) {
+            (Some(from), Some(to)) if from != to && old.not_null_oid == new.not_null_oid => {
+                let (from, to) = (identifier(from), identifier(to));
+                vec![format!("{alter} rename constraint {from} to {to}")]
+            }
+            (Some(from), Some(to)) if from != to => vec![gone, made],
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
 }
 
 pub(super) fn create_function(new: &FunctionStructure) -> Vec<String> {

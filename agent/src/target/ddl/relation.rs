@@ -25,7 +25,10 @@ pub(super) fn create(new: &RelationStructure, around: Around<'_>) -> Result<Vec<
         }
     }];
     if new.relkind.is_table() {
-        let written = new.columns.iter().filter(|column| is_written(new, column));
+        let own = |column: &&ColumnStructure| {
+            is_written(new, column) && !is_parents_not_null(new, column)
+        };
+        let written = new.columns.iter().filter(own);
         statements.extend(written.filter_map(|column| not_null::of_made(new, column, around)));
         statements.extend(column::settings(None, new));
         statements.extend(parts::new_constraints(None, new));
@@ -46,11 +49,19 @@ fn is_written(of: &RelationStructure, column: &ColumnStructure) -> bool {
     !of.is_heir() || column.local
 }
 
+/// Whether the NOT NULL of a column that an heir names comes with its parent's alone, as 18 tells.
+fn is_parents_not_null(of: &RelationStructure, column: &ColumnStructure) -> bool {
+    of.is_heir() && column.not_null_inherited && !column.not_null_local
+}
+
 fn create_table(new: &RelationStructure, around: Around<'_>) -> Result<String, String> {
     let written = new.columns.iter().filter(|column| is_written(new, column));
     let mut columns: Vec<String> = written
         .map(|column| match &new.of_type {
             Some(_) => column::options_of_typed(column),
+            None if is_parents_not_null(new, column) => {
+                column::definition(&ColumnStructure { not_null: false, ..column.clone() })
+            }
             None => column::definition(column),
         })
         .collect();

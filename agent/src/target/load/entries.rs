@@ -66,7 +66,7 @@ impl Receiver {
             left = make_each(client, ledger, &entries).await?;
             // Each round but the last makes at least one, so there are at most as many rounds as entries.
             if left.len() == entries.len() {
-                return Err(first);
+                return Err(unmade(first));
             }
         }
         Ok(())
@@ -99,6 +99,17 @@ impl Receiver {
         }
         Ok(left)
     }
+}
+
+/// What was dumped is made as it was then: what only the source can do without needs another dump.
+fn unmade(fault: Fault) -> Fault {
+    if fault.code != "PostgresError" {
+        return fault;
+    }
+    fault.remedy(
+        "mend the cause on the target, then `whimbrel migration retry`; or drop or change it on the source, \
+         `whimbrel migration cancel`, and create the migration again: what was dumped stays as it was",
+    )
 }
 
 async fn make_in_order<'a>(
@@ -176,4 +187,16 @@ fn runs<'r, 'a>(entries: &'r [&'a Entry]) -> Vec<&'r [&'a Entry]> {
     }
     runs.push(&entries[from..]);
     runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_target_cant_make_has_a_way_out() {
+        let refused = |code| Fault::hold(code, "creating view v").remedy("this");
+        assert!(unmade(refused("PostgresError")).remedy.contains("whimbrel migration cancel"));
+        assert_eq!(unmade(refused("RolesMissing")).remedy, "this");
+    }
 }
