@@ -74,6 +74,11 @@ impl Progress {
         text.clone_into(&mut self.lock().operation);
     }
 
+    /// As it was told last.
+    pub(super) fn what_is_done(&self) -> String {
+        self.lock().operation.clone()
+    }
+
     /// Every table of the catalog, queued.
     pub(super) fn tables(&self, catalog: &Catalog) {
         let mut inner = self.lock();

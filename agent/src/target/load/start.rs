@@ -110,13 +110,6 @@ impl Receiver {
         Ok(())
     }
 
-    pub(crate) async fn take_snapshot(&self, kind: SnapshotKind) -> Result<SnapshotTaken, Fault> {
-        match self.caller.ask(Ask::Snapshot(kind)).await? {
-            Answer::Snapshot(taken) => Ok(taken),
-            _ => Err(unexpected_answer()),
-        }
-    }
-
     /// How the held snapshot's schema differs from what was dumped; not at all where every table and type is there as it is
     /// here, for the changes were carried.
     pub(super) async fn schema_change(&self, client: &Client) -> Result<Option<Changed>, Fault> {
