@@ -1,7 +1,7 @@
 //! How far the receiver is: counted as it works, told to the controller twice a second, lost when the agent ends (the
 //! ledger has what matters).
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -83,6 +83,8 @@ impl Progress {
     pub(super) fn tables(&self, catalog: &Catalog) {
         let mut inner = self.lock();
         inner.order = catalog.relations.iter().map(|relation| relation.oid).collect();
+        let there: HashSet<u32> = inner.order.iter().copied().collect();
+        inner.tables.retain(|oid, _| there.contains(oid));
         for relation in &catalog.relations {
             let row = v1::TableProgress {
                 schema: relation.schema.clone(),
