@@ -412,3 +412,26 @@ async fn a_schema_of_many_tables_needs_little_room_and_goes_on_where_it_was_cut(
     }
     moved_alike(&source, &target, "shop").await;
 }
+
+/// Ten minutes without a word looked like a migration that hangs. It goes on by itself when the transaction ends, be it of
+/// another database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_in_a_snapshots_way_is_told_while_it_waits() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    sql(&source, "shop", "create table t (id int primary key)").await;
+    sql(&source, "postgres", "create table other (id int)").await;
+    let writing = driver::session(&source, "postgres").await;
+    writing.batch_execute("begin; insert into other values (1)").await.unwrap();
+    let pid: i32 = writing.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SnapshotWaits")).await;
+    let told = driver.milestones("SnapshotWaits").concat();
+    let who = format!("pid {pid} (app, user postgres, database postgres)");
+    assert!(told.contains(&who), "{told}");
+    writing.batch_execute("commit").await.unwrap();
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    assert_eq!(driver.milestones("SnapshotWaits").len(), 1);
+    moved_alike(&source, &target, "shop").await;
+}

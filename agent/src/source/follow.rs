@@ -65,18 +65,23 @@ impl Sender {
         let (endpoint, database) = (&self.spec.endpoint, &self.spec.database);
         let publications = vec![objects.publication.clone(), objects.keyless_publication.clone()];
         let options = StreamOptions::for_server(connection.server_version_num(), publications);
-        for _ in 1..SLOT_TRIES {
+        let mut tries = 1;
+        loop {
             match connection.start(&objects.slot, from, &options).await {
-                Err(error) if error.sqlstate() == Some(OBJECT_IN_USE) => {
+                Ok(stream) => return Ok(stream),
+                Err(error) if error.sqlstate() == Some(OBJECT_IN_USE) && tries < SLOT_TRIES => {
+                    tries += 1;
                     sleep(SLOT_PAUSE).await;
                     connection =
                         ReplicationConnection::connect(endpoint, database, &self.purpose("stream"))
                             .await?;
                 }
-                started => return Ok(started?),
+                // It may have been dropped since it was looked at, and then it is known what to do.
+                Err(error) => {
+                    return Err(self.check_slot(from).await.err().unwrap_or(error.into()));
+                }
             }
         }
-        Ok(connection.start(&objects.slot, from, &options).await?)
     }
 
     /// Ends only with a fault.

@@ -60,6 +60,16 @@ impl Sender {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
+    /// Transactions that a slot which is being made waits for: of any database of the server.
+    pub(super) async fn slot_waits_for(&self) -> Result<Vec<String>, Fault> {
+        let client = self.control().await?;
+        let rows = client
+            .query(include_str!("sql/slot_waits_for.sql"), &[])
+            .await
+            .doing("asking what the slot waits for on the source")?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     pub(super) async fn quiet(&self, probe: &str) -> Result<Quiet, Fault> {
         let client = self.control().await?;
         point!("quiet.beginning");

@@ -57,7 +57,8 @@ impl Sender {
         Ok((connection, server.timeline))
     }
 
-    async fn check_slot(&self, from: Lsn) -> Result<(), Fault> {
+    /// The slot is there, and has what follows.
+    pub(super) async fn check_slot(&self, from: Lsn) -> Result<(), Fault> {
         let slot = &self.spec.objects.slot;
         let client = self.control().await?;
         let row = client

@@ -99,6 +99,7 @@ impl Sender {
             Ask::LargeObjectContents { oids } => {
                 self.large_object_contents(&oids, reply).await.map(|()| None)
             }
+            Ask::Blockers => self.slot_waits_for().await.map(Answer::Blockers).map(Some),
             Ask::Load => self.others_at_work().await.map(Answer::Load).map(Some),
             Ask::Sequences => self.read_sequences().await.map(Answer::Sequences).map(Some),
             Ask::Files { under_snapshot } => {

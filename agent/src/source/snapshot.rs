@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long making a slot may take. It waits for every transaction that was writing when it began (logical decoding
-/// needs a point where none was), so this bounds how long such a one may live; after it the blockers are named.
+/// needs a point where none was), so this bounds how long such a one may live. Who is in the way is told long before.
 const SLOT_WAIT: Duration = Duration::from_secs(600);
 
 const ENTERING: &str = "entering the source's snapshot";
@@ -91,8 +91,8 @@ impl Sender {
     }
 
     async fn slot_waits_too_long(&self) -> Fault {
-        let blockers = match self.writers().await {
-            Ok(writers) => writers.join("; "),
+        let blockers = match self.slot_waits_for().await {
+            Ok(blockers) => blockers.join("; "),
             Err(fault) => format!("which ones could not be asked: {fault}"),
         };
         Fault::hold(

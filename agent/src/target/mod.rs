@@ -31,6 +31,7 @@ mod receive;
 mod redump;
 mod roles;
 pub mod schema;
+mod snapshot;
 mod structure;
 mod traits;
 mod untold;

@@ -119,7 +119,9 @@ impl Receiver {
             admin
                 .batch_execute(&create_statement(provisional, &properties, admin.server_major())?)
                 .await
-                .doing(format!("creating database {provisional:?} on the target"))?;
+                .map_err(|error| {
+                    not_made(format!("creating database {provisional:?} on the target"), &error)
+                })?;
             point!("prepare.created");
             set_properties(&**admin, provisional, &properties).await?;
             let mut client = connect(&self.spec.endpoint, provisional, "prepare").await?;
@@ -132,6 +134,16 @@ impl Receiver {
             )
         })
     }
+}
+
+/// An older epoch that was making it at that moment is seen by the index of the names only. The next try sees whose it is.
+fn not_made(doing: String, error: &tokio_postgres::Error) -> Fault {
+    let fault = Fault::sql(doing, error);
+    if error.code() != Some(&SqlState::UNIQUE_VIOLATION) {
+        return fault;
+    }
+    Fault { policy: Policy::Retry, code: "ObjectNotReady".into(), ..fault }
+        .remedy("it is tried again")
 }
 
 async fn oid_of(admin: &Client, name: &str) -> Result<Option<u32>, Fault> {

@@ -1,7 +1,7 @@
 //! How far the receiver is: counted as it works, told to the controller twice a second, lost when the agent ends (the
 //! ledger has what matters).
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -74,10 +74,17 @@ impl Progress {
         text.clone_into(&mut self.lock().operation);
     }
 
+    /// As it was told last.
+    pub(super) fn what_is_done(&self) -> String {
+        self.lock().operation.clone()
+    }
+
     /// Every table of the catalog, queued.
     pub(super) fn tables(&self, catalog: &Catalog) {
         let mut inner = self.lock();
         inner.order = catalog.relations.iter().map(|relation| relation.oid).collect();
+        let there: HashSet<u32> = inner.order.iter().copied().collect();
+        inner.tables.retain(|oid, _| there.contains(oid));
         for relation in &catalog.relations {
             let row = v1::TableProgress {
                 schema: relation.schema.clone(),

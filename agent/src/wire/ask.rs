@@ -114,6 +114,8 @@ pub enum Ask {
     Followed,
     /// Put every table into the publication that it belongs in. One [`Answer::Done`].
     Publish,
+    /// Transactions that a slot which is being made waits for. One [`Answer::Blockers`].
+    Blockers,
     /// How many sessions of others the source's server works for at this moment. One [`Answer::Load`].
     Load,
     /// Every sequence's value now. One [`Answer::Sequences`].
@@ -278,6 +280,8 @@ pub enum Answer {
     ExtensionTables(Vec<ExtensionTable>),
     /// To [`Ask::LargeObjects`].
     LargeObjects(Vec<LargeObject>),
+    /// To [`Ask::Blockers`], the oldest first, not all of many: "pid 4711 (app, user alice, database shop)".
+    Blockers(Vec<String>),
     /// To [`Ask::Load`].
     Load(u32),
     /// To [`Ask::Sequences`].

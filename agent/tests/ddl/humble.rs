@@ -342,3 +342,29 @@ async fn a_new_table_that_its_own_rows_tell_comes_with_what_it_needs() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// Nor is anything told of what its new form is made of, and its changes are left out until it is copied.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_waits_for_its_rows_gets_what_its_new_form_needs() {
+    let schema = "create table t (id int primary key, v text);
+                  insert into t values (1, 'one');
+                  create type mood as enum ('sad')";
+    let (source, target, mut driver) = following_as(schema, false).await;
+    driver.kill().await;
+    sql(&target, "shop", "update whimbrel.relation set point = null").await;
+    sql(
+        &source,
+        "shop",
+        "create sequence spare;
+         create schema more;
+         create function more.f() returns int language sql as 'select 1';
+         alter type mood add value 'merry';
+         alter table t add n int default nextval('spare'), add f int default more.f()",
+    )
+    .await;
+    sql(&source, "shop", "alter table t add m mood default 'merry'").await;
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(&source, "shop", "insert into t (id, v) values (2, 'two')").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

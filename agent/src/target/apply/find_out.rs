@@ -140,6 +140,9 @@ impl Bringing<'_> {
         let commit = Lsn(u64::MAX);
         changes.bracket("begin", doing).await?;
         changes.leave_parents(&note).await?;
+        for table in self.copied {
+            changes.empty(*table, &note).await?;
+        }
         let later = if self.late { changes.drop_first(&mut note).await? } else { Vec::new() };
         let left = match changes.carry_late(&note, commit).await? {
             Some((_, fault)) if self.all => return Err(fault),

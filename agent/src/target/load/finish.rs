@@ -11,6 +11,7 @@ use crate::{
         receive::Receiver,
         schema::{Entry, Plan, RESTORE_SETTINGS},
     },
+    wire::SnapshotKind,
 };
 
 impl Receiver {
@@ -20,13 +21,19 @@ impl Receiver {
         client: &mut Client,
         ledger: Ledger,
         plan: &Plan,
+        kind: SnapshotKind,
     ) -> Result<(), Fault> {
         self.progress.operation("building what spans tables");
         run_entries(client, ledger, &plan.all_tables).await?;
         if !plan.foreign_keys.is_empty() && self.foreign_keys_can_be_made(client).await? {
             self.progress.operation("building foreign keys");
             let keys = &plan.foreign_keys;
-            self.make_foreign_keys(client, ledger, keys, Unmade::WaitsIfViolated).await?;
+            // Behind a stream that was lost, what it has carried may have changed what they are about.
+            let unmade = match kind {
+                SnapshotKind::NewSlot => Unmade::Waits,
+                _ => Unmade::WaitsIfViolated,
+            };
+            self.make_foreign_keys(client, ledger, keys, unmade).await?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::{
     wire::{Catalog, Relation},
 };
 
-/// Tables that are named; the rest is counted.
+/// So many are named; the rest is counted.
 const NAMED: usize = 5;
 
 impl Receiver {
@@ -55,14 +55,20 @@ impl Receiver {
 }
 
 fn told(tables: &[&Relation]) -> String {
-    let names: Vec<String> = tables.iter().take(NAMED).map(|table| table.label()).collect();
-    let more = match tables.len().saturating_sub(NAMED) {
+    let names: Vec<String> = tables.iter().map(|table| table.label()).collect();
+    format!(
+        "the source has changed its schema since it was dumped; once the stream has brought that change, these are \
+         copied: {}",
+        named(&names)
+    )
+}
+
+/// "a, b, c, d, e and 3 more".
+pub(super) fn named(names: &[String]) -> String {
+    let more = match names.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!(
-        "the source has changed its schema since it was dumped; once the stream has brought that change, these are \
-         copied: {}{more}",
-        names.join(", ")
-    )
+    let names: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+    format!("{}{more}", names.join(", "))
 }

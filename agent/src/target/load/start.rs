@@ -52,24 +52,30 @@ impl Receiver {
         let mut changed = None;
         if begun {
             check_server(&snapshot, state.source_system)?;
-            changed = self.schema_change(client).await?;
-            // A slot that is there has every change since the dump; a new one, or none, has not.
-            if let Some(changed) = changed.as_ref().filter(|_| kind != SnapshotKind::Renewed) {
-                return Err(schema_changed(&changed.difference));
+            // A slot that is there has every change since the dump. What a new one has not is taken over below.
+            if kind != SnapshotKind::NewSlot {
+                changed = self.schema_change(client).await?;
+            }
+            if let Some(changed) = changed.as_ref().filter(|_| kind == SnapshotKind::Offline) {
+                return Err(schema_changed(&changed.difference).remedy(
+                    "undo the change on the source, then `whimbrel migration retry`; or cancel and start a new migration",
+                ));
             }
         } else {
             self.draw_schema(client, ledger, snapshot).await?;
         }
-        let catalog = self.catalog(client).await?;
+        let mut catalog = self.catalog(client).await?;
         let plan = self.plan(client, &catalog).await?;
         self.progress.tables(&catalog);
         self.make_schema(client, ledger, &catalog, &plan).await?;
         if begun {
             drop_foreign_keys(client, ledger, &plan).await?;
             if kind == SnapshotKind::NewSlot {
-                self.make_tables_made_since(client, ledger).await?;
-                // Last: a slot that the ledger knows has told of every table since it was made.
+                self.bring_what_was_missed(client, ledger, &plan).await?;
+                // Last: a slot that the ledger knows has told of every change since it was made.
                 self.record_slot(client, ledger, &snapshot).await?;
+                catalog = self.catalog(client).await?;
+                self.progress.tables(&catalog);
             }
             if let Some(changed) = &changed {
                 self.leave_to_stream(client, ledger, &catalog, &changed.tables).await?;
@@ -81,7 +87,7 @@ impl Receiver {
         self.load_extension_rows(client, ledger).await?;
         self.load_large_objects(client, ledger).await?;
         self.caller.ask(Ask::Release).await?;
-        self.finish_load(client, ledger, &plan).await?;
+        self.finish_load(client, ledger, &plan, kind).await?;
         let from = current(client).await?.slot_point;
         point!("stream.recording");
         ledger.begin_stream(client, from).await
@@ -108,13 +114,6 @@ impl Receiver {
             self.tell(Fact::Milestone("LargeObjectsCopied", text)).await;
         }
         Ok(())
-    }
-
-    pub(crate) async fn take_snapshot(&self, kind: SnapshotKind) -> Result<SnapshotTaken, Fault> {
-        match self.caller.ask(Ask::Snapshot(kind)).await? {
-            Answer::Snapshot(taken) => Ok(taken),
-            _ => Err(unexpected_answer()),
-        }
     }
 
     /// How the held snapshot's schema differs from what was dumped; not at all where every table and type is there as it is
