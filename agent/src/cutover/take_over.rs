@@ -22,6 +22,9 @@ const CARRIED: [&str; 8] =
 /// What the digest of a table that inherits ends with; before it stands the one of the order of columns, first that of all else.
 const INHERITS: &str = " inherits";
 
+/// What is told where nothing differs by its words.
+const MADE_AGAIN: &str = "what was dropped is there again as it was";
+
 /// Objects that are named when they differ; the rest is counted.
 const NAMED: usize = 5;
 
@@ -33,12 +36,16 @@ pub(super) async fn take_over(
     let receiver = steps.receiver;
     let then = receiver.dumped_shape(session).await?;
     let now = receiver.shape(false).await?;
-    let Some(difference) = shape_difference(&then, &now) else {
-        // Keys that went with an attempt that stepped back.
-        if receiver.has_changed(session).await? {
-            receiver.make_late_constraints(session, steps.copied.ledger).await?;
+    let difference = match shape_difference(&then, &now) {
+        Some(difference) => difference,
+        None if receiver.has_dropped(session).await? => MADE_AGAIN.to_owned(),
+        None => {
+            // Keys that went with an attempt that stepped back.
+            if receiver.has_changed(session).await? {
+                receiver.make_late_constraints(session, steps.copied.ledger).await?;
+            }
+            return Ok(None);
         }
-        return Ok(None);
     };
     // Rights may have been granted to new ones.
     if receiver.spec.migrate_roles {

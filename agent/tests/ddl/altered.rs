@@ -93,3 +93,23 @@ async fn a_foreign_key_is_made_whose_deletes_did_not_come() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// Its drop came, and what it is in the end is what the dump had.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_key_is_made_that_was_dropped_and_made_again_in_the_same_words() {
+    let (source, target, mut driver) = following(
+        "create table owner (a int primary key);\ncreate table owned (a int primary key references owner);
+         insert into owner values (1);\ninsert into owned values (1)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter table owned drop constraint owned_a_fkey;
+         alter table owned add foreign key (a) references owner;
+         insert into owner values (2);\ninsert into owned values (2)",
+    )
+    .await;
+    let notes = cut_over_alike(&source, &target, &mut driver, 1).await;
+    assert!(notes.contains("is there again as it was"), "{notes}");
+}

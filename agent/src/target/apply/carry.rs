@@ -59,6 +59,9 @@ impl Changes {
         for dropped in &note.dropped {
             self.carry_drop(dropped, note, commit).await?;
         }
+        if !note.dropped.is_empty() {
+            self.remember_drops().await?;
+        }
         if let Some(table) = note.rewritten
             && note.reason & ROWS_REWRITTEN != 0
         {
