@@ -186,6 +186,11 @@ impl Changes {
         }
         let statements = ddl::statements(old, new, around)
             .map_err(|what| not_carried(note, &new.label(), &what, &[]))?;
+        if let (true, Some(Structure::Relation(old)), Structure::Relation(new)) =
+            (emptied, old, new)
+        {
+            self.drop_keys_to_retyped(old, new, note).await?;
+        }
         self.execute_behind_what_it_lacks(statements, new, note).await
     }
 

@@ -13,6 +13,7 @@ mod by_key;
 mod carry;
 mod carry_drop;
 mod carry_gone;
+mod carry_keys;
 mod carry_late;
 mod carry_rows;
 mod change;
