@@ -55,7 +55,7 @@ pub(super) async fn take_over(
     receiver.take_snapshot(SnapshotKind::Offline).await?;
     let dumped = receiver.dump_again(session, steps.copied.ledger).await?;
     receiver.caller.ask(Ask::Release).await?;
-    let set = receiver.take_traits(session, steps.copied.ledger, &then, &now).await;
+    let set = receiver.take_traits(session, steps.copied.ledger, &then, &now, &dumped.new).await;
     let here = shape_of(session, &receiver.spec.selected).await?;
     let same_version = session.server_major() == receiver.source_major(session).await?;
     let wrong = differing(&here, &then, &now, same_version);

@@ -134,3 +134,15 @@ async fn a_foreign_key_is_made_that_was_dropped_and_made_again_in_the_same_words
     let notes = cut_over_alike(&source, &target, &mut driver, 1).await;
     assert!(notes.contains("is there again as it was"), "{notes}");
 }
+
+/// Inside a table's own entry of a dump, or nowhere but there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_set_on_a_table_is_set_on_one_that_was_made_again_in_the_same_words() {
+    let made = "create table t (id int primary key, v text);
+                alter table t enable row level security; alter table t force row level security;
+                alter table t alter v set compression pglz;
+                create view seen as select id from t; alter view seen alter id set default 5";
+    let (source, target, mut driver) = following(made).await;
+    sql(&source, "shop", &format!("drop view seen; drop table t; {made}")).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
