@@ -146,3 +146,22 @@ async fn what_is_set_on_a_table_is_set_on_one_that_was_made_again_in_the_same_wo
     sql(&source, "shop", &format!("drop view seen; drop table t; {made}")).await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// No new row may be so, and those that are there come again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_a_constraint_which_is_not_valid_would_refuse_are_copied_again() {
+    let (source, target, mut driver) = following(
+        "create table keyless (a int, b int); insert into keyless values (1, null), (2, 2);
+         create table heir () inherits (keyless); insert into heir values (3, null)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter table keyless add constraint filled check (b is not null) not valid;
+         comment on constraint filled on keyless is 'later';
+         delete from keyless where a = 2",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
