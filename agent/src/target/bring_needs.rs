@@ -1,11 +1,14 @@
 //! What a change of a table can't be carried without, where no event trigger tells it: the type of a new column, a label of an
-//! enum, the function of a default, an extension. No row says a word of those.
+//! enum, the function of a default, an extension; a key, a check or a NOT NULL that is another one by now. No row says a word of
+//! those.
 use super::{
-    apply::bring_what_goes,
+    apply::{bring_what_goes, kin_of},
+    held::oid_of,
     ledger::Ledger,
+    load::parents_first,
     receive::Receiver,
     structure::{self, Forms},
-    untold::{is_here, is_same, names_of_gone},
+    untold::{has_other_rows, is_here, is_same, names_of_gone},
 };
 use crate::{
     fault::Fault,
@@ -30,6 +33,35 @@ impl Receiver {
         let known = structure::all(&*client).await?;
         let now = structure::fetch(&self.caller, Vec::new(), false).await?;
         self.bring_needs_of(&mut client, ledger, &known, &now).await
+    }
+
+    /// Gives the table that a change's fault blames the form that the source has now, with its family: whatever its rows did not fit
+    /// may have gone there. How many tables it was.
+    ///
+    /// # Errors
+    /// What stopped it; nothing for what can't be made.
+    pub(super) async fn bring_blamed(&self, ledger: Ledger, fault: &Fault) -> Result<usize, Fault> {
+        let Some(blamed) = fault.table.as_deref() else { return Ok(0) };
+        let Answer::Followed(false) = self.caller.ask(Ask::Followed).await? else { return Ok(0) };
+        let client = self.session("needs").await?;
+        let catalog = self.catalog(&client).await?;
+        let Some(oid) = oid_of(&catalog, blamed) else { return Ok(0) };
+        let now = structure::fetch(&self.caller, Vec::new(), false).await?;
+        let (mut objects, mut copied) = (Vec::new(), Vec::new());
+        for form in kin_of(oid, now) {
+            let known = structure::known(&*client, form.id()).await?;
+            if known.is_none() || is_same(known.as_ref(), &form) {
+                continue;
+            }
+            if has_other_rows(known.as_ref(), &form) {
+                copied.push(form.id().1);
+            }
+            objects.push(form);
+        }
+        if objects.is_empty() {
+            return Ok(0);
+        }
+        bring_what_goes(self, ledger, parents_first(objects), &copied).await
     }
 
     /// As [`Receiver::bring_needs`], of what is known and what the source's catalog has now.
@@ -58,7 +90,7 @@ impl Receiver {
         if needs.is_empty() {
             return Ok(0);
         }
-        bring_what_goes(self, ledger, needs).await
+        bring_what_goes(self, ledger, needs, &[]).await
     }
 }
 

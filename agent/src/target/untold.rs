@@ -157,7 +157,7 @@ fn may_be_untold(before: Option<&Structure>, now: &Structure) -> bool {
 }
 
 /// Rows that no message brought: of a table that was not known, or that was rewritten.
-fn has_other_rows(before: Option<&Structure>, now: &Structure) -> bool {
+pub(super) fn has_other_rows(before: Option<&Structure>, now: &Structure) -> bool {
     match (before, now) {
         (Some(Structure::Relation(before)), Structure::Relation(now)) => {
             now.relkind.is_table() && before.file != now.file

@@ -144,3 +144,60 @@ async fn what_no_structure_is_kept_of_goes_too() {
     )
     .await;
 }
+
+/// The stream tells the partition, and the column came by its parent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_to_a_table_by_its_parent_arrives() {
+    arrive(
+        "create table p (id int primary key, v int not null) partition by range (id);
+         create table p1 partition of p for values from (0) to (10);
+         create table p2 partition of p for values from (10) to (20);
+         create table h (id int primary key, v int not null); create table h1 (primary key (id)) inherits (h);
+         insert into p values (1, 1), (11, 11); insert into h values (1, 1); insert into h1 values (2, 2)",
+        &[
+            "alter table p add label text not null default 'x'; create index on p (label)",
+            "insert into p values (2, 2, 'y')",
+            "alter table p alter v type bigint; alter table h alter v type bigint; alter table h add w int default 7",
+            "insert into p values (3, 3, 'z'); insert into h1 values (3, 3, 3); update p set v = 4 where id = 11",
+        ],
+    )
+    .await;
+}
+
+/// What rows must fit is another thing by then than when they came: older and newer than the form that is found.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_fit_what_nothing_told_arrive() {
+    arrive(
+        "create table filled (id int primary key, v text); insert into filled values (1, 'a'), (2, 'b');
+         create table freed (id int primary key, v int not null check (v > 0)); insert into freed values (1, 1);
+         create table keyed (id int primary key, p int not null); insert into keyed values (1, 1)",
+        &[
+            "alter table filled add w int; insert into filled values (3, 'c');
+             update filled set w = id; alter table filled alter w set not null; alter table filled add check (w > 0);
+             alter table freed drop constraint freed_v_check; alter table freed alter v drop not null;
+             alter table keyed drop constraint keyed_pkey; alter table keyed add primary key (id, p)",
+            "insert into freed values (2, null), (3, -1); insert into keyed values (1, 2)",
+            "update freed set v = 5 where id = 2; update keyed set p = 3 where p = 2; update filled set v = 'z' where id = 1",
+        ],
+    )
+    .await;
+}
+
+/// A table that has another's name by now: that one has a third's, or is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_was_another_tables_is_free_by_then() {
+    arrive(
+        "create table counts (id serial primary key, n int not null); insert into counts (n) values (1);
+         create table live (id int primary key, v text); insert into live values (1, 'old');
+         create table coming (id int primary key, v text, w int); insert into coming values (1, 'new', 1);
+         create table first (id int primary key)",
+        &[
+            "drop table counts; create table counts (id serial primary key, n text not null);
+             alter table live rename to past; alter table coming rename to live;
+             alter table first add v int",
+            "insert into live values (2, 'new', 2); insert into first values (1, 1)",
+            "insert into counts (n) values ('a'); insert into past values (2, 'old'); insert into first values (2, 2)",
+        ],
+    )
+    .await;
+}

@@ -22,10 +22,10 @@ use crate::{
 };
 
 /// What no command is known of.
-const TAG: &str = "a change of the schema";
+pub(super) const TAG: &str = "a change of the schema";
 
 /// As `pg_event_trigger_table_rewrite_reason` has it: a column's type.
-const REWRITTEN: u32 = 4;
+pub(super) const REWRITTEN: u32 = 4;
 
 impl Changes {
     /// Learns what has become of a table. `fault`: how it differs from what is known.
@@ -35,11 +35,7 @@ impl Changes {
         commit: Lsn,
         fault: Fault,
     ) -> Result<(), Fault> {
-        let forms = structure::fetch(&self.caller, vec![told.id], false).await?;
-        let form = forms.into_iter().find_map(|form| match form {
-            Structure::Relation(form) if form.oid == told.id => Some(form),
-            _ => None,
-        });
+        let form = self.now(told.id).await?;
         let Some(form) = form else {
             self.tables.is_gone(told.id);
             return Ok(());
@@ -51,9 +47,10 @@ impl Changes {
         };
         let is_new = known.is_none();
         let certain = known.is_some_and(|known| is_the_change(&known, &form, told));
+        self.make_room(&form, commit).await?;
         let objects = match is_new {
             true => self.with_its_needs(form).await?,
-            false => vec![Structure::Relation(form)],
+            false => self.with_its_family(form, commit).await?,
         };
         let note = Note {
             tag: TAG.into(),
@@ -103,10 +100,11 @@ pub(in crate::target) async fn bring_what_goes(
     receiver: &Receiver,
     ledger: Ledger,
     objects: Vec<Structure>,
+    copied: &[u32],
 ) -> Result<usize, Fault> {
     let note = Note { tag: TAG.into(), objects, ..Note::default() };
     tell(&note, &[]);
-    Bringing { receiver, ledger, copied: &[], late: true, all: false }.run(note).await
+    Bringing { receiver, ledger, copied, late: true, all: false }.run(note).await
 }
 
 fn tell(note: &Note, gone: &[Structure]) {
@@ -162,7 +160,7 @@ impl Bringing<'_> {
 }
 
 /// As the event trigger would have told it.
-fn dropped(gone: &Structure) -> Option<Dropped> {
+pub(super) fn dropped(gone: &Structure) -> Option<Dropped> {
     let (kind, identity) = match gone {
         Structure::Relation(of) => (of.relkind.keyword(), qualified(&of.schema, &of.name)),
         // A column's goes with it.
@@ -185,8 +183,12 @@ fn is_the_change(
     now: &RelationStructure,
     told: &pgoutput::Relation,
 ) -> bool {
-    let renumbered = now.columns.iter().any(|column| {
+    known.file == now.file && !is_renumbered(known, now) && unlike(&now.stored, told).is_none()
+}
+
+/// Whether a column has been made anew under its name.
+pub(super) fn is_renumbered(known: &RelationStructure, now: &RelationStructure) -> bool {
+    now.columns.iter().any(|column| {
         known.columns.iter().any(|old| old.name == column.name && old.num != column.num)
-    });
-    known.file == now.file && !renumbered && unlike(&now.stored, told).is_none()
+    })
 }
