@@ -1,6 +1,8 @@
 //! What a change of a table can't be carried without, where no event trigger tells it: the type of a new column, a label of an
 //! enum, the function of a default, an extension; a key, a check or a NOT NULL that is another one by now. No row says a word of
 //! those.
+use std::collections::HashSet;
+
 use super::{
     apply::{bring_what_goes, kin_of},
     held::oid_of,
@@ -47,21 +49,11 @@ impl Receiver {
         let catalog = self.catalog(&client).await?;
         let Some(oid) = oid_of(&catalog, blamed) else { return Ok(0) };
         let now = structure::fetch(&self.caller, Vec::new(), false).await?;
-        let (mut objects, mut copied) = (Vec::new(), Vec::new());
-        for form in kin_of(oid, now) {
-            let known = structure::known(&*client, form.id()).await?;
-            if known.is_none() || is_same(known.as_ref(), &form) {
-                continue;
-            }
-            if has_other_rows(known.as_ref(), &form) {
-                copied.push(form.id().1);
-            }
-            objects.push(form);
-        }
+        let (objects, copied) = differing_kin(&client, &[oid], &now).await?;
         if objects.is_empty() {
             return Ok(0);
         }
-        bring_what_goes(self, ledger, parents_first(objects), &copied).await
+        bring_what_goes(self, ledger, objects, &copied).await
     }
 
     /// As [`Receiver::bring_needs`], of what is known and what the source's catalog has now.
@@ -92,6 +84,31 @@ impl Receiver {
         }
         bring_what_goes(self, ledger, needs, &[]).await
     }
+}
+
+/// Those of the tables and of their families that are known in another form than `now`, parents first; and which of them have
+/// other rows.
+pub(super) async fn differing_kin(
+    client: &Client,
+    tables: &[u32],
+    now: &[Structure],
+) -> Result<(Vec<Structure>, Vec<u32>), Fault> {
+    let (mut objects, mut copied) = (Vec::new(), Vec::new());
+    let mut seen = HashSet::new();
+    for form in tables.iter().flat_map(|table| kin_of(*table, now)) {
+        if !seen.insert(form.id()) {
+            continue;
+        }
+        let known = structure::known(&**client, form.id()).await?;
+        if known.is_none() || is_same(known.as_ref(), form) {
+            continue;
+        }
+        if has_other_rows(known.as_ref(), form) {
+            copied.push(form.id().1);
+        }
+        objects.push(form.clone());
+    }
+    Ok((parents_first(objects), copied))
 }
 
 fn is_need(form: &Structure) -> bool {

@@ -152,6 +152,7 @@ async fn what_comes_to_a_table_by_its_parent_arrives() {
         "create table p (id int primary key, v int not null) partition by range (id);
          create table p1 partition of p for values from (0) to (10);
          create table p2 partition of p for values from (10) to (20);
+         create table first (id int primary key);
          create table h (id int primary key, v int not null); create table h1 (primary key (id)) inherits (h);
          insert into p values (1, 1), (11, 11); insert into h values (1, 1); insert into h1 values (2, 2)",
         &[
@@ -159,6 +160,11 @@ async fn what_comes_to_a_table_by_its_parent_arrives() {
             "insert into p values (2, 2, 'y')",
             "alter table p alter v type bigint; alter table h alter v type bigint; alter table h add w int default 7",
             "insert into p values (3, 3, 'z'); insert into h1 values (3, 3, 3); update p set v = 4 where id = 11",
+            "alter table h rename w to old_w; alter table h add x int not null default 1;
+             create table h2 (primary key (id)) inherits (h)",
+            "create table p3 partition of p for values from (20) to (30); alter table first add v int",
+            "insert into first values (1, 1)",
+            "insert into h2 values (4, 4, 4, 4); insert into p values (21, 21, 'n')",
         ],
     )
     .await;
@@ -197,6 +203,26 @@ async fn a_name_that_was_another_tables_is_free_by_then() {
              alter table first add v int",
             "insert into live values (2, 'new', 2); insert into first values (1, 1)",
             "insert into counts (n) values ('a'); insert into past values (2, 'old'); insert into first values (2, 2)",
+        ],
+    )
+    .await;
+}
+
+/// Nothing tells how the values came out of the older ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_takes_a_type_that_has_no_cast() {
+    arrive(
+        "create table t (id int primary key, at time); insert into t values (1, '10:00');
+         create table quiet (id int primary key, at time); insert into quiet values (1, '10:00');
+         create table waiting (id int, at time, primary key (id)) partition by range (id);
+         create table waiting1 partition of waiting for values from (0) to (10); insert into waiting values (1, '10:00')",
+        &[
+            "alter table t alter at type timestamp using '2020-01-01'::date + at;
+             alter table quiet alter at type timestamp using '2020-01-01'::date + at;
+             alter table waiting alter at type timestamp using '2020-01-01'::date + at;
+             alter table waiting rename at to since",
+            "insert into t values (2, '2021-01-01'); insert into waiting values (2, '2021-01-01')",
+            "alter table waiting alter since type text; alter table waiting add n int default 3; update waiting set n = 4",
         ],
     )
     .await;

@@ -80,7 +80,8 @@ impl Changes {
         self.empty(table, note).await
     }
 
-    async fn empty(&mut self, table: u32, note: &Note) -> Result<(), Fault> {
+    /// None of its rows is kept, and no value of theirs counts in what is made of its columns.
+    pub(super) async fn empty(&mut self, table: u32, note: &Note) -> Result<(), Fault> {
         self.altered.rewritten.insert(table);
         let Some(relation) = self.tables.relation(table).cloned() else { return Ok(()) };
         let name = qualified(&relation.schema, &relation.name);

@@ -138,15 +138,13 @@ fn family(table: &RelationStructure, all: &[Structure]) -> (HashSet<u32>, HashSe
 }
 
 /// The table and its family, of all forms.
-pub(in crate::target) fn kin_of(table: u32, all: Vec<Structure>) -> Vec<Structure> {
+pub(in crate::target) fn kin_of(table: u32, all: &[Structure]) -> Vec<&Structure> {
     let of = all.iter().find_map(|form| match form {
-        Structure::Relation(of) if of.oid == table => Some(family(of, &all).1),
+        Structure::Relation(of) if of.oid == table => Some(family(of, all).1),
         _ => None,
     });
-    let Some(kin) = of else { return Vec::new() };
-    let is_kin = |form: &Structure| match form {
-        Structure::Relation(of) => kin.contains(&of.oid),
-        _ => false,
-    };
-    all.into_iter().filter(is_kin).collect()
+    let kin = of.unwrap_or_default();
+    let is_kin =
+        |form: &&Structure| matches!(form, Structure::Relation(of) if kin.contains(&of.oid));
+    all.iter().filter(is_kin).collect()
 }

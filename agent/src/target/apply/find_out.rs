@@ -17,7 +17,9 @@ use crate::{
     fault::{Fault, Policy},
     postgres::{identifier, qualified},
     replication::pgoutput,
-    target::{Receiver, can_be_replica, ddl::routine, ledger::Ledger, structure},
+    target::{
+        Receiver, can_be_replica, ddl::routine, ledger::Ledger, load::parents_first, structure,
+    },
     wire::{Dropped, Note, RelationStructure, Structure},
 };
 
@@ -48,10 +50,14 @@ impl Changes {
         let is_new = known.is_none();
         let certain = known.is_some_and(|known| is_the_change(&known, &form, told));
         self.make_room(&form, commit).await?;
-        let objects = match is_new {
-            true => self.with_its_needs(form).await?,
-            false => self.with_its_family(form, commit).await?,
+        let mut objects = match is_new {
+            true => self.with_its_needs(form.clone()).await?,
+            false => Vec::new(),
         };
+        let family = self.with_its_family(form, commit).await?;
+        objects.retain(|need| family.iter().all(|form| form.id() != need.id()));
+        objects.extend(family);
+        let objects = parents_first(objects);
         let note = Note {
             tag: TAG.into(),
             rewritten: (!certain).then_some(told.id),
@@ -138,6 +144,9 @@ impl Bringing<'_> {
         let commit = Lsn(u64::MAX);
         changes.bracket("begin", doing).await?;
         changes.leave_parents(&note).await?;
+        for table in self.copied {
+            changes.empty(*table, &note).await?;
+        }
         let later = if self.late { changes.drop_first(&mut note).await? } else { Vec::new() };
         let left = match changes.carry_late(&note, commit).await? {
             Some((_, fault)) if self.all => return Err(fault),

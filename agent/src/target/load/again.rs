@@ -8,12 +8,13 @@
 //! trigger of ours, and no row of the table came) is taken from the catalog.
 use whimbrel_proto::Lsn;
 
-use super::{CopyIn, can_be_replica, copy_in};
+use super::{CopyIn, can_be_replica, copy_in, parents_first};
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     target::{
         apply::bring,
+        bring_needs::differing_kin,
         ddl::{self, Around, relation_of},
         ledger::Ledger,
         receive::Receiver,
@@ -76,7 +77,7 @@ pub(in crate::target) async fn copy_waiting(
     // The stream has been there, and has not told it; or nothing will.
     if is_unlike && (first <= from || at_end && !is_followed(receiver).await?) {
         let (forms, gone) = (std::mem::take(&mut unlike), std::mem::take(&mut gone));
-        bring(receiver, ledger, forms, &gone, &[]).await?;
+        bring_kin(receiver, ledger, &session, forms, &gone).await?;
         waiting = self::waiting(&session).await?;
         (relations, unlike) = as_here(receiver, &session, &waiting).await?;
     }
@@ -92,6 +93,25 @@ pub(in crate::target) async fn copy_waiting(
     receiver.caller.ask(Ask::Release).await?;
     // One that is gone in the snapshot waits for the stream to tell so.
     Ok((relations.len() < waiting.len()).then_some(point))
+}
+
+/// Brings the forms, with the families of the tables among them: a parent without rows is told by none. All of these tables are
+/// copied.
+async fn bring_kin(
+    receiver: &Receiver,
+    ledger: Ledger,
+    session: &Client,
+    mut forms: Vec<Structure>,
+    gone: &[Structure],
+) -> Result<(), Fault> {
+    let mut copied: Vec<u32> =
+        forms.iter().map(Structure::id).filter(|id| id.0 == CLASSES).map(|id| id.1).collect();
+    let now = structure::fetch(&receiver.caller, Vec::new(), true).await?;
+    let (kin, rewritten) = differing_kin(session, &copied, &now).await?;
+    copied.extend(rewritten);
+    forms.retain(|form| kin.iter().all(|it| it.id() != form.id()));
+    forms.extend(kin);
+    bring(receiver, ledger, parents_first(forms), gone, &copied).await
 }
 
 /// Whether changes of the source's schema are told in the stream.
