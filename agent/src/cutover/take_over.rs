@@ -98,7 +98,7 @@ pub(super) async fn take_over(
 }
 
 /// What is not here as it is there. Texts of another version's server can differ where nothing else does: then only what has
-/// changed is compared.
+/// changed is compared, and that nothing is missing.
 fn differing<'a>(
     here: &'a [ShapeItem],
     then: &[ShapeItem],
@@ -110,7 +110,10 @@ fn differing<'a>(
     names
         .into_iter()
         .filter(|name| !is_same(then.get(name), now.get(name), here.get(name)))
-        .filter(|name| same_version || then.get(name) != now.get(name))
+        .filter(|name| {
+            let is_missing = now.contains_key(name) && !here.contains_key(name);
+            same_version || is_missing || then.get(name) != now.get(name)
+        })
         .collect()
 }
 

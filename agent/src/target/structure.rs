@@ -54,12 +54,13 @@ async fn fetch_once(
     }
 }
 
-/// The server's own word for an object that went while its definition was asked for (`cache lookup failed for index 123`).
+/// The server's own words for an object that went while its definition was asked for.
 fn gone_meanwhile(fault: Fault) -> Fault {
-    if !fault.message.contains("cache lookup failed for ") {
-        return fault;
+    let words = ["cache lookup failed for ", "could not open relation with OID "];
+    if words.iter().any(|words| fault.message.contains(words)) {
+        return catalog_changes(&fault.message);
     }
-    catalog_changes(&fault.message)
+    fault
 }
 
 fn catalog_changes(how: &str) -> Fault {

@@ -227,3 +227,54 @@ async fn a_column_takes_a_type_that_has_no_cast() {
     )
     .await;
 }
+
+/// What is on the first column of that name is on the second one by then, in the same words.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_on_a_column_that_was_made_anew_under_its_name_arrives() {
+    arrive(
+        "create table t (id uuid primary key, v int); create index of_id on t (id, v);
+         insert into t select gen_random_uuid(), g from generate_series(1, 3) g",
+        &[
+            "alter table t add id_text text; update t set id_text = id::text; alter table t drop constraint t_pkey;
+             alter table t drop column id; alter table t rename id_text to id; alter table t add primary key (id);
+             create index of_id on t (id, v)",
+            "insert into t (id, v) values ('x', 4)",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_type_that_was_made_anew_under_its_name_arrives_with_what_uses_it() {
+    arrive(
+        "create type kind as enum ('a'); create table t (id int primary key, type kind); insert into t values (1, 'a');
+         create table u (id int primary key, k kind default 'a'); insert into u values (1)",
+        &[
+            "alter table t rename type to name; alter table t alter name type text; alter table u drop column k;
+             drop type kind; create type kind as enum ('b', 'c');
+             alter table t add type kind not null default 'b'; alter table u add k kind default 'c'",
+            "insert into t values (2, 'x', 'c'); insert into u values (2, 'b')",
+        ],
+    )
+    .await;
+}
+
+/// It leaves its parent for that, and joins another that has the parent's name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_with_another_key_arrives() {
+    arrive(
+        "create type part as enum ('X', 'Y');
+         create table m (id int not null, p part not null) partition by list (p);
+         create table x partition of m for values in ('X'); alter table x add primary key (id);
+         insert into m values (1, 'X')",
+        &[
+            "alter table m detach partition x; drop table m; alter table x drop column p;
+             alter table x add column p text not null default 'X';
+             create table m (id int not null, p text not null) partition by list (p);
+             alter table x alter p drop default; alter table x add constraint p_check check (p = 'X');
+             alter table m attach partition x for values in ('X')",
+            "insert into m values (2, 'X')",
+        ],
+    )
+    .await;
+}

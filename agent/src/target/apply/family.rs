@@ -45,7 +45,7 @@ impl Changes {
                 }
                 // What is new beside it comes by itself.
                 _ if !parents.contains(&now.oid) => continue,
-                _ => {}
+                _ => self.make_room(&now, commit).await?,
             }
             objects.push(Structure::Relation(now));
         }
@@ -86,6 +86,7 @@ impl Changes {
             };
             let Some(now) = self.now(known.oid).await? else {
                 gone = dropped(&Structure::Relation(known));
+                self.leave_gone(gone.as_slice()).await?;
                 break;
             };
             self.empty_if_rewritten(&known, &now, commit).await?;
@@ -99,6 +100,18 @@ impl Changes {
         }
         let note = Note { tag: TAG.into(), objects: renamed, dropped, ..Note::default() };
         self.carry(&note, commit).await
+    }
+
+    /// What has left a gone parent there leaves it here: it would go with it.
+    async fn leave_gone(&mut self, gone: &[Dropped]) -> Result<(), Fault> {
+        let mut objects = Vec::new();
+        for parent in gone {
+            for heir in structure::heirs(self.session(), parent.oid).await? {
+                objects.extend(self.now(heir.id().1).await?.map(Structure::Relation));
+            }
+        }
+        let note = Note { tag: TAG.into(), objects, dropped: gone.to_vec(), ..Note::default() };
+        self.leave_parents(&note).await
     }
 
     /// The form that the source has now.

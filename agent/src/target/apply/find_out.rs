@@ -50,8 +50,10 @@ impl Changes {
         let is_new = known.is_none();
         let certain = known.is_some_and(|known| is_the_change(&known, &form, told));
         self.make_room(&form, commit).await?;
-        let mut objects = match is_new {
-            true => self.with_its_needs(form.clone()).await?,
+        // Types of ours have a schema's name before their own.
+        let has_types = form.columns.iter().any(|column| column.type_name.contains('.'));
+        let mut objects = match is_new || has_types {
+            true => self.needs_of(&form, commit).await?,
             false => Vec::new(),
         };
         let family = self.with_its_family(form, commit).await?;

@@ -1,27 +1,40 @@
-//! What a new table can't be made without, where nothing but its own rows tell that it is there.
+//! What a table's form can't be made without, where nothing but its own rows tell of it.
 use std::collections::HashSet;
 
-use super::change::Changes;
+use whimbrel_proto::Lsn;
+
+use super::{
+    change::Changes,
+    find_out::{TAG, dropped},
+};
 use crate::{
     fault::Fault,
-    target::{bare, load::parents_first, structure, untold::is_here},
-    wire::{RelationKind, RelationStructure, Structure},
+    target::{
+        bare,
+        structure::{self, Forms},
+        untold::{is_here, names_of_gone},
+    },
+    wire::{Note, RelationKind, RelationStructure, Structure},
 };
 
 impl Changes {
-    /// A new table, behind what it can't be made without and nothing has told either: its schema, the sequences of its defaults,
-    /// types of columns, parents. Other tables' own sequences come with those.
-    pub(super) async fn with_its_needs(
+    /// What a table can't be made without and nothing has told either: its schema, the sequences of its defaults, types of
+    /// columns, parents. Other tables' own sequences come with those. What is here under the name of a type and is gone on the
+    /// source goes.
+    pub(super) async fn needs_of(
         &mut self,
-        table: Box<RelationStructure>,
+        table: &RelationStructure,
+        commit: Lsn,
     ) -> Result<Vec<Structure>, Fault> {
         let all = structure::fetch(&self.caller, Vec::new(), false).await?;
-        let lineage = lineage(&table, &all);
-        let types = types_of(&table, &all);
+        let known = structure::all(self.session()).await?;
+        let names_gone = names_of_gone(&known, &all);
+        let lineage = lineage(table, &all);
+        let types = types_of(table, &all);
         let own = bare(&format!("{}.{}.", table.schema, table.name));
         let mut objects = Vec::new();
-        for form in all {
-            let is_needed = match &form {
+        for form in &all {
+            let is_needed = match form {
                 Structure::Schema(_) => true,
                 Structure::Sequence(of) => {
                     of.owned_by.as_ref().is_none_or(|it| bare(it).starts_with(&own))
@@ -29,15 +42,33 @@ impl Changes {
                 Structure::Relation(of) if lineage.contains(&of.oid) => true,
                 _ => types.contains(&form.id()),
             };
-            if is_needed
-                && structure::known(self.session(), form.id()).await?.is_none()
-                && !is_here(self.session(), &form).await?
-            {
-                objects.push(form);
+            if !is_needed || known.contains_key(&form.id()) {
+                continue;
+            }
+            if types.contains(&form.id()) && names_gone.contains(&form.label()) {
+                self.drop_gone(&form.label(), &known, &all, commit).await?;
+            }
+            if !is_here(self.session(), form).await? {
+                objects.push(form.clone());
             }
         }
-        objects.push(Structure::Relation(table));
-        Ok(parents_first(objects))
+        Ok(objects)
+    }
+
+    /// Drops what is known by this label and gone, with what hangs on it: there that has another type by now.
+    async fn drop_gone(
+        &mut self,
+        label: &str,
+        known: &Forms,
+        all: &[Structure],
+        commit: Lsn,
+    ) -> Result<(), Fault> {
+        let is_gone = |form: &&Structure| {
+            form.label() == label && all.iter().all(|there| there.id() != form.id())
+        };
+        let gone = known.values().filter(is_gone).filter_map(dropped).collect();
+        let note = Note { tag: TAG.into(), dropped: gone, ..Note::default() };
+        self.carry(&note, commit).await
     }
 }
 

@@ -107,11 +107,30 @@ async fn bring_kin(
     let mut copied: Vec<u32> =
         forms.iter().map(Structure::id).filter(|id| id.0 == CLASSES).map(|id| id.1).collect();
     let now = structure::fetch(&receiver.caller, Vec::new(), true).await?;
+    let mut gone = gone.to_vec();
+    gone.extend(replaced_types(session, &forms, &now).await?);
     let (kin, rewritten) = differing_kin(session, &copied, &now).await?;
     copied.extend(rewritten);
     forms.retain(|form| kin.iter().all(|it| it.id() != form.id()));
     forms.extend(kin);
-    bring(receiver, ledger, parents_first(forms), gone, &copied).await
+    bring(receiver, ledger, parents_first(forms), &gone, &copied).await
+}
+
+/// Types that are known and gone, whose names others of the forms have.
+async fn replaced_types(
+    session: &Client,
+    forms: &[Structure],
+    now: &[Structure],
+) -> Result<Vec<Structure>, Fault> {
+    let known = structure::all(&**session).await?;
+    let is_type = |form: &&Structure| matches!(form, Structure::Type(_));
+    let names: Vec<String> = forms.iter().filter(is_type).map(Structure::label).collect();
+    let gone = known.into_values().filter(|form| {
+        is_type(&form)
+            && names.contains(&form.label())
+            && now.iter().all(|there| there.id() != form.id())
+    });
+    Ok(gone.collect())
 }
 
 /// Whether changes of the source's schema are told in the stream.
