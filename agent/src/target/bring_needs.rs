@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::{
     apply::{bring_what_goes, kin_of},
+    aside::set_types_aside,
     held::oid_of,
     ledger::Ledger,
     load::parents_first,
@@ -13,7 +14,7 @@ use super::{
     untold::{has_other_rows, is_here, is_same, names_of_gone},
 };
 use crate::{
-    fault::Fault,
+    fault::{Doing, Fault},
     postgres::Client,
     wire::{Answer, Ask, RelationKind, Structure, unexpected_answer},
 };
@@ -32,9 +33,30 @@ impl Receiver {
             _ => return Err(unexpected_answer()),
         }
         let mut client = self.session("needs").await?;
-        let known = structure::all(&*client).await?;
+        let mut known = structure::all(&*client).await?;
         let now = structure::fetch(&self.caller, Vec::new(), false).await?;
+        if self.set_aside(&mut client, ledger, &known, &now).await? {
+            known = structure::all(&*client).await?;
+        }
         self.bring_needs_of(&mut client, ledger, &known, &now).await
+    }
+
+    /// Sets gone types aside whose names others have by now; whether there were any.
+    pub(super) async fn set_aside(
+        &self,
+        client: &mut Client,
+        ledger: Ledger,
+        known: &Forms,
+        now: &[Structure],
+    ) -> Result<bool, Fault> {
+        let doing = "setting types aside that are gone";
+        let tx = client.transaction().await.doing(doing)?;
+        if !set_types_aside(&tx, known, now).await? {
+            tx.rollback().await.doing(doing)?;
+            return Ok(false);
+        }
+        ledger.commit(tx, doing).await?;
+        Ok(true)
     }
 
     /// Gives the table that a change's fault blames the form that the source has now, with its family: whatever its rows did not fit

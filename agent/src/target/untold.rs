@@ -41,6 +41,9 @@ impl Receiver {
         };
         let mut known = structure::all(&**session).await?;
         let now = structure::fetch(&self.caller, Vec::new(), false).await?;
+        if !followed && self.set_aside(session, ledger, &known, &now).await? {
+            known = structure::all(&**session).await?;
+        }
         // By themselves: what else is new may use an enum's new label.
         if !followed && self.bring_needs_of(session, ledger, &known, &now).await? > 0 {
             known = structure::all(&**session).await?;

@@ -247,13 +247,40 @@ async fn a_key_on_a_column_that_was_made_anew_under_its_name_arrives() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_type_that_was_made_anew_under_its_name_arrives_with_what_uses_it() {
     arrive(
-        "create type kind as enum ('a'); create table t (id int primary key, type kind); insert into t values (1, 'a');
-         create table u (id int primary key, k kind default 'a'); insert into u values (1)",
+        "create type kind as enum ('a'); create table t (id int primary key, type kind, w int); insert into t values (1, 'a', 1);
+         create table u (id int primary key, k kind default 'a'); insert into u values (1);
+         create type state as enum ('on', 'off'); create table s (id int primary key, state state default 'on', v text);
+         create table quiet (id int primary key, state state default 'on', states state[], v text);
+         insert into s values (1, 'off'); insert into quiet values (1, 'off', '{on,off}')",
         &[
+            "create type state_new as enum ('on', 'gone'); alter table s alter state drop default;
+             alter table s alter state type state_new using 'on'::state_new; alter table quiet alter state drop default;
+             alter table quiet alter state type state_new using 'gone'::state_new,
+                 alter states type state_new[] using '{on}'::state_new[];
+             alter type state rename to state_old; alter type state_new rename to state; drop type state_old;
+             alter table s alter state set default 'gone'",
+            "insert into s values (2, 'gone')",
             "alter table t rename type to name; alter table t alter name type text; alter table u drop column k;
              drop type kind; create type kind as enum ('b', 'c');
              alter table t add type kind not null default 'b'; alter table u add k kind default 'c'",
-            "insert into t values (2, 'x', 'c'); insert into u values (2, 'b')",
+            "insert into t values (2, 'x', 2, 'c'); insert into u values (2, 'b')",
+        ],
+    )
+    .await;
+}
+
+/// An index of the older column bears another name, and its name is that of an index that is alike.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_taken_the_names_of_a_column_and_its_index_arrives() {
+    arrive(
+        "create table t (id int primary key, up int, n serial); create index up_of_t on t (up);
+         alter table t add constraint known unique (up); insert into t values (1, 1)",
+        &[
+            "alter table t rename up to up_old; alter table t add up bigint; alter index up_of_t rename to up_old_of_t;
+             create index up_of_t on t (up); alter table t rename constraint known to known_old;
+             alter table t add constraint known unique (up);
+             alter table t alter n drop default; alter table t alter n type text; drop sequence t_n_seq",
+            "insert into t values (2, 2, 'x', 2)",
         ],
     )
     .await;

@@ -53,7 +53,7 @@ impl Changes {
         // Types of ours have a schema's name before their own.
         let has_types = form.columns.iter().any(|column| column.type_name.contains('.'));
         let mut objects = match is_new || has_types {
-            true => self.needs_of(&form, commit).await?,
+            true => self.needs_of(&form).await?,
             false => Vec::new(),
         };
         let family = self.with_its_family(form, commit).await?;
@@ -174,10 +174,8 @@ impl Bringing<'_> {
 pub(super) fn dropped(gone: &Structure) -> Option<Dropped> {
     let (kind, identity) = match gone {
         Structure::Relation(of) => (of.relkind.keyword(), qualified(&of.schema, &of.name)),
-        // A column's goes with it.
-        Structure::Sequence(of) if !of.identity && of.owned_by.is_none() => {
-            ("sequence", qualified(&of.schema, &of.name))
-        }
+        // An identity's goes with it; another column's may go alone.
+        Structure::Sequence(of) if !of.identity => ("sequence", qualified(&of.schema, &of.name)),
         Structure::Sequence(_) => return None,
         Structure::Type(of) => ("type", qualified(&of.schema, &of.name)),
         Structure::Function(of) => ("routine", routine(of)),

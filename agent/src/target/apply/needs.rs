@@ -1,34 +1,26 @@
 //! What a table's form can't be made without, where nothing but its own rows tell of it.
 use std::collections::HashSet;
 
-use whimbrel_proto::Lsn;
-
-use super::{
-    change::Changes,
-    find_out::{TAG, dropped},
-};
+use super::change::Changes;
 use crate::{
     fault::Fault,
-    target::{
-        bare,
-        structure::{self, Forms},
-        untold::{is_here, names_of_gone},
-    },
-    wire::{Note, RelationKind, RelationStructure, Structure},
+    target::{aside::set_types_aside, bare, structure, untold::is_here},
+    wire::{RelationKind, RelationStructure, Structure},
 };
 
 impl Changes {
     /// What a table can't be made without and nothing has told either: its schema, the sequences of its defaults, types of
-    /// columns, parents. Other tables' own sequences come with those. What is here under the name of a type and is gone on the
-    /// source goes.
+    /// columns, parents. Other tables' own sequences come with those. A gone type that had the name of one is set
+    /// aside.
     pub(super) async fn needs_of(
         &mut self,
         table: &RelationStructure,
-        commit: Lsn,
     ) -> Result<Vec<Structure>, Fault> {
         let all = structure::fetch(&self.caller, Vec::new(), false).await?;
-        let known = structure::all(self.session()).await?;
-        let names_gone = names_of_gone(&known, &all);
+        let mut known = structure::all(self.session()).await?;
+        if set_types_aside(self.session(), &known, &all).await? {
+            known = structure::all(self.session()).await?;
+        }
         let lineage = lineage(table, &all);
         let types = types_of(table, &all);
         let own = bare(&format!("{}.{}.", table.schema, table.name));
@@ -45,30 +37,11 @@ impl Changes {
             if !is_needed || known.contains_key(&form.id()) {
                 continue;
             }
-            if types.contains(&form.id()) && names_gone.contains(&form.label()) {
-                self.drop_gone(&form.label(), &known, &all, commit).await?;
-            }
             if !is_here(self.session(), form).await? {
                 objects.push(form.clone());
             }
         }
         Ok(objects)
-    }
-
-    /// Drops what is known by this label and gone, with what hangs on it: there that has another type by now.
-    async fn drop_gone(
-        &mut self,
-        label: &str,
-        known: &Forms,
-        all: &[Structure],
-        commit: Lsn,
-    ) -> Result<(), Fault> {
-        let is_gone = |form: &&Structure| {
-            form.label() == label && all.iter().all(|there| there.id() != form.id())
-        };
-        let gone = known.values().filter(is_gone).filter_map(dropped).collect();
-        let note = Note { tag: TAG.into(), dropped: gone, ..Note::default() };
-        self.carry(&note, commit).await
     }
 }
 

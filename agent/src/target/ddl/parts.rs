@@ -26,7 +26,7 @@ fn kept_or_alike<'a>(
     new: &'a RelationStructure,
     before: &ConstraintStructure,
 ) -> Option<&'a ConstraintStructure> {
-    kept(new, before).filter(|after| after.oid == before.oid || !drops_columns(old, new))
+    kept(new, before).filter(|after| is_that(old, new, before.oid, after.oid))
 }
 
 /// What the `new` form's constraint was.
@@ -35,7 +35,17 @@ fn was<'a>(
     new: &RelationStructure,
     after: &ConstraintStructure,
 ) -> Option<&'a ConstraintStructure> {
-    kept(old, after).filter(|before| after.oid == before.oid || !drops_columns(old, new))
+    kept(old, after).filter(|before| is_that(old, new, before.oid, after.oid))
+}
+
+/// Whether what is alike is what it seems: neither of them is another one by its OID, and no column has gone that may have taken
+/// the older one along.
+fn is_that(old: &RelationStructure, new: &RelationStructure, before: u32, after: u32) -> bool {
+    let has = |of: &RelationStructure, oid: u32| {
+        let constraints = of.constraints.iter().map(|it| it.oid);
+        constraints.chain(of.indexes.iter().map(|it| it.oid)).any(|it| it == oid)
+    };
+    before == after || !(has(new, before) || has(old, after) || drops_columns(old, new))
 }
 
 fn drops_columns(old: &RelationStructure, new: &RelationStructure) -> bool {
@@ -157,8 +167,7 @@ pub(super) fn old_indexes(old: &RelationStructure, new: &RelationStructure) -> V
     let mut statements = Vec::new();
     for before in &old.indexes {
         let name = qualified(&new.schema, &before.name);
-        let dropping = drops_columns(old, new);
-        match index_kept(new, before).filter(|after| after.oid == before.oid || !dropping) {
+        match index_kept(new, before).filter(|after| is_that(old, new, before.oid, after.oid)) {
             // Taken over by a constraint (USING INDEX), under the constraint's name.
             None if new.constraints.iter().any(|c| c.name == before.name) => {}
             None => statements.push(format!("drop index if exists {name} cascade")),
@@ -212,7 +221,7 @@ pub(super) fn new_indexes(old: Option<&RelationStructure>, new: &RelationStructu
         .filter(|index| {
             let before = old.and_then(|old| {
                 let kept = index_kept(old, index);
-                kept.filter(|before| before.oid == index.oid || !drops_columns(old, new))
+                kept.filter(|before| is_that(old, new, before.oid, index.oid))
             });
             before.is_none_or(|before| {
                 !before.valid && index.valid && new.relkind != RelationKind::Partitioned

@@ -77,7 +77,7 @@ pub(in crate::target) async fn copy_waiting(
     // The stream has been there, and has not told it; or nothing will.
     if is_unlike && (first <= from || at_end && !is_followed(receiver).await?) {
         let (forms, gone) = (std::mem::take(&mut unlike), std::mem::take(&mut gone));
-        bring_kin(receiver, ledger, &session, forms, &gone).await?;
+        bring_kin(receiver, ledger, &mut session, forms, &gone).await?;
         waiting = self::waiting(&session).await?;
         (relations, unlike) = as_here(receiver, &session, &waiting).await?;
     }
@@ -100,37 +100,22 @@ pub(in crate::target) async fn copy_waiting(
 async fn bring_kin(
     receiver: &Receiver,
     ledger: Ledger,
-    session: &Client,
+    session: &mut Client,
     mut forms: Vec<Structure>,
     gone: &[Structure],
 ) -> Result<(), Fault> {
     let mut copied: Vec<u32> =
         forms.iter().map(Structure::id).filter(|id| id.0 == CLASSES).map(|id| id.1).collect();
     let now = structure::fetch(&receiver.caller, Vec::new(), true).await?;
-    let mut gone = gone.to_vec();
-    gone.extend(replaced_types(session, &forms, &now).await?);
+    if !is_followed(receiver).await? {
+        let known = structure::all(&**session).await?;
+        receiver.set_aside(session, ledger, &known, &now).await?;
+    }
     let (kin, rewritten) = differing_kin(session, &copied, &now).await?;
     copied.extend(rewritten);
     forms.retain(|form| kin.iter().all(|it| it.id() != form.id()));
     forms.extend(kin);
-    bring(receiver, ledger, parents_first(forms), &gone, &copied).await
-}
-
-/// Types that are known and gone, whose names others of the forms have.
-async fn replaced_types(
-    session: &Client,
-    forms: &[Structure],
-    now: &[Structure],
-) -> Result<Vec<Structure>, Fault> {
-    let known = structure::all(&**session).await?;
-    let is_type = |form: &&Structure| matches!(form, Structure::Type(_));
-    let names: Vec<String> = forms.iter().filter(is_type).map(Structure::label).collect();
-    let gone = known.into_values().filter(|form| {
-        is_type(&form)
-            && names.contains(&form.label())
-            && now.iter().all(|there| there.id() != form.id())
-    });
-    Ok(gone.collect())
+    bring(receiver, ledger, parents_first(forms), gone, &copied).await
 }
 
 /// Whether changes of the source's schema are told in the stream.
