@@ -91,10 +91,18 @@ mod tests {
             set("b", Some("off b"), "mine"),
             set("c", None, "c owner to y"),
         ];
-        let changed = HashSet::from(["a", "c"]);
-        assert_eq!(statements(&changed, &there, &here), ["off", "on", "c owner to x"]);
-        assert!(statements(&changed, &there, &there).is_empty());
-        assert_eq!(statements(&changed, &[], &here), ["off"]);
+        let is_other = |item: &str| item != "b";
+        assert_eq!(statements(is_other, &there, &here), ["off", "on", "c owner to x"]);
+        assert!(statements(is_other, &there, &there).is_empty());
+        assert_eq!(statements(is_other, &[], &here), ["off"]);
+    }
+
+    #[test]
+    fn what_was_made_again_is_new_by_its_name_without_quotes() {
+        let new = HashSet::from(["table public.Of t".to_owned(), "routine public.f()".to_owned()]);
+        assert!(is_of_new("settings of public.\"Of t\"", &new));
+        assert!(!is_of_new("settings of public.t", &new));
+        assert!(!is_of_new("rights on routines of public", &new));
     }
 
     #[test]
