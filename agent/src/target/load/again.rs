@@ -77,7 +77,7 @@ pub(in crate::target) async fn copy_waiting(
     // The stream has been there, and has not told it; or nothing will.
     if is_unlike && (first <= from || at_end && !is_followed(receiver).await?) {
         let (forms, gone) = (std::mem::take(&mut unlike), std::mem::take(&mut gone));
-        bring_kin(receiver, ledger, &mut session, forms, &gone).await?;
+        bring_kin(receiver, ledger, &session, forms, &gone).await?;
         waiting = self::waiting(&session).await?;
         (relations, unlike) = as_here(receiver, &session, &waiting).await?;
     }
@@ -100,17 +100,14 @@ pub(in crate::target) async fn copy_waiting(
 async fn bring_kin(
     receiver: &Receiver,
     ledger: Ledger,
-    session: &mut Client,
+    session: &Client,
     mut forms: Vec<Structure>,
     gone: &[Structure],
 ) -> Result<(), Fault> {
     let mut copied: Vec<u32> =
         forms.iter().map(Structure::id).filter(|id| id.0 == CLASSES).map(|id| id.1).collect();
     let now = structure::fetch(&receiver.caller, Vec::new(), true).await?;
-    if !is_followed(receiver).await? {
-        let known = structure::all(&**session).await?;
-        receiver.set_aside(session, ledger, &known, &now).await?;
-    }
+    receiver.bring_needs(ledger).await?;
     let (kin, rewritten) = differing_kin(session, &copied, &now).await?;
     copied.extend(rewritten);
     forms.retain(|form| kin.iter().all(|it| it.id() != form.id()));
