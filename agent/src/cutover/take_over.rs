@@ -22,6 +22,9 @@ const CARRIED: [&str; 8] =
 /// What the digest of a table that inherits ends with; before it stands the one of the order of columns, first that of all else.
 const INHERITS: &str = " inherits";
 
+/// What is told where nothing differs by its words.
+const MADE_AGAIN: &str = "what was dropped is there again as it was";
+
 /// Objects that are named when they differ; the rest is counted.
 const NAMED: usize = 5;
 
@@ -33,9 +36,13 @@ pub(super) async fn take_over(
     let receiver = steps.receiver;
     let then = receiver.dumped_shape(session).await?;
     let now = receiver.shape(false).await?;
-    let Some(difference) = shape_difference(&then, &now) else {
-        as_it_was(steps, session, &now).await?;
-        return Ok(None);
+    let difference = match shape_difference(&then, &now) {
+        Some(difference) => difference,
+        None if receiver.has_dropped(session).await? => MADE_AGAIN.to_owned(),
+        None => {
+            as_it_was(steps, session, &now).await?;
+            return Ok(None);
+        }
     };
     unaltered_since_marker(steps).await?;
     // Rights may have been granted to new ones.
@@ -46,7 +53,7 @@ pub(super) async fn take_over(
     receiver.take_snapshot(SnapshotKind::Offline).await?;
     let dumped = receiver.dump_again(session, steps.copied.ledger).await?;
     receiver.caller.ask(Ask::Release).await?;
-    let set = receiver.take_traits(session, steps.copied.ledger, &then, &now).await;
+    let set = receiver.take_traits(session, steps.copied.ledger, &then, &now, &dumped.new).await;
     refuse_unlike(steps, session, &forms, &then, &now).await?;
     // What is not here at all is better named by the comparison.
     set?;
@@ -120,7 +127,7 @@ async fn refuse_unlike(
 }
 
 /// What is not here as it is there. Texts of another version's server can differ where nothing else does: then only what has
-/// changed is compared, and whether the tables are there.
+/// changed is compared, that nothing is missing, and that no table is left.
 fn differing<'a>(
     here: &'a [ShapeItem],
     then: &[ShapeItem],
@@ -133,9 +140,9 @@ fn differing<'a>(
         .into_iter()
         .filter(|name| !is_same(then.get(name), now.get(name), here.get(name)))
         .filter(|name| {
-            let missing =
-                name.starts_with("table ") && !(now.contains_key(name) && here.contains_key(name));
-            same_version || missing || then.get(name) != now.get(name)
+            let is_missing = now.contains_key(name) && !here.contains_key(name);
+            let is_left = name.starts_with("table ") && !now.contains_key(name);
+            same_version || is_missing || is_left || then.get(name) != now.get(name)
         })
         .collect()
 }

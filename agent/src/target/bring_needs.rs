@@ -1,14 +1,20 @@
 //! What a change of a table can't be carried without, where no event trigger tells it: the type of a new column, a label of an
-//! enum, the function of a default, an extension. No row says a word of those.
+//! enum, the function of a default, an extension; a key, a check or a NOT NULL that is another one by now. No row says a word of
+//! those.
+use std::collections::HashSet;
+
 use super::{
-    apply::bring_what_goes,
+    apply::{bring_what_goes, kin_of},
+    aside::set_types_aside,
+    held::oid_of,
     ledger::Ledger,
+    load::parents_first,
     receive::Receiver,
     structure::{self, Forms},
-    untold::{is_here, is_same, names_of_gone},
+    untold::{has_other_rows, is_here, is_same, names_of_gone},
 };
 use crate::{
-    fault::Fault,
+    fault::{Doing, Fault},
     postgres::Client,
     wire::{Answer, Ask, RelationKind, Structure, unexpected_answer},
 };
@@ -39,9 +45,49 @@ impl Receiver {
             _ => return Err(unexpected_answer()),
         }
         let mut client = self.session("needs").await?;
-        let known = structure::all(&*client).await?;
+        let mut known = structure::all(&*client).await?;
         let now = structure::fetch(&self.caller, Vec::new(), false).await?;
+        if self.set_aside(&mut client, ledger, &known, &now).await? {
+            known = structure::all(&*client).await?;
+        }
         self.bring_needs_of(&mut client, ledger, &known, &now).await
+    }
+
+    /// Sets gone types aside whose names others have by now; whether there were any.
+    pub(super) async fn set_aside(
+        &self,
+        client: &mut Client,
+        ledger: Ledger,
+        known: &Forms,
+        now: &[Structure],
+    ) -> Result<bool, Fault> {
+        let doing = "setting types aside that are gone";
+        let tx = client.transaction().await.doing(doing)?;
+        if !set_types_aside(&tx, known, now).await? {
+            tx.rollback().await.doing(doing)?;
+            return Ok(false);
+        }
+        ledger.commit(tx, doing).await?;
+        Ok(true)
+    }
+
+    /// Gives the table that a change's fault blames the form that the source has now, with its family: whatever its rows did not fit
+    /// may have gone there. How many tables it was.
+    ///
+    /// # Errors
+    /// What stopped it; nothing for what can't be made.
+    pub(super) async fn bring_blamed(&self, ledger: Ledger, fault: &Fault) -> Result<usize, Fault> {
+        let Some(blamed) = fault.table.as_deref() else { return Ok(0) };
+        let Answer::Followed(false) = self.caller.ask(Ask::Followed).await? else { return Ok(0) };
+        let client = self.session("needs").await?;
+        let catalog = self.catalog(&client).await?;
+        let Some(oid) = oid_of(&catalog, blamed) else { return Ok(0) };
+        let now = structure::fetch(&self.caller, Vec::new(), false).await?;
+        let (objects, copied) = differing_kin(&client, &[oid], &now).await?;
+        if objects.is_empty() {
+            return Ok(0);
+        }
+        bring_what_goes(self, ledger, objects, &copied).await
     }
 
     /// As [`Receiver::bring_needs`], of what is known and what the source's catalog has now.
@@ -70,8 +116,33 @@ impl Receiver {
         if needs.is_empty() {
             return Ok(0);
         }
-        bring_what_goes(self, ledger, needs).await
+        bring_what_goes(self, ledger, needs, &[]).await
     }
+}
+
+/// Those of the tables and of their families that are known in another form than `now`, parents first; and which of them have
+/// other rows.
+pub(super) async fn differing_kin(
+    client: &Client,
+    tables: &[u32],
+    now: &[Structure],
+) -> Result<(Vec<Structure>, Vec<u32>), Fault> {
+    let (mut objects, mut copied) = (Vec::new(), Vec::new());
+    let mut seen = HashSet::new();
+    for form in tables.iter().flat_map(|table| kin_of(*table, now)) {
+        if !seen.insert(form.id()) {
+            continue;
+        }
+        let known = structure::known(&**client, form.id()).await?;
+        if known.is_none() || is_same(known.as_ref(), form) {
+            continue;
+        }
+        if has_other_rows(known.as_ref(), form) {
+            copied.push(form.id().1);
+        }
+        objects.push(form.clone());
+    }
+    Ok((parents_first(objects), copied))
 }
 
 fn is_need(form: &Structure) -> bool {

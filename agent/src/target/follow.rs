@@ -116,7 +116,8 @@ async fn mend(
     // What nothing tells.
     if fault.policy == Policy::Hold
         && tried.needs.replace(from) != Some(from)
-        && receiver.bring_needs(copied.ledger).await? > 0
+        && (receiver.bring_needs(copied.ledger).await? > 0
+            || receiver.bring_blamed(copied.ledger, &fault).await? > 0)
     {
         return Ok(());
     }

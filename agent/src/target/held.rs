@@ -77,7 +77,7 @@ impl Receiver {
     }
 }
 
-fn oid_of(catalog: &Catalog, table: &str) -> Option<u32> {
+pub(super) fn oid_of(catalog: &Catalog, table: &str) -> Option<u32> {
     catalog.relations.iter().find(|known| known.label() == table).map(|known| known.oid)
 }
 

@@ -5,6 +5,7 @@
 //! proves its epoch there. It doesn't know the source's rooms: rows, catalog and changes come by [`crate::wire`].
 mod again;
 pub mod apply;
+mod aside;
 mod bring_needs;
 mod constraints;
 mod create_database;

@@ -73,6 +73,16 @@ impl Receiver {
         Ok(!documents::get(&**session, documents::CARRIED).await?.is_empty())
     }
 
+    /// Whether the stream has dropped objects since the schema was dumped. They may be there again on the source in the same
+    /// words; here they came without their foreign keys, comments and the like.
+    pub(crate) async fn has_dropped(&self, session: &Client) -> Result<bool, Fault> {
+        let row = session
+            .query_one("select exists (select from whimbrel.document where kind = 'dropped')", &[])
+            .await
+            .doing("reading the ledger")?;
+        Ok(row.get(0))
+    }
+
     /// The files of the source's tables, as far as is known: one that has another now was truncated, or rewritten.
     pub(crate) async fn known_files(&self, session: &Client) -> Result<HashMap<u32, u32>, Fault> {
         let rows = session
@@ -144,6 +154,7 @@ impl Receiver {
         }
         documents::put(&tx, "changed", b"1").await?;
         documents::put(&tx, documents::CARRIED, b"").await?;
+        documents::put(&tx, "dropped", b"").await?;
         if !self.spec.selected.is_everything() {
             let catalog = documents::to_json("catalog", &*dumped.catalog)?;
             documents::put(&tx, "catalog", &catalog).await?;

@@ -45,7 +45,7 @@ async fn fetch_once(
         match frames.next().await {
             Some(Frame::Bytes(document)) => structures.push(told(&document)?),
             Some(Frame::End) => return Ok(structures),
-            Some(Frame::Failed(fault)) => return Err(fault),
+            Some(Frame::Failed(fault)) => return Err(gone_meanwhile(fault)),
             Some(other) => return Err(unexpected(&other)),
             None => {
                 return Err(Fault::retry("PeerGone", "the source's structure was cut"));
@@ -54,13 +54,24 @@ async fn fetch_once(
     }
 }
 
+/// The server's own words for an object that went while its definition was asked for.
+fn gone_meanwhile(fault: Fault) -> Fault {
+    let words = ["cache lookup failed for ", "could not open relation with OID "];
+    if words.iter().any(|words| fault.message.contains(words)) {
+        return catalog_changes(&fault.message);
+    }
+    fault
+}
+
+fn catalog_changes(how: &str) -> Fault {
+    let message = format!("the source's schema changes while it is read: {how}");
+    Fault::retry("CatalogChanges", message).remedy("it is tried again")
+}
+
 /// Reads a document of the source's catalogs as they are now. What is dropped at that moment has no definition any more: that
 /// passes.
 fn told(document: &[u8]) -> Result<Structure, Fault> {
-    parse(document).map_err(|fault| {
-        let message = format!("the source's schema changes while it is read: {}", fault.message);
-        Fault::retry("CatalogChanges", message).remedy("it is tried again")
-    })
+    parse(document).map_err(|fault| catalog_changes(&fault.message))
 }
 
 /// Reads a document.

@@ -1,13 +1,15 @@
 //! What is set on objects inside their own entries of a dump (FORCE ROW LEVEL SECURITY, a column's compression, owners): the
 //! entries of what is here already are not made again, so each such setting that has changed on the source is made so here.
 //!
-//! Only of objects whose settings are others than when the schema was dumped: what a person has set on the target is left.
+//! Only of objects whose settings are others than when the schema was dumped, or that were made since, be it again and as they
+//! were: what a person has set on the target is left.
 use std::collections::{HashMap, HashSet};
 
 use super::{
     in_runs::{Statement, in_runs},
     ledger::Ledger,
     receive::Receiver,
+    redump::bare,
 };
 use crate::{
     fault::Fault,
@@ -17,20 +19,24 @@ use crate::{
 };
 
 impl Receiver {
-    /// `then`, `now`: the source's shape when its schema was dumped, and now.
+    /// `then`, `now`: the source's shape when its schema was dumped, and now; `new`: objects that were made since, as GRANT
+    /// names them, without quotes.
     pub(crate) async fn take_traits(
         &self,
         session: &mut Client,
         ledger: Ledger,
         then: &[ShapeItem],
         now: &[ShapeItem],
+        new: &HashSet<String>,
     ) -> Result<(), Fault> {
         let doing = "setting on the target what was set on the source's objects";
         let Answer::Traits(there) = self.caller.ask(Ask::Traits).await? else {
             return Err(unexpected_answer());
         };
         let here = traits_of(session, &self.spec.selected).await?;
-        let statements = statements(&changed(then, now), &there, &here);
+        let changed = changed(then, now);
+        let is_other = |item: &str| changed.contains(item) || is_of_new(item, new);
+        let statements = statements(is_other, &there, &here);
         let statement = |sql: &&str| Statement { about: (*sql).to_owned(), sql: (*sql).to_owned() };
         in_runs(session, ledger, &statements.iter().map(statement).collect::<Vec<_>>(), doing).await
     }
@@ -44,11 +50,22 @@ fn changed<'a>(then: &[ShapeItem], now: &'a [ShapeItem]) -> HashSet<&'a str> {
         .collect()
 }
 
+fn is_of_new(item: &str, new: &HashSet<String>) -> bool {
+    let name = item.strip_prefix("settings of ").map(bare);
+    name.is_some_and(|name| {
+        ["table", "sequence"].iter().any(|word| new.contains(&format!("{word} {name}")))
+    })
+}
+
 /// What makes `here` as it is `there`: what goes before what comes, for one may be in the place of the other.
-fn statements<'a>(changed: &HashSet<&str>, there: &'a [Trait], here: &'a [Trait]) -> Vec<&'a str> {
+fn statements<'a>(
+    is_other: impl Fn(&str) -> bool,
+    there: &'a [Trait],
+    here: &'a [Trait],
+) -> Vec<&'a str> {
     let of = |all: &'a [Trait], others: &'a [Trait]| -> Vec<&'a Trait> {
         let others: HashSet<&Trait> = others.iter().collect();
-        all.iter().filter(|one| changed.contains(&*one.item) && !others.contains(one)).collect()
+        all.iter().filter(|one| is_other(&one.item) && !others.contains(one)).collect()
     };
     let off = of(here, there).into_iter().filter_map(|one| one.off.as_deref());
     off.chain(of(there, here).into_iter().map(|one| &*one.given)).collect()
@@ -74,10 +91,18 @@ mod tests {
             set("b", Some("off b"), "mine"),
             set("c", None, "c owner to y"),
         ];
-        let changed = HashSet::from(["a", "c"]);
-        assert_eq!(statements(&changed, &there, &here), ["off", "on", "c owner to x"]);
-        assert!(statements(&changed, &there, &there).is_empty());
-        assert_eq!(statements(&changed, &[], &here), ["off"]);
+        let is_other = |item: &str| item != "b";
+        assert_eq!(statements(is_other, &there, &here), ["off", "on", "c owner to x"]);
+        assert!(statements(is_other, &there, &there).is_empty());
+        assert_eq!(statements(is_other, &[], &here), ["off"]);
+    }
+
+    #[test]
+    fn what_was_made_again_is_new_by_its_name_without_quotes() {
+        let new = HashSet::from(["table public.Of t".to_owned(), "routine public.f()".to_owned()]);
+        assert!(is_of_new("settings of public.\"Of t\"", &new));
+        assert!(!is_of_new("settings of public.t", &new));
+        assert!(!is_of_new("rights on routines of public", &new));
     }
 
     #[test]

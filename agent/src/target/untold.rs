@@ -50,6 +50,9 @@ impl Receiver {
         };
         let mut known = structure::all(&**session).await?;
         let now = structure::fetch(&self.caller, Vec::new(), false).await?;
+        if !followed && self.set_aside(session, ledger, &known, &now).await? {
+            known = structure::all(&**session).await?;
+        }
         // By themselves: what else is new may use an enum's new label.
         if !followed && self.bring_needs_of(session, ledger, &known, &now).await? > 0 {
             known = structure::all(&**session).await?;
@@ -183,7 +186,7 @@ fn may_be_untold(before: Option<&Structure>, now: &Structure) -> bool {
 }
 
 /// Rows that no message brought: of a table that was not known, or that was rewritten.
-fn has_other_rows(before: Option<&Structure>, now: &Structure) -> bool {
+pub(super) fn has_other_rows(before: Option<&Structure>, now: &Structure) -> bool {
     match (before, now) {
         (Some(Structure::Relation(before)), Structure::Relation(now)) => {
             now.relkind.is_table() && before.file != now.file

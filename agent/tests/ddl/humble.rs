@@ -252,7 +252,12 @@ async fn waits_at_the_marker(
 async fn a_table_that_waits_at_the_marker_gets_a_form_that_nothing_tells() {
     let schema = "create table t (id int primary key, v text);\ninsert into t values (1, 'one')";
     let (source, target, mut driver, end) = waits_at_the_marker(false, schema).await;
-    sql(&source, "shop", "create index on t (v)").await;
+    sql(
+        &source,
+        "shop",
+        "create index on t (v); create extension citext; alter table t add mail citext",
+    )
+    .await;
     driver.begin(2, driver.target_oid()).await;
     driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
     let left = [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch];

@@ -144,3 +144,164 @@ async fn what_no_structure_is_kept_of_goes_too() {
     )
     .await;
 }
+
+/// The stream tells the partition, and the column came by its parent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_to_a_table_by_its_parent_arrives() {
+    arrive(
+        "create table p (id int primary key, v int not null) partition by range (id);
+         create table p1 partition of p for values from (0) to (10);
+         create table p2 partition of p for values from (10) to (20);
+         create table first (id int primary key);
+         create table h (id int primary key, v int not null); create table h1 (primary key (id)) inherits (h);
+         insert into p values (1, 1), (11, 11); insert into h values (1, 1); insert into h1 values (2, 2)",
+        &[
+            "alter table p add label text not null default 'x'; create index on p (label)",
+            "insert into p values (2, 2, 'y')",
+            "alter table p alter v type bigint; alter table h alter v type bigint; alter table h add w int default 7",
+            "insert into p values (3, 3, 'z'); insert into h1 values (3, 3, 3); update p set v = 4 where id = 11",
+            "alter table h rename w to old_w; alter table h add x int not null default 1;
+             create table h2 (primary key (id)) inherits (h)",
+            "create table p3 partition of p for values from (20) to (30); alter table first add v int",
+            "insert into first values (1, 1)",
+            "insert into h2 values (4, 4, 4, 4); insert into p values (21, 21, 'n')",
+        ],
+    )
+    .await;
+}
+
+/// What rows must fit is another thing by then than when they came: older and newer than the form that is found.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_fit_what_nothing_told_arrive() {
+    arrive(
+        "create table filled (id int primary key, v text); insert into filled values (1, 'a'), (2, 'b');
+         create table freed (id int primary key, v int not null check (v > 0)); insert into freed values (1, 1);
+         create table keyed (id int primary key, p int not null); insert into keyed values (1, 1)",
+        &[
+            "alter table filled add w int; insert into filled values (3, 'c');
+             update filled set w = id; alter table filled alter w set not null; alter table filled add check (w > 0);
+             alter table freed drop constraint freed_v_check; alter table freed alter v drop not null;
+             alter table keyed drop constraint keyed_pkey; alter table keyed add primary key (id, p)",
+            "insert into freed values (2, null), (3, -1); insert into keyed values (1, 2)",
+            "update freed set v = 5 where id = 2; update keyed set p = 3 where p = 2; update filled set v = 'z' where id = 1",
+        ],
+    )
+    .await;
+}
+
+/// A table that has another's name by now: that one has a third's, or is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_was_another_tables_is_free_by_then() {
+    arrive(
+        "create table counts (id serial primary key, n int not null); insert into counts (n) values (1);
+         create table live (id int primary key, v text); insert into live values (1, 'old');
+         create table coming (id int primary key, v text, w int); insert into coming values (1, 'new', 1);
+         create table first (id int primary key)",
+        &[
+            "drop table counts; create table counts (id serial primary key, n text not null);
+             alter table live rename to past; alter table coming rename to live;
+             alter table first add v int",
+            "insert into live values (2, 'new', 2); insert into first values (1, 1)",
+            "insert into counts (n) values ('a'); insert into past values (2, 'old'); insert into first values (2, 2)",
+        ],
+    )
+    .await;
+}
+
+/// Nothing tells how the values came out of the older ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_takes_a_type_that_has_no_cast() {
+    arrive(
+        "create table t (id int primary key, at time); insert into t values (1, '10:00');
+         create table quiet (id int primary key, at time); insert into quiet values (1, '10:00');
+         create table waiting (id int, at time, primary key (id)) partition by range (id);
+         create table waiting1 partition of waiting for values from (0) to (10); insert into waiting values (1, '10:00')",
+        &[
+            "alter table t alter at type timestamp using '2020-01-01'::date + at;
+             alter table quiet alter at type timestamp using '2020-01-01'::date + at;
+             alter table waiting alter at type timestamp using '2020-01-01'::date + at;
+             alter table waiting rename at to since",
+            "insert into t values (2, '2021-01-01'); insert into waiting values (2, '2021-01-01')",
+            "alter table waiting alter since type text; alter table waiting add n int default 3; update waiting set n = 4",
+        ],
+    )
+    .await;
+}
+
+/// What is on the first column of that name is on the second one by then, in the same words.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_on_a_column_that_was_made_anew_under_its_name_arrives() {
+    arrive(
+        "create table t (id uuid primary key, v int); create index of_id on t (id, v);
+         insert into t select gen_random_uuid(), g from generate_series(1, 3) g",
+        &[
+            "alter table t add id_text text; update t set id_text = id::text; alter table t drop constraint t_pkey;
+             alter table t drop column id; alter table t rename id_text to id; alter table t add primary key (id);
+             create index of_id on t (id, v)",
+            "insert into t (id, v) values ('x', 4)",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_type_that_was_made_anew_under_its_name_arrives_with_what_uses_it() {
+    arrive(
+        "create type kind as enum ('a'); create table t (id int primary key, type kind, w int); insert into t values (1, 'a', 1);
+         create table u (id int primary key, k kind default 'a'); insert into u values (1);
+         create type state as enum ('on', 'off'); create table s (id int primary key, state state default 'on', v text);
+         create table quiet (id int primary key, state state default 'on', states state[], v text);
+         insert into s values (1, 'off'); insert into quiet values (1, 'off', '{on,off}')",
+        &[
+            "create type state_new as enum ('on', 'gone'); alter table s alter state drop default;
+             alter table s alter state type state_new using 'on'::state_new; alter table quiet alter state drop default;
+             alter table quiet alter state type state_new using 'gone'::state_new,
+                 alter states type state_new[] using '{on}'::state_new[];
+             alter type state rename to state_old; alter type state_new rename to state; drop type state_old;
+             alter table s alter state set default 'gone'",
+            "insert into s values (2, 'gone')",
+            "alter table t rename type to name; alter table t alter name type text; alter table u drop column k;
+             drop type kind; create type kind as enum ('b', 'c');
+             alter table t add type kind not null default 'b'; alter table u add k kind default 'c'",
+            "insert into t values (2, 'x', 2, 'c'); insert into u values (2, 'b')",
+        ],
+    )
+    .await;
+}
+
+/// An index of the older column bears another name, and its name is that of an index that is alike.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_taken_the_names_of_a_column_and_its_index_arrives() {
+    arrive(
+        "create table t (id int primary key, up int, n serial); create index up_of_t on t (up);
+         alter table t add constraint known unique (up); insert into t values (1, 1)",
+        &[
+            "alter table t rename up to up_old; alter table t add up bigint; alter index up_of_t rename to up_old_of_t;
+             create index up_of_t on t (up); alter table t rename constraint known to known_old;
+             alter table t add constraint known unique (up);
+             alter table t alter n drop default; alter table t alter n type text; drop sequence t_n_seq",
+            "insert into t values (2, 2, 'x', 2)",
+        ],
+    )
+    .await;
+}
+
+/// It leaves its parent for that, and joins another that has the parent's name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_with_another_key_arrives() {
+    arrive(
+        "create type part as enum ('X', 'Y');
+         create table m (id int not null, p part not null) partition by list (p);
+         create table x partition of m for values in ('X'); alter table x add primary key (id);
+         insert into m values (1, 'X')",
+        &[
+            "alter table m detach partition x; drop table m; alter table x drop column p;
+             alter table x add column p text not null default 'X';
+             create table m (id int not null, p text not null) partition by list (p);
+             alter table x alter p drop default; alter table x add constraint p_check check (p = 'X');
+             alter table m attach partition x for values in ('X')",
+            "insert into m values (2, 'X')",
+        ],
+    )
+    .await;
+}

@@ -62,6 +62,9 @@ impl Changes {
         for dropped in &note.dropped {
             self.carry_drop(dropped, note, commit).await?;
         }
+        if !note.dropped.is_empty() {
+            self.remember_drops().await?;
+        }
         if let Some(table) = note.rewritten
             && note.reason & ROWS_REWRITTEN != 0
         {
@@ -190,6 +193,11 @@ impl Changes {
         }
         let statements = ddl::statements(old, new, around)
             .map_err(|what| not_carried(note, &new.label(), &what, &[]))?;
+        if let (true, Some(Structure::Relation(old)), Structure::Relation(new)) =
+            (emptied, old, new)
+        {
+            self.drop_keys_to_retyped(old, new, note).await?;
+        }
         self.execute_behind_what_it_lacks(statements, new, note).await
     }
 

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 
 use whimbrel_proto::Lsn;
 
-use super::change::Changes;
+use super::{change::Changes, find_out::TAG};
 use crate::{
     fault::{Doing, Fault},
     postgres::qualified,
@@ -16,15 +16,16 @@ const BEFORE_ROWS: &str = "whimbrel_carry";
 
 impl Changes {
     /// Runs what makes an object. A key or a check can fail over rows that the stream has told in part only (no identity,
-    /// unlogged), where the source's own rows agree with it: the table that the server blames is emptied then, and its rows
-    /// come again. No table is blamed twice, so that it ends.
+    /// unlogged), or that are older than a form which no message has told, where the source's own rows agree with it: the table
+    /// that the server blames is emptied then, and its rows come again. No table is blamed twice, so that it ends.
     pub(super) async fn execute_over_rows(
         &mut self,
         statements: &[String],
         doing: &str,
         note: &Note,
     ) -> Result<(), Fault> {
-        let is_in_part = |table: &Relation| table.publish != Publish::All;
+        let untold = note.tag == TAG;
+        let is_in_part = |table: &Relation| untold || table.publish != Publish::All;
         if !self.tables.catalog().relations.iter().any(is_in_part) {
             return self.execute(statements, doing).await.map_err(|(fault, _)| fault);
         }

@@ -17,15 +17,17 @@ use crate::{
     fault::{Fault, Policy},
     postgres::{identifier, qualified},
     replication::pgoutput,
-    target::{Receiver, can_be_replica, ddl::routine, ledger::Ledger, structure},
+    target::{
+        Receiver, can_be_replica, ddl::routine, ledger::Ledger, load::parents_first, structure,
+    },
     wire::{Dropped, Note, RelationStructure, Structure},
 };
 
 /// What no command is known of.
-const TAG: &str = "a change of the schema";
+pub(super) const TAG: &str = "a change of the schema";
 
 /// As `pg_event_trigger_table_rewrite_reason` has it: a column's type.
-const REWRITTEN: u32 = 4;
+pub(super) const REWRITTEN: u32 = 4;
 
 impl Changes {
     /// Learns what has become of a table. `fault`: how it differs from what is known.
@@ -35,11 +37,7 @@ impl Changes {
         commit: Lsn,
         fault: Fault,
     ) -> Result<(), Fault> {
-        let forms = structure::fetch(&self.caller, vec![told.id], false).await?;
-        let form = forms.into_iter().find_map(|form| match form {
-            Structure::Relation(form) if form.oid == told.id => Some(form),
-            _ => None,
-        });
+        let form = self.now(told.id).await?;
         let Some(form) = form else {
             self.tables.is_gone(told.id);
             return Ok(());
@@ -51,10 +49,17 @@ impl Changes {
         };
         let is_new = known.is_none();
         let certain = known.is_some_and(|known| is_the_change(&known, &form, told));
-        let objects = match is_new {
-            true => self.with_its_needs(form).await?,
-            false => vec![Structure::Relation(form)],
+        self.make_room(&form, commit).await?;
+        // Types of ours have a schema's name before their own.
+        let has_types = form.columns.iter().any(|column| column.type_name.contains('.'));
+        let mut objects = match is_new || has_types {
+            true => self.needs_of(&form).await?,
+            false => Vec::new(),
         };
+        let family = self.with_its_family(form, commit).await?;
+        objects.retain(|need| family.iter().all(|form| form.id() != need.id()));
+        objects.extend(family);
+        let objects = parents_first(objects);
         let note = Note {
             tag: TAG.into(),
             rewritten: (!certain).then_some(told.id),
@@ -103,10 +108,11 @@ pub(in crate::target) async fn bring_what_goes(
     receiver: &Receiver,
     ledger: Ledger,
     objects: Vec<Structure>,
+    copied: &[u32],
 ) -> Result<usize, Fault> {
     let note = Note { tag: TAG.into(), objects, ..Note::default() };
     tell(&note, &[]);
-    Bringing { receiver, ledger, copied: &[], late: true, all: false }.run(note).await
+    Bringing { receiver, ledger, copied, late: true, all: false }.run(note).await
 }
 
 fn tell(note: &Note, gone: &[Structure]) {
@@ -165,13 +171,11 @@ impl Bringing<'_> {
 }
 
 /// As the event trigger would have told it.
-fn dropped(gone: &Structure) -> Option<Dropped> {
+pub(super) fn dropped(gone: &Structure) -> Option<Dropped> {
     let (kind, identity) = match gone {
         Structure::Relation(of) => (of.relkind.keyword(), qualified(&of.schema, &of.name)),
-        // A column's goes with it.
-        Structure::Sequence(of) if !of.identity && of.owned_by.is_none() => {
-            ("sequence", qualified(&of.schema, &of.name))
-        }
+        // An identity's goes with it; another column's may go alone.
+        Structure::Sequence(of) if !of.identity => ("sequence", qualified(&of.schema, &of.name)),
         Structure::Sequence(_) => return None,
         Structure::Type(of) => ("type", qualified(&of.schema, &of.name)),
         Structure::Function(of) => ("routine", routine(of)),
@@ -188,8 +192,12 @@ fn is_the_change(
     now: &RelationStructure,
     told: &pgoutput::Relation,
 ) -> bool {
-    let renumbered = now.columns.iter().any(|column| {
+    known.file == now.file && !is_renumbered(known, now) && unlike(&now.stored, told).is_none()
+}
+
+/// Whether a column has been made anew under its name.
+pub(super) fn is_renumbered(known: &RelationStructure, now: &RelationStructure) -> bool {
+    now.columns.iter().any(|column| {
         known.columns.iter().any(|old| old.name == column.name && old.num != column.num)
-    });
-    known.file == now.file && !renumbered && unlike(&now.stored, told).is_none()
+    })
 }

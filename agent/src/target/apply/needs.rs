@@ -1,27 +1,32 @@
-//! What a new table can't be made without, where nothing but its own rows tell that it is there.
+//! What a table's form can't be made without, where nothing but its own rows tell of it.
 use std::collections::HashSet;
 
 use super::change::Changes;
 use crate::{
     fault::Fault,
-    target::{bare, load::parents_first, structure, untold::is_here},
+    target::{aside::set_types_aside, bare, structure, untold::is_here},
     wire::{RelationKind, RelationStructure, Structure},
 };
 
 impl Changes {
-    /// A new table, behind what it can't be made without and nothing has told either: its schema, the sequences of its defaults,
-    /// types of columns, parents. Other tables' own sequences come with those.
-    pub(super) async fn with_its_needs(
+    /// What a table can't be made without and nothing has told either: its schema, the sequences of its defaults, types of
+    /// columns, parents. Other tables' own sequences come with those. A gone type that had the name of one is set
+    /// aside.
+    pub(super) async fn needs_of(
         &mut self,
-        table: Box<RelationStructure>,
+        table: &RelationStructure,
     ) -> Result<Vec<Structure>, Fault> {
         let all = structure::fetch(&self.caller, Vec::new(), false).await?;
-        let lineage = lineage(&table, &all);
-        let types = types_of(&table, &all);
+        let mut known = structure::all(self.session()).await?;
+        if set_types_aside(self.session(), &known, &all).await? {
+            known = structure::all(self.session()).await?;
+        }
+        let lineage = lineage(table, &all);
+        let types = types_of(table, &all);
         let own = bare(&format!("{}.{}.", table.schema, table.name));
         let mut objects = Vec::new();
-        for form in all {
-            let is_needed = match &form {
+        for form in &all {
+            let is_needed = match form {
                 Structure::Schema(_) => true,
                 Structure::Sequence(of) => {
                     of.owned_by.as_ref().is_none_or(|it| bare(it).starts_with(&own))
@@ -29,15 +34,14 @@ impl Changes {
                 Structure::Relation(of) if lineage.contains(&of.oid) => true,
                 _ => types.contains(&form.id()),
             };
-            if is_needed
-                && structure::known(self.session(), form.id()).await?.is_none()
-                && !is_here(self.session(), &form).await?
-            {
-                objects.push(form);
+            if !is_needed || known.contains_key(&form.id()) {
+                continue;
+            }
+            if !is_here(self.session(), form).await? {
+                objects.push(form.clone());
             }
         }
-        objects.push(Structure::Relation(table));
-        Ok(parents_first(objects))
+        Ok(objects)
     }
 }
 

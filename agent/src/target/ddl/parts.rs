@@ -19,6 +19,39 @@ fn kept<'a>(
         .or_else(|| of.constraints.iter().find(alike))
 }
 
+/// What has become of the `old` form's constraint. A column that is dropped takes along what is on it: in the same words it is then
+/// on another column of that name.
+fn kept_or_alike<'a>(
+    old: &RelationStructure,
+    new: &'a RelationStructure,
+    before: &ConstraintStructure,
+) -> Option<&'a ConstraintStructure> {
+    kept(new, before).filter(|after| is_that(old, new, before.oid, after.oid))
+}
+
+/// What the `new` form's constraint was.
+fn was<'a>(
+    old: &'a RelationStructure,
+    new: &RelationStructure,
+    after: &ConstraintStructure,
+) -> Option<&'a ConstraintStructure> {
+    kept(old, after).filter(|before| is_that(old, new, before.oid, after.oid))
+}
+
+/// Whether what is alike is what it seems: neither of them is another one by its OID, and no column has gone that may have taken
+/// the older one along.
+fn is_that(old: &RelationStructure, new: &RelationStructure, before: u32, after: u32) -> bool {
+    let has = |of: &RelationStructure, oid: u32| {
+        let constraints = of.constraints.iter().map(|it| it.oid);
+        constraints.chain(of.indexes.iter().map(|it| it.oid)).any(|it| it == oid)
+    };
+    before == after || !(has(new, before) || has(old, after) || drops_columns(old, new))
+}
+
+fn drops_columns(old: &RelationStructure, new: &RelationStructure) -> bool {
+    old.columns.iter().any(|column| new.columns.iter().all(|it| it.num != column.num))
+}
+
 /// Gone, renamed and validated ones. Foreign keys may not be here yet, or hold no more than they will: what else they have
 /// become is left to the cutover, but for the name, or there would be two of them.
 pub(super) fn old_constraints(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
@@ -26,7 +59,7 @@ pub(super) fn old_constraints(old: &RelationStructure, new: &RelationStructure) 
     let mut statements = Vec::new();
     for before in &old.constraints {
         let name = identifier(&before.name);
-        match kept(new, before) {
+        match kept_or_alike(old, new, before) {
             None if before.inherited && before.contype == "f" => {
                 statements.extend(share_of_parents_key(old, new, before));
             }
@@ -77,7 +110,7 @@ pub(super) fn new_constraints(
     new.constraints
         .iter()
         .filter(|constraint| constraint.contype != "f")
-        .filter(|constraint| old.is_none_or(|old| kept(old, constraint).is_none()))
+        .filter(|constraint| old.is_none_or(|old| was(old, new, constraint).is_none()))
         .filter(|constraint| constraint.contype != "c" || !constraint.inherited || standalone)
         .map(|constraint| {
             if let Some(sql) = take_index_over(old, constraint) {
@@ -134,7 +167,7 @@ pub(super) fn old_indexes(old: &RelationStructure, new: &RelationStructure) -> V
     let mut statements = Vec::new();
     for before in &old.indexes {
         let name = qualified(&new.schema, &before.name);
-        match index_kept(new, before) {
+        match index_kept(new, before).filter(|after| is_that(old, new, before.oid, after.oid)) {
             // Taken over by a constraint (USING INDEX), under the constraint's name.
             None if new.constraints.iter().any(|c| c.name == before.name) => {}
             None => statements.push(format!("drop index if exists {name} cascade")),
@@ -186,7 +219,10 @@ pub(super) fn new_indexes(old: Option<&RelationStructure>, new: &RelationStructu
         // An invalid index of a table is one that is being built, or failed: nobody reads it.
         .filter(|index| index.valid || new.relkind == RelationKind::Partitioned)
         .filter(|index| {
-            let before = old.and_then(|old| index_kept(old, index));
+            let before = old.and_then(|old| {
+                let kept = index_kept(old, index);
+                kept.filter(|before| is_that(old, new, before.oid, index.oid))
+            });
             before.is_none_or(|before| {
                 !before.valid && index.valid && new.relkind != RelationKind::Partitioned
             })

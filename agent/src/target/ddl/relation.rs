@@ -1,4 +1,6 @@
 //! Tables, views and composite types.
+use std::borrow::Cow;
+
 use super::{Around, column, name_of, not_null, parts};
 use crate::{
     postgres::{identifier, literal, qualified},
@@ -151,7 +153,7 @@ pub(super) fn alter(
             if old.of_type.is_some() && old.of_type != new.of_type {
                 statements.push(format!("alter table {name} not of"));
             }
-            statements.extend(column::alter(old, new, around)?);
+            statements.extend(column::alter(old, &of_its_own(old, new), around)?);
             if let Some(of) = new.of_type.as_ref().filter(|_| old.of_type != new.of_type) {
                 statements.push(format!("alter table {name} of {of}"));
             }
@@ -178,6 +180,23 @@ pub(super) fn alter(
         statements.push(owner(new));
     }
     Ok(statements)
+}
+
+/// As `new`, without columns that come by a parent, if it has parents that it had not: it joins those with the columns that it has
+/// then.
+fn of_its_own<'a>(
+    old: &RelationStructure,
+    new: &'a RelationStructure,
+) -> Cow<'a, RelationStructure> {
+    let had = |oid: u32| old.parents.iter().any(|parent| parent.oid == oid);
+    if new.parents.iter().all(|parent| had(parent.oid)) {
+        return Cow::Borrowed(new);
+    }
+    let mut own = new.clone();
+    for column in &mut own.columns {
+        column.inherited = false;
+    }
+    Cow::Owned(own)
 }
 
 fn rename(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {

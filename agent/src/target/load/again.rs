@@ -8,12 +8,13 @@
 //! trigger of ours, and no row of the table came) is taken from the catalog.
 use whimbrel_proto::Lsn;
 
-use super::{CopyIn, can_be_replica, copy_in};
+use super::{CopyIn, can_be_replica, copy_in, parents_first};
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     target::{
         apply::bring,
+        bring_needs::differing_kin,
         ddl::{self, Around, relation_of},
         ledger::Ledger,
         receive::Receiver,
@@ -80,7 +81,7 @@ pub(in crate::target) async fn copy_waiting(
             unlike = as_here(receiver, &session, &waiting).await?.1;
         }
         let (forms, gone) = (std::mem::take(&mut unlike), std::mem::take(&mut gone));
-        bring(receiver, ledger, forms, &gone, &[]).await?;
+        bring_kin(receiver, ledger, &session, forms, &gone).await?;
         waiting = self::waiting(&session).await?;
         (relations, unlike) = as_here(receiver, &session, &waiting).await?;
     }
@@ -96,6 +97,26 @@ pub(in crate::target) async fn copy_waiting(
     receiver.caller.ask(Ask::Release).await?;
     // One that is gone in the snapshot waits for the stream to tell so.
     Ok((relations.len() < waiting.len()).then_some(point))
+}
+
+/// Brings the forms, with the families of the tables among them: a parent without rows is told by none. All of these tables are
+/// copied.
+async fn bring_kin(
+    receiver: &Receiver,
+    ledger: Ledger,
+    session: &Client,
+    mut forms: Vec<Structure>,
+    gone: &[Structure],
+) -> Result<(), Fault> {
+    let mut copied: Vec<u32> =
+        forms.iter().map(Structure::id).filter(|id| id.0 == CLASSES).map(|id| id.1).collect();
+    let now = structure::fetch(&receiver.caller, Vec::new(), true).await?;
+    receiver.bring_needs(ledger).await?;
+    let (kin, rewritten) = differing_kin(session, &copied, &now).await?;
+    copied.extend(rewritten);
+    forms.retain(|form| kin.iter().all(|it| it.id() != form.id()));
+    forms.extend(kin);
+    bring(receiver, ledger, parents_first(forms), gone, &copied).await
 }
 
 /// Whether changes of the source's schema are told in the stream.

@@ -60,10 +60,12 @@ pub(super) async fn copy_at_pace(
     let frames = caller.open(copy.ask()).await?;
     let tx = session.transaction().await.doing(&doing)?;
     let freeze = copy.make_room(&tx, &doing).await?;
+    let unproven = take_unproven(&tx, &copy.table(), &doing).await?;
     let sink = tx.copy_in::<_, Bytes>(&copy.statement(freeze)).await.doing(&doing)?;
     pin_mut!(sink);
     let (rows, bytes) =
         pour(frames, sink, Some(Meter { progress, table: relation.oid, pace }), &doing).await?;
+    bring_back(&tx, &unproven, &doing).await?;
     tx.execute(
         include_str!("../sql/record_part.sql"),
         &[&relation.oid, &copy.page_from(), &copy.page_to(), &signed(rows), &signed(bytes)],
@@ -83,6 +85,31 @@ pub(super) async fn copy_at_pace(
     point!("copy.committed");
     progress.copied_rows(relation.oid, rows);
     Ok((rows, bytes))
+}
+
+/// Takes the table's constraints away that are not valid: the source's rows need not fit them, and rows that come here must. Gives
+/// what brings them back.
+async fn take_unproven(
+    tx: &Transaction<'_>,
+    table: &str,
+    doing: &str,
+) -> Result<Vec<String>, Fault> {
+    let rows = tx.query(include_str!("../sql/unproven.sql"), &[&table]).await.doing(doing)?;
+    for row in &rows {
+        tx.batch_execute(row.get(0)).await.doing(doing)?;
+    }
+    Ok(rows.iter().map(|row| row.get(1)).collect())
+}
+
+async fn bring_back(tx: &Transaction<'_>, unproven: &[String], doing: &str) -> Result<(), Fault> {
+    if !unproven.is_empty() {
+        // No table is altered while checks of its rows wait.
+        tx.batch_execute("set constraints all immediate").await.doing(doing)?;
+    }
+    for sql in unproven {
+        tx.batch_execute(sql).await.doing(doing)?;
+    }
+    Ok(())
 }
 
 /// Writes the frames of a table into a COPY, counted if there is a meter; rows and bytes.

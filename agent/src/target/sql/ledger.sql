@@ -30,7 +30,8 @@ create table whimbrel.ledger (
 
 -- What the source looked like when its schema was dumped: documents in pieces, since a value is at most 1 GB.
 create table whimbrel.document (
-    kind text not null check (kind in ('catalog', 'shape', 'rights', 'dump', 'settings', 'changed', 'carried')),
+    kind text not null
+        check (kind in ('catalog', 'shape', 'rights', 'dump', 'settings', 'changed', 'carried', 'dropped')),
     piece integer not null,
     body bytea not null,
     primary key (kind, piece)
