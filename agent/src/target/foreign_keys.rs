@@ -200,6 +200,19 @@ async fn not_made(client: &Client, entries: &[Entry]) -> Result<Vec<Entry>, Faul
     Ok(entries.iter().filter(|entry| !made.contains(&entry.dump_id)).cloned().collect())
 }
 
+/// Those of the dump's keys that the source has still, as far as the ledger knows: one that was dropped since would be here alone.
+pub(super) async fn still_there(client: &Client, keys: &[Entry]) -> Result<Vec<Entry>, Fault> {
+    let sql = "select (k ->> 'oid')::oid from whimbrel.structure s \
+               cross join lateral jsonb_array_elements(s.document -> 'constraints') k \
+               where s.document ->> 'kind' = 'relation' and k ->> 'type' = 'f'";
+    let rows = client
+        .query(sql, &[])
+        .await
+        .doing("looking in the ledger which foreign keys the source has")?;
+    let there: HashSet<u32> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(keys.iter().filter(|key| there.contains(&key.oid)).cloned().collect())
+}
+
 async fn run_together(session: &mut Client, ledger: Ledger, run: &[Entry]) -> Result<(), Fault> {
     let doing = "creating foreign keys";
     let tx = session.transaction().await.doing(doing)?;

@@ -4,7 +4,7 @@ use whimbrel_proto::Lsn;
 
 use super::{
     fact::Fact,
-    foreign_keys::Unmade,
+    foreign_keys::{Unmade, still_there},
     receive::{Copied, Receiver},
 };
 use crate::{
@@ -57,7 +57,7 @@ impl Receiver {
         let row = client.query_one(include_str!("sql/waiting.sql"), &[]).await.doing(doing)?;
         let (made, point, held): (Vec<i32>, Option<PgLsn>, bool) =
             (row.get(0), row.get(1), row.get(2));
-        let keys = &copied.plan.foreign_keys;
+        let keys = still_there(&client, &copied.plan.foreign_keys).await?;
         let point = Lsn(point.map_or(0, Into::into));
         // A table that is held has not the rows that others refer to. Once the schema was dumped again, keys come with the
         // cutover, from what the source has then.
@@ -71,7 +71,7 @@ impl Receiver {
             return Ok(Some(point));
         }
         self.progress.operation("building foreign keys");
-        self.make_foreign_keys(&mut client, copied.ledger, keys, Unmade::Waits).await?;
+        self.make_foreign_keys(&mut client, copied.ledger, &keys, Unmade::Waits).await?;
         self.progress.operation("applying changes");
         Ok(None)
     }

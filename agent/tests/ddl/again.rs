@@ -444,3 +444,27 @@ async fn a_table_dropped_while_there_was_no_slot_goes_from_a_selection_too() {
     sql(&source, "shop", "insert into child values (60, 7, 'last')").await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// The dump's keys come back once the rows agree, and not those that are gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_key_dropped_while_there_was_no_slot_stays_away() {
+    let schema =
+        format!("{SHOP}; create table other (id int primary key, p int references parent)");
+    let (source, target, mut driver) = following(&schema).await;
+    sql(&source, "shop", "alter table other drop constraint other_p_fkey").await;
+    drained(&mut driver, 1).await;
+    copy_again(&mut driver, 1, &["public.other"]).await;
+    driver.kill().await;
+    sql(
+        &source,
+        "shop",
+        "select pg_drop_replication_slot(slot_name) from pg_replication_slots;
+         alter table child drop constraint child_parent_fkey; delete from parent where id = 7",
+    )
+    .await;
+    let kept = "select count(*) from pg_constraint where conname = 'other_p_fkey'";
+    assert_eq!(value(&target, "shop", kept).await, "0");
+    begin_again(&mut driver, CopyAgain { number: 2, tables: Vec::new(), new_slot: true }).await;
+    sql(&source, "shop", "insert into child values (60, 7, 'last'), (61, 777, 'none'); insert into other values (1, 777)").await;
+    cut_over_alike(&source, &target, &mut driver, 2).await;
+}

@@ -6,12 +6,11 @@ use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     target::{
-        foreign_keys::Unmade,
+        foreign_keys::{Unmade, still_there},
         ledger::Ledger,
         receive::Receiver,
         schema::{Entry, Plan, RESTORE_SETTINGS},
     },
-    wire::SnapshotKind,
 };
 
 impl Receiver {
@@ -21,19 +20,18 @@ impl Receiver {
         client: &mut Client,
         ledger: Ledger,
         plan: &Plan,
-        kind: SnapshotKind,
+        is_behind_stream: bool,
     ) -> Result<(), Fault> {
         self.progress.operation("building what spans tables");
         run_entries(client, ledger, &plan.all_tables).await?;
         if !plan.foreign_keys.is_empty() && self.foreign_keys_can_be_made(client).await? {
             self.progress.operation("building foreign keys");
-            let keys = &plan.foreign_keys;
-            // Behind a stream that was lost, what it has carried may have changed what they are about.
-            let unmade = match kind {
-                SnapshotKind::NewSlot => Unmade::Waits,
-                _ => Unmade::WaitsIfViolated,
+            // What a stream that was lost has carried may have changed what they are about.
+            let (keys, unmade) = match is_behind_stream {
+                true => (still_there(client, &plan.foreign_keys).await?, Unmade::Waits),
+                false => (plan.foreign_keys.clone(), Unmade::WaitsIfViolated),
             };
-            self.make_foreign_keys(client, ledger, keys, unmade).await?;
+            self.make_foreign_keys(client, ledger, &keys, unmade).await?;
         }
         Ok(())
     }

@@ -87,7 +87,8 @@ impl Receiver {
         self.load_extension_rows(client, ledger).await?;
         self.load_large_objects(client, ledger).await?;
         self.caller.ask(Ask::Release).await?;
-        self.finish_load(client, ledger, &plan, kind).await?;
+        let is_behind_stream = begun && kind == SnapshotKind::NewSlot;
+        self.finish_load(client, ledger, &plan, is_behind_stream).await?;
         let from = current(client).await?.slot_point;
         point!("stream.recording");
         ledger.begin_stream(client, from).await
