@@ -20,18 +20,6 @@ use crate::{
 };
 
 impl Receiver {
-    /// As [`Receiver::bring_needs`], of what the source has in the held snapshot.
-    pub(super) async fn bring_needs_as_held(
-        &self,
-        client: &mut Client,
-        ledger: Ledger,
-    ) -> Result<usize, Fault> {
-        let Answer::Followed(false) = self.caller.ask(Ask::Followed).await? else { return Ok(0) };
-        let known = structure::all(&**client).await?;
-        let now = structure::fetch(&self.caller, Vec::new(), true).await?;
-        self.bring_needs_of(client, ledger, &known, &now).await
-    }
-
     /// Gives all but tables, views and what is theirs the form that the source has now, as far as that goes; by a
     /// transaction of its own, for a new label can't be used in the one that adds it. How many it was.
     ///

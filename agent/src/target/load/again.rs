@@ -76,10 +76,6 @@ pub(in crate::target) async fn copy_waiting(
     let is_unlike = !(unlike.is_empty() && gone.is_empty());
     // The stream has been there, and has not told it; or nothing will.
     if is_unlike && (first <= from || at_end && !is_followed(receiver).await?) {
-        // What the new forms are made of is in no row either.
-        if receiver.bring_needs_as_held(&mut session, ledger).await? > 0 {
-            unlike = as_here(receiver, &session, &waiting).await?.1;
-        }
         let (forms, gone) = (std::mem::take(&mut unlike), std::mem::take(&mut gone));
         bring_kin(receiver, ledger, &session, forms, &gone).await?;
         waiting = self::waiting(&session).await?;
@@ -111,6 +107,7 @@ async fn bring_kin(
     let mut copied: Vec<u32> =
         forms.iter().map(Structure::id).filter(|id| id.0 == CLASSES).map(|id| id.1).collect();
     let now = structure::fetch(&receiver.caller, Vec::new(), true).await?;
+    // What the new forms are made of is in no row either.
     receiver.bring_needs(ledger).await?;
     let (kin, rewritten) = differing_kin(session, &copied, &now).await?;
     copied.extend(rewritten);
