@@ -3,15 +3,25 @@
 mod cluster;
 mod driver;
 
-use std::{path::Path, process::Command, sync::Arc};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
 
-use cluster::Cluster;
+use cluster::{Cluster, bin};
 use driver::{Driver, HBA, database, sql, value};
+use tempfile::TempDir;
 use whimbrel_proto::agent::v1::{Step, report::Kind};
 
 /// An extension with a table that has rows of its own and of the user's, one that refers to it, one that is wholly the user's,
-/// and one of which nothing is. Its script is in the server's folder as long as the test runs.
-struct Extension;
+/// and one of which nothing is; and servers that have it. Only root may write to the folder of the installed ones, so these are a copy
+/// of their programs elsewhere: a server looks for its files beside itself.
+struct Servers {
+    folder: TempDir,
+}
 
 const NAME: &str = "whimbrel_test_settings";
 
@@ -27,26 +37,54 @@ select pg_catalog.pg_extension_config_dump('setting_id_seq', '');
 select pg_catalog.pg_extension_config_dump('note', '');
 ";
 
-fn folder() -> String {
-    let output = Command::new("/usr/lib/postgresql/15/bin/pg_config").arg("--sharedir").output();
-    format!("{}/extension", String::from_utf8(output.unwrap().stdout).unwrap().trim())
+/// A folder of the installed servers.
+fn installed(what: &str) -> PathBuf {
+    let output = Command::new(bin().join("pg_config")).arg(what).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().into()
 }
 
-impl Extension {
-    fn make() -> Self {
-        let control = "default_version = '1'\nrelocatable = false\nschema = kept\n";
-        std::fs::write(Path::new(&folder()).join(format!("{NAME}.control")), control).unwrap();
-        std::fs::write(Path::new(&folder()).join(format!("{NAME}--1.sql")), SCRIPT).unwrap();
-        Self
+/// Makes `to`, with links to all that is in `from`.
+fn link_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        symlink(entry.path(), to.join(entry.file_name())).unwrap();
     }
 }
 
-impl Drop for Extension {
-    fn drop(&mut self) {
-        for end in [".control", "--1.sql"] {
-            // Somebody has taken it away already.
-            std::fs::remove_file(Path::new(&folder()).join(format!("{NAME}{end}"))).ok();
+impl Servers {
+    fn make() -> Self {
+        let folder = tempfile::Builder::new().prefix("whp").tempdir_in("/tmp").unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let servers = Self { folder };
+        // The programs themselves: through a link one would find the installed ones' files.
+        fs::create_dir_all(servers.bin()).unwrap();
+        for program in ["postgres", "initdb", "pg_ctl"] {
+            fs::copy(bin().join(program), servers.bin().join(program)).unwrap();
         }
+        let (library, share) = (installed("--pkglibdir"), installed("--sharedir"));
+        link_all(&library, &servers.in_place_of(&library));
+        let own = servers.in_place_of(&share);
+        link_all(&share, &own);
+        fs::remove_file(own.join("extension")).unwrap();
+        link_all(&share.join("extension"), &own.join("extension"));
+        let control = "default_version = '1'\nrelocatable = false\nschema = kept\n";
+        fs::write(own.join(format!("extension/{NAME}.control")), control).unwrap();
+        fs::write(own.join(format!("extension/{NAME}--1.sql")), SCRIPT).unwrap();
+        servers
+    }
+
+    fn bin(&self) -> PathBuf {
+        self.in_place_of(&installed("--bindir"))
+    }
+
+    fn in_place_of(&self, path: &Path) -> PathBuf {
+        self.folder.path().join(path.strip_prefix("/").unwrap())
+    }
+
+    fn start(&self) -> Arc<Cluster> {
+        Arc::new(Cluster::start_of(self.bin(), HBA, ""))
     }
 }
 
@@ -56,8 +94,8 @@ const ROWS: &str = "select string_agg(r, ' ' order by r) from (
 
 #[tokio::test]
 async fn they_arrive_and_what_changes_later_is_carried_in_the_cutover() {
-    let _extension = Extension::make();
-    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let servers = Servers::make();
+    let (source, target) = (servers.start(), servers.start());
     database(&source, "create database shop").await;
     sql(
         &source,

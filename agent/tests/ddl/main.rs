@@ -113,7 +113,7 @@ async fn steps(driver: &mut Driver, attempt: u32, end: u64, steps: &[Step]) -> S
 
 /// pg_dump's text of the schema.
 fn schema_of(cluster: &Cluster) -> String {
-    let output = Command::new("/usr/lib/postgresql/15/bin/pg_dump")
+    let output = Command::new(cluster::bin().join("pg_dump"))
         .args(["--schema-only", "--host=127.0.0.1", "--username=postgres", "--dbname=shop"])
         .arg(format!("--port={}", cluster.port))
         .env("PGPASSWORD", PASSWORD)
