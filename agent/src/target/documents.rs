@@ -16,8 +16,14 @@ const PIECE_BYTES: usize = 8 << 20;
 /// It is held in memory whole; no schema that was ever met has a hundredth of it.
 const DUMP_BYTES_MAX: usize = 1 << 30;
 
-/// The stream has changed the schema here since the source's was dumped last.
+/// A mark: the source's schema was dumped again.
+pub(super) const CHANGED: &str = "changed";
+
+/// A mark: the stream has changed the schema here since the source's was dumped last.
 pub(super) const CARRIED: &str = "carried";
+
+/// A mark: the stream has dropped objects since then.
+pub(super) const DROPPED: &str = "dropped";
 
 /// pg_dump's archive, whole: under the snapshot that is held, or of now.
 pub(super) async fn fetch_dump(
@@ -71,6 +77,27 @@ pub(super) async fn put(tx: &impl GenericClient, kind: &str, body: &[u8]) -> Res
         .doing(&doing)?;
     }
     Ok(())
+}
+
+/// Sets a mark, in the transaction that makes it true.
+pub(super) async fn mark(client: &impl GenericClient, mark: &str) -> Result<(), Fault> {
+    let sql = "insert into whimbrel.document (kind, piece, body) values ($1, 0, '') on conflict do nothing";
+    client.execute(sql, &[&mark]).await.doing(format!("marking the ledger as {mark}"))?;
+    Ok(())
+}
+
+/// Takes marks away.
+pub(super) async fn unmark(client: &impl GenericClient, marks: &[&str]) -> Result<(), Fault> {
+    let sql = "delete from whimbrel.document where kind = any($1)";
+    client.execute(sql, &[&marks]).await.doing("taking marks off the ledger")?;
+    Ok(())
+}
+
+/// Whether a mark is set.
+pub(super) async fn is_marked(client: &impl GenericClient, mark: &str) -> Result<bool, Fault> {
+    let sql = "select exists (select from whimbrel.document where kind = $1)";
+    let row = client.query_one(sql, &[&mark]).await.doing("reading the ledger's marks")?;
+    Ok(row.get(0))
 }
 
 /// Reads a document.

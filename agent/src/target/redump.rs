@@ -65,22 +65,18 @@ pub(crate) struct Dumped {
 impl Receiver {
     /// Whether the schema has been dumped again.
     pub(crate) async fn has_changed(&self, session: &Client) -> Result<bool, Fault> {
-        Ok(!documents::get(&**session, "changed").await?.is_empty())
+        documents::is_marked(&**session, documents::CHANGED).await
     }
 
     /// Whether the stream has changed the schema here since.
     pub(crate) async fn has_carried(&self, session: &Client) -> Result<bool, Fault> {
-        Ok(!documents::get(&**session, documents::CARRIED).await?.is_empty())
+        documents::is_marked(&**session, documents::CARRIED).await
     }
 
     /// Whether the stream has dropped objects since the schema was dumped. They may be there again on the source in the same
     /// words; here they came without their foreign keys, comments and the like.
     pub(crate) async fn has_dropped(&self, session: &Client) -> Result<bool, Fault> {
-        let row = session
-            .query_one("select exists (select from whimbrel.document where kind = 'dropped')", &[])
-            .await
-            .doing("reading the ledger")?;
-        Ok(row.get(0))
+        documents::is_marked(&**session, documents::DROPPED).await
     }
 
     /// The files of the source's tables, as far as is known: one that has another now was truncated, or rewritten.
@@ -152,9 +148,8 @@ impl Receiver {
         if let Some(rights) = rights {
             documents::put(&tx, "rights", &documents::to_json("rights", &rights)?).await?;
         }
-        documents::put(&tx, "changed", b"1").await?;
-        documents::put(&tx, documents::CARRIED, b"").await?;
-        documents::put(&tx, "dropped", b"").await?;
+        documents::mark(&tx, documents::CHANGED).await?;
+        documents::unmark(&tx, &[documents::CARRIED, documents::DROPPED]).await?;
         if !self.spec.selected.is_everything() {
             let catalog = documents::to_json("catalog", &*dumped.catalog)?;
             documents::put(&tx, "catalog", &catalog).await?;

@@ -1,5 +1,5 @@
 //! Tables that are copied again after the source's schema has changed, and was carried.
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use whimbrel_proto::agent::v1::{CopyAgain, CopyLimits, Step, report::Kind};
 
@@ -361,9 +361,7 @@ async fn cut_with_changes(follow: bool) -> (Arc<Cluster>, Arc<Cluster>, Driver) 
     (driver.limits, driver.follow) = (SLOW, follow);
     driver.begin(1, 0).await;
     driver.wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SchemaCreated")).await;
-    while value(&target, "shop", "select count(*) from whimbrel.part").await == "0" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    super::a_part_is_here(&target).await;
     driver.kill().await;
     sql(
         &source,

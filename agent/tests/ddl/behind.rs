@@ -1,13 +1,13 @@
 //! Changes of the source's schema that come at a bad moment: behind a cutover's marker, and there and back while tables are
 //! copied.
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use whimbrel_proto::agent::v1::{CopyLimits, Step, report::Kind};
 
 use super::{
     cluster::Cluster,
     cut_over_alike,
-    driver::{Driver, HBA, database, sql, value},
+    driver::{Driver, HBA, database, sql},
     following,
 };
 
@@ -74,9 +74,7 @@ async fn a_partition_that_left_and_came_back_before_its_copy_is_one_still() {
         CopyLimits { jobs: 1, bytes_per_second: 200_000, part_pages: 8, ..CopyLimits::default() };
     driver.begin(1, 0).await;
     driver.wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SchemaCreated")).await;
-    while value(&target, "shop", "select count(*) from whimbrel.part").await == "0" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    super::a_part_is_here(&target).await;
     driver.kill().await;
     for statement in [
         "alter table whole detach partition first",

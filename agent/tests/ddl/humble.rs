@@ -77,9 +77,7 @@ async fn changed_under_a_copy(change: &str) {
     driver.limits = SLOW;
     driver.begin(1, 0).await;
     driver.wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SchemaCreated")).await;
-    while value(&target, "shop", "select count(*) from whimbrel.part").await == "0" {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    super::a_part_is_here(&target).await;
     let copied = "select count(*) from whimbrel.relation where copied";
     assert_eq!(value(&target, "shop", copied).await, "0");
     sql(&source, "shop", change).await;

@@ -25,10 +25,11 @@ mod spelled;
 mod types;
 mod untold;
 
-use std::{process::Command, sync::Arc};
+use std::{process::Command, sync::Arc, time::Duration};
 
 use cluster::{Cluster, PASSWORD};
-use driver::{Driver, HBA, database, moved_alike, sql};
+use driver::{Driver, HBA, database, moved_alike, sql, value};
+use tokio::time::{sleep, timeout};
 use whimbrel_proto::agent::v1::{Step, report::Kind};
 
 /// A source and a target, with `schema` on the source and the stream open.
@@ -100,6 +101,16 @@ async fn cut_over(driver: &mut Driver, attempt: u32) -> String {
     let notes = steps(driver, attempt, end, &before).await;
     steps(driver, attempt, end, &[Step::RemoveSource, Step::RemoveLedger]).await;
     notes
+}
+
+/// Until the first part of a table has come; a minute at most.
+async fn a_part_is_here(target: &Cluster) {
+    let comes = async {
+        while value(target, "shop", "select count(*) from whimbrel.part").await == "0" {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), comes).await.unwrap();
 }
 
 async fn steps(driver: &mut Driver, attempt: u32, end: u64, steps: &[Step]) -> String {

@@ -62,8 +62,9 @@ impl Changes {
         for dropped in &note.dropped {
             self.carry_drop(dropped, note, commit).await?;
         }
+        // What is dropped here can be there again on the source, in the same words: no comparison would tell.
         if !note.dropped.is_empty() {
-            self.remember_drops().await?;
+            documents::mark(self.session(), documents::DROPPED).await?;
         }
         if let Some(table) = note.rewritten
             && note.reason & ROWS_REWRITTEN != 0
@@ -79,7 +80,7 @@ impl Changes {
         for sql in later {
             self.local(&sql, note).await?;
         }
-        documents::put(self.session(), documents::CARRIED, b"1").await?;
+        documents::mark(self.session(), documents::CARRIED).await?;
         self.keep_forms(&note.objects, commit).await
     }
 

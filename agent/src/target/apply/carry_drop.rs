@@ -70,18 +70,6 @@ impl Changes {
         Ok(())
     }
 
-    /// What is dropped here can be there again on the source, in the same words: no comparison would tell.
-    pub(super) async fn remember_drops(&mut self) -> Result<(), Fault> {
-        self.session()
-            .execute(
-                "insert into whimbrel.document (kind, piece, body) values ('dropped', 0, '') on conflict do nothing",
-                &[],
-            )
-            .await
-            .doing("recording in the ledger that objects were dropped")?;
-        Ok(())
-    }
-
     /// A table is gone, or is none any more: nothing of it is streamed, compared or copied.
     pub(super) async fn forget_table(&mut self, oid: u32) -> Result<(), Fault> {
         if !self.tables.remove(oid) {

@@ -3,6 +3,7 @@ use super::change::Changes;
 use crate::{
     fault::{Doing, Fault},
     postgres::qualified,
+    target::documents,
     wire::{Note, RelationStructure},
 };
 
@@ -29,7 +30,7 @@ impl Changes {
             self.local(row.get(0), note).await?;
         }
         if !rows.is_empty() {
-            self.remember_drops().await?;
+            documents::mark(self.session(), documents::DROPPED).await?;
         }
         Ok(())
     }
