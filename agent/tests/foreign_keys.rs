@@ -6,7 +6,7 @@ mod driver;
 use std::sync::Arc;
 
 use cluster::Cluster;
-use driver::{Driver, HBA, database, moved_alike, sql, value};
+use driver::{Driver, HBA, database, moved_alike, sql, until, value};
 use whimbrel_proto::agent::v1::{Step, report::Kind};
 
 /// Every foreign key's definition, whether it is checked, and its share of partitions.
@@ -81,12 +81,16 @@ async fn violated_waits_until_its_rows_are_mended(rows: u32, pages: &str) {
     let keys =
         "select count(*) from pg_constraint where contype = 'f' and conrelid = 'child'::regclass";
     assert_eq!(value(&target, "shop", keys).await, "1");
+    let checked = "select count(*) from pg_constraint where contype = 'f' and conrelid = 'child'::regclass and convalidated";
     let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
     driver.step(Step::Drain, 1, &[], end).await.unwrap();
     let failure = driver.step(Step::Complete, 1, &[], end).await.unwrap_err();
     assert_eq!(failure.code, "ConstraintViolated");
     assert!(failure.message.contains("child_parent_fkey"), "{}", failure.message);
     driver.back(1).await;
+    // Once the stream flows again, what it makes as it begins is made, or is not.
+    sql(&source, "shop", "insert into parent values (100)").await;
+    until(&target, "shop", "select count(*) from parent where id = 100").await;
 
     // As one leaves it that was cut off between making and checking it.
     let cut = "alter table child add constraint child_parent_fkey foreign key (parent) references parent not valid";
@@ -95,6 +99,11 @@ async fn violated_waits_until_its_rows_are_mended(rows: u32, pages: &str) {
     }
     sql(&source, "shop", "insert into parent values (7)").await;
     let end = driver.step(Step::MarkEnd, 2, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 2, &[], end).await.unwrap();
+    driver.kill().await;
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    assert_eq!(value(&target, "shop", checked).await, "1", "at the marker it is the cutover's");
     for step in AFTER_MARK {
         driver.step(step, 2, &[], end).await.unwrap();
     }

@@ -6,25 +6,12 @@ mod driver;
 use std::{sync::Arc, time::Duration};
 
 use cluster::Cluster;
-use driver::{Driver, HBA, database, moved_alike, session, sql, value};
-use tokio::time::sleep;
-use whimbrel_agent::{
-    postgres::SslMode,
-    replication::{ReplicationConnection, StreamOptions},
-};
-use whimbrel_proto::{
-    Lsn,
-    agent::v1::{failure::Policy, report::Kind},
-};
+use driver::{Driver, HBA, database, moved_alike, session, sql, until};
+use tokio::time::{sleep, timeout};
+use whimbrel_proto::agent::v1::{failure::Policy, report::Kind};
 
 fn servers() -> (Arc<Cluster>, Arc<Cluster>) {
     (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")))
-}
-
-async fn until_there(cluster: &Cluster, query: &str) {
-    while value(cluster, "postgres", query).await == "0" {
-        sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// An epoch that is over and one that begins make the same database: it held until somebody looked.
@@ -42,7 +29,7 @@ async fn a_database_that_is_being_made_is_a_matter_for_another_try() {
     other.batch_execute(making).await.unwrap();
     let mut driver = Driver::new(&source, &target, "shop").await;
     driver.begin(1, 0).await;
-    until_there(&target, "select count(*) from pg_locks where not granted").await;
+    until(&target, "postgres", "select count(*) from pg_locks where not granted").await;
     other.batch_execute("commit").await.unwrap();
     let failure = driver.failure().await;
     assert_eq!(failure.policy(), Policy::Retry, "{failure:?}");
@@ -63,28 +50,21 @@ async fn a_slot_that_goes_while_it_is_waited_for_is_missing() {
     driver.begin(1, 0).await;
     driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
     driver.kill().await;
-    until_there(&source, "select count(*) from pg_replication_slots where not active").await;
-    let slot = "whimbrel_test_shop";
-    let endpoint = source.endpoint(SslMode::Prefer);
-    let connect = async || ReplicationConnection::connect(&endpoint, "shop", "other").await;
-    let holder = connect().await.unwrap();
-    let options = StreamOptions::for_server(holder.server_version_num(), vec![slot.to_owned()]);
-    let held = holder.start(slot, Lsn(0), &options).await.unwrap();
-    let mut dropper = connect().await.unwrap();
+    until(&source, "postgres", "select count(*) from pg_replication_slots where not active").await;
+    // A temporary one is held by its session, and goes with it: nobody can have it in between.
+    let holder = session(&source, "shop").await;
+    let held = "select pg_copy_logical_replication_slot('whimbrel_test_shop', 'kept');
+        select pg_drop_replication_slot('whimbrel_test_shop');
+        select pg_copy_logical_replication_slot('kept', 'whimbrel_test_shop', true)";
+    holder.batch_execute(held).await.unwrap();
     driver.begin(2, driver.target_oid()).await;
-    // It has looked at the slot before it came.
-    let waits =
-        "select count(*) from pg_stat_activity where application_name like 'whimbrel/stream%'";
-    until_there(&source, waits).await;
-    let (dropped, ()) = tokio::join!(dropper.drop_slot(slot), async {
-        until_there(
-            &source,
-            "select count(*) from pg_stat_activity where wait_event = 'ReplicationSlotDrop'",
-        )
-        .await;
-        drop(held);
-    });
-    dropped.unwrap();
+    let waiting = async {
+        while !source.log().contains("\"whimbrel_test_shop\" is active for PID") {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), waiting).await.expect("it did not come for the slot");
+    drop(holder);
     let failure = driver.failure().await;
     assert_eq!(failure.code, "SlotMissing", "{failure:?}");
 }

@@ -47,8 +47,12 @@ pub(crate) async fn follow(
         let at_marker = known.marker.filter(|attempt| stale.stops(*attempt, from));
         let stands = (from, at_marker.is_some());
         let copy_after = copy_waiting(receiver, copied.ledger, stands, &mut unlike).await?;
-        let awaited =
-            if as_replica { receiver.build_what_waited(copied, from).await? } else { None };
+        // At a marker they are the cutover's to make, which may be at it now: two would drop each other's, and check rows twice
+        // while writes are stopped.
+        let awaited = match as_replica && at_marker.is_none() {
+            true => receiver.build_what_waited(copied, from).await?,
+            false => None,
+        };
         // The source begins to decode while the tables are looked up here; what comes meanwhile waits, within its bound.
         let mut frames =
             receiver.caller.open(Ask::Follow { from, system, timeline: known.timeline }).await?;

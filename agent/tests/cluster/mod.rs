@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     env, fs,
     net::TcpListener,
-    os::unix::fs::{PermissionsExt as _, chown},
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -24,6 +27,7 @@ pub(crate) struct Cluster {
     folder: TempDir,
     bin: PathBuf,
     pub(crate) port: u16,
+    guardian: Child,
 }
 
 impl Cluster {
@@ -39,7 +43,8 @@ impl Cluster {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         give_to_owner(folder.path());
         let port = free_port();
-        let cluster = Self { folder, bin, port };
+        let guardian = guardian(&bin, folder.path());
+        let cluster = Self { folder, bin, port, guardian };
         cluster.init();
         cluster.write("pg_hba.conf", hba);
         let socket_folder = cluster.folder.path().display();
@@ -166,7 +171,35 @@ impl Drop for Cluster {
         if let Err(error) = stopped {
             eprintln!("stopping a test cluster: {error}");
         }
+        drop(self.guardian.stdin.take());
+        if let Err(error) = self.guardian.wait() {
+            eprintln!("waiting for a test cluster's guardian: {error}");
+        }
     }
+}
+
+/// Stops the server and removes its folder when the test's process is gone, however it went; and stops it after a while that
+/// no test takes, so that one that waits for ever fails instead.
+fn guardian(bin: &Path, folder: &Path) -> Child {
+    const SCRIPT: &str = r#"
+        folder=$1; shift
+        read -r -t 900 _; over=$?
+        [ "$over" -le 128 ] || echo "a test took more than 900 s: its server in $folder is stopped" >&2
+        "$@" -D "$folder/d" stop -m immediate >/dev/null 2>&1
+        [ "$over" -gt 128 ] && read -r _
+        rm -rf "$folder""#;
+    let pg_ctl = as_postgres(&bin.join("pg_ctl"));
+    Command::new("bash")
+        .args(["-c", SCRIPT, "guardian"])
+        .arg(folder)
+        .arg(pg_ctl.get_program())
+        .args(pg_ctl.get_args())
+        .env("LC_ALL", "C")
+        // A terminal's interrupt is for the tests.
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 /// What initdb makes, made once for each test program and version.

@@ -358,6 +358,16 @@ pub(crate) async fn value(cluster: &Cluster, database: &str, query: &str) -> Str
     client.query_one(&text, &[]).await.unwrap().get(0)
 }
 
+/// Waits until the query counts something.
+pub(crate) async fn until(cluster: &Cluster, database: &str, query: &str) {
+    let waiting = async {
+        while value(cluster, database, query).await == "0" {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("nothing came: {query}"));
+}
+
 /// Every table and sequence has the same on both sides.
 pub(crate) async fn moved_alike(source: &Cluster, target: &Cluster, database: &str) {
     alike(source, target, database, "c.relkind in ('r', 'S')").await;
