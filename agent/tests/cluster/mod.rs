@@ -185,9 +185,14 @@ fn guardian(bin: &Path, folder: &Path) -> Child {
         folder=$1; shift
         read -r -t 900 _; over=$?
         [ "$over" -le 128 ] || echo "a test took more than 900 s: its server in $folder is stopped" >&2
-        "$@" -D "$folder/d" stop -m immediate >/dev/null 2>&1
+        stop() { "$@" -D "$folder/d" stop -m immediate >/dev/null 2>&1; }
+        stop "$@"
         [ "$over" -gt 128 ] && read -r _
-        rm -rf "$folder""#;
+        # It may only have been starting.
+        for _ in 1 2 3 4 5; do
+            rm -rf "$folder" 2>/dev/null && break
+            sleep 1; stop "$@"
+        done"#;
     let pg_ctl = as_postgres(&bin.join("pg_ctl"));
     Command::new("bash")
         .args(["-c", SCRIPT, "guardian"])
