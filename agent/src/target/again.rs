@@ -11,7 +11,7 @@ use super::{
     drop_foreign_keys,
     fact::Fact,
     ledger::{self, Ledger, Phase},
-    load::{check_server, not_as_here},
+    load::{Others, check_server, not_as_here},
     receive::{Receiver, current},
 };
 use crate::{
@@ -104,7 +104,7 @@ impl Receiver {
         self.progress.operation("copying tables again");
         // They would refuse an emptied table; they come back once the stream has passed all points.
         drop_foreign_keys(client, ledger, &plan).await?;
-        self.fill(client, ledger, &catalog, &plan, snapshot.point).await?;
+        self.fill(client, ledger, &catalog, &plan, snapshot.point, Others::default()).await?;
         self.caller.ask(Ask::Release).await.map(drop)
     }
 

@@ -1,13 +1,13 @@
 //! How the base copy may be made: how much at once, how fast, under how old a snapshot. Changed while it runs.
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread::available_parallelism,
     time::Duration,
 };
 
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 use whimbrel_proto::agent::v1::CopyLimits;
 
@@ -30,6 +30,11 @@ pub(super) const PART_PAGES: u32 = 16_384;
 /// How long a snapshot is held. The source can't vacuum what it still sees; an hour of that is what a long report costs
 /// it too. A renewal costs reading the WAL of that hour.
 const SNAPSHOT_AGE: Duration = Duration::from_secs(3600);
+
+/// A single copy beside others works so long, and rests so long, in turn: where the servers have two processors or share them,
+/// one copy takes half of what others had, and two thirds of that leave them as much as native replication's copy does.
+const WORK: Duration = Duration::from_millis(40);
+const REST: Duration = Duration::from_millis(20);
 
 /// Whoever waits for its turn looks again this often, lest it waits by a limit of before.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -65,6 +70,11 @@ impl Limits {
         if self.is_free() { (copies / 2).max(1) } else { copies }
     }
 
+    /// Half of them is one, which is still much where there are so few processors.
+    fn rests_beside_others(&self) -> bool {
+        self.is_free() && self.beside_others(self.jobs()) == 1
+    }
+
     /// Jobs at once where each is small.
     pub(crate) fn small_jobs(&self) -> usize {
         match self.0.borrow().jobs {
@@ -98,30 +108,49 @@ impl Limits {
     }
 }
 
-/// Shares out the bytes of a second among the workers.
+/// Shares out the bytes of a second among the workers, and lets a single one rest while others keep the source busy.
 #[derive(Debug)]
 pub(crate) struct Pace {
     limits: Limits,
+    /// Others keep the source busy.
+    makes_way: watch::Receiver<bool>,
     /// When all that was let through so far is paid for.
     paid: Mutex<Option<Instant>>,
+    rested: Mutex<Option<Instant>>,
 }
 
 impl Pace {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, paid: Mutex::new(None) }
+    pub(crate) fn new(limits: Limits, makes_way: watch::Receiver<bool>) -> Self {
+        Self { limits, makes_way, paid: Mutex::new(None), rested: Mutex::new(None) }
     }
 
     /// Waits until so many bytes more may pass.
     pub(crate) async fn pass(&self, bytes: usize) {
+        self.rest().await;
+        self.pay(bytes).await;
+    }
+
+    async fn rest(&self) {
+        if !*self.makes_way.borrow() || !self.limits.rests_beside_others() {
+            return;
+        }
+        let worked = lock(&self.rested).is_none_or(|rested| rested.elapsed() >= WORK);
+        if worked {
+            sleep(REST).await;
+            *lock(&self.rested) = Some(Instant::now());
+        }
+    }
+
+    async fn pay(&self, bytes: usize) {
         loop {
             let now = Instant::now();
             let Some(rate) = self.limits.bytes_per_second() else {
-                *self.lock() = None;
+                *lock(&self.paid) = None;
                 return;
             };
             let cost = Duration::from_secs_f64(bytes as f64 / rate as f64);
             let paid = {
-                let mut paid = self.lock();
+                let mut paid = lock(&self.paid);
                 let due = paid.map_or(now, |paid| paid.max(now));
                 if due <= now {
                     *paid = Some(now + cost);
@@ -132,11 +161,11 @@ impl Pace {
             sleep_until(paid.min(now + LOOK_AGAIN)).await;
         }
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        // One assignment under the lock: a panic leaves it whole.
-        self.paid.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(time: &Mutex<Option<Instant>>) -> MutexGuard<'_, Option<Instant>> {
+    // One assignment under the lock: a panic leaves it whole.
+    time.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -152,7 +181,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn workers_share_the_rate_and_a_new_one_counts_at_once() {
         let (told, limits) = limits(1000);
-        let pace = std::sync::Arc::new(Pace::new(limits));
+        let pace = std::sync::Arc::new(Pace::new(limits, watch::channel(false).1));
         let begun = Instant::now();
         let worker = |times: u32| {
             let pace = std::sync::Arc::clone(&pace);
@@ -172,6 +201,28 @@ mod tests {
         told.send_modify(|limits| limits.bytes_per_second = 0);
         waits.await.unwrap();
         assert!(begun.elapsed() - took < Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_single_copy_rests_beside_others_unless_its_number_was_chosen() {
+        let (told, limits) = limits(0);
+        let rests = limits.rests_beside_others();
+        let (way, makes_way) = watch::channel(true);
+        let pace = Pace::new(limits, makes_way);
+        let pass = async || {
+            let begun = Instant::now();
+            for _ in 0..100 {
+                pace.pass(1000).await;
+                sleep(Duration::from_millis(10)).await;
+            }
+            begun.elapsed() > Duration::from_millis(1100)
+        };
+        assert_eq!(pass().await, rests);
+        told.send_modify(|limits| limits.jobs = 2);
+        assert!(!pass().await);
+        told.send_modify(|limits| limits.jobs = 0);
+        way.send_replace(false);
+        assert!(!pass().await);
     }
 
     #[test]

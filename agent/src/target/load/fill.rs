@@ -8,6 +8,7 @@ use super::{
     copy_in::{CopyIn, Meter, copy_at_pace},
     finish::run_entry,
     jobs::{AtMost, Board, Job, Turn},
+    others::Others,
     renew::Age,
     room::sessions_with_room,
     small::BATCH_TABLES,
@@ -58,11 +59,14 @@ impl Receiver {
         catalog: &Catalog,
         plan: &Plan,
         point: Lsn,
+        others: Others,
     ) -> Result<(), Fault> {
         let (way, makes_way) = watch::channel(false);
         tokio::select! {
+            biased;
+            // First, so that it is known before the first copy begins.
+            never = self.look_at_others(others, way) => match never {},
             filled = self.fill_beside(client, ledger, catalog, plan, point, makes_way) => filled,
-            never = self.look_at_others(way) => match never {},
         }
     }
 
@@ -142,7 +146,7 @@ impl<'a> Crew<'a> {
             caller: receiver.caller.clone(),
             ledger,
             progress: Arc::clone(&receiver.progress),
-            pace: Arc::new(Pace::new(limits.clone())),
+            pace: Arc::new(Pace::new(limits.clone(), makes_way.clone())),
         };
         let (idle, running) = (Vec::new(), JoinSet::new());
         Self { receiver, shop, limits, makes_way, room, idle, large: 0, running }

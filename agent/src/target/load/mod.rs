@@ -23,5 +23,6 @@ pub(crate) use copy_in::{CopyIn, copy_in};
 pub(in crate::target) use finish::run_entry;
 pub(crate) use finish::{can_be_replica, run_entries_again};
 pub(in crate::target) use order::parents_first;
+pub(in crate::target) use others::Others;
 pub(in crate::target) use start::check_server;
 pub(crate) use start::identity_always;

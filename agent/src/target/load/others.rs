@@ -13,6 +13,9 @@ use crate::{
 /// How often the source is asked.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// How often before the first rows are copied: by then it is to be known.
+const FIRST_LOOKS_EVERY: Duration = Duration::from_millis(40);
+
 /// Looks that are put together: a moment says little.
 const LOOKS: usize = 8;
 
@@ -21,7 +24,7 @@ const LOOKS_MIN: usize = 4;
 
 /// What was seen lately.
 #[derive(Debug, Default)]
-struct Others {
+pub(in crate::target) struct Others {
     /// Sessions at work, the newest last.
     active: VecDeque<u32>,
     busy: bool,
@@ -52,24 +55,42 @@ impl Others {
 }
 
 impl Receiver {
+    /// Some looks in quick succession, while something else goes on before the copy.
+    pub(super) async fn first_look_at_others(&self) -> Others {
+        let mut others = Others::default();
+        for _ in 0..LOOKS_MIN {
+            self.look(&mut others).await;
+            sleep(FIRST_LOOKS_EVERY).await;
+        }
+        others
+    }
+
     /// Looks at the source for as long as the copy lasts, and says whether to make way.
-    pub(super) async fn look_at_others(&self, makes_way: watch::Sender<bool>) -> Infallible {
-        let (mut others, mut told) = (Others::default(), false);
+    pub(super) async fn look_at_others(
+        &self,
+        mut others: Others,
+        makes_way: watch::Sender<bool>,
+    ) -> Infallible {
+        let mut told = false;
         loop {
-            sleep(LOOK_EVERY).await;
-            let busy = match self.others_at_work().await {
-                Ok(active) => others.look(active, self.limits.jobs()) && self.limits.is_free(),
-                Err(fault) => {
-                    // Only the pace hangs on it. A source that is away stops the copies themselves, with the cause.
-                    tracing::debug!(%fault, "could not ask how busy the source is");
-                    continue;
-                }
-            };
-            let changed = makes_way.send_if_modified(|way| std::mem::replace(way, busy) != busy);
-            if changed && busy && !told {
+            let busy = others.busy && self.limits.is_free();
+            makes_way.send_if_modified(|way| std::mem::replace(way, busy) != busy);
+            if busy && !told {
                 told = true;
                 self.tell_of_others().await;
             }
+            sleep(LOOK_EVERY).await;
+            self.look(&mut others).await;
+        }
+    }
+
+    async fn look(&self, others: &mut Others) {
+        match self.others_at_work().await {
+            Ok(active) => {
+                others.look(active, self.limits.jobs());
+            }
+            // Only the pace hangs on it. A source that is away stops the copies themselves, with the cause.
+            Err(fault) => tracing::debug!(%fault, "could not ask how busy the source is"),
         }
     }
 

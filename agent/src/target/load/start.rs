@@ -2,7 +2,7 @@
 use tokio_postgres::GenericClient;
 use whimbrel_points::point;
 
-use super::{again::not_as_here, make::record_snapshot};
+use super::{again::not_as_here, make::record_snapshot, others::Others};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified},
@@ -50,6 +50,7 @@ impl Receiver {
         let snapshot = self.take_snapshot(kind).await?;
         point!("snapshot.taken");
         let mut changed = None;
+        let mut others = Others::default();
         if begun {
             check_server(&snapshot, state.source_system)?;
             // A slot that is there has every change since the dump. What a new one has not is taken over below.
@@ -62,7 +63,10 @@ impl Receiver {
                 ));
             }
         } else {
-            self.draw_schema(client, ledger, snapshot).await?;
+            let drawing = self.draw_schema(client, ledger, snapshot);
+            let (drawn, seen) = tokio::join!(drawing, self.first_look_at_others());
+            drawn?;
+            others = seen;
         }
         let mut catalog = self.catalog(client).await?;
         let plan = self.plan(client, &catalog).await?;
@@ -83,7 +87,7 @@ impl Receiver {
             self.keep_what_is_same(client, ledger, &catalog, snapshot.point).await?;
         }
         self.progress.operation("copying tables");
-        self.fill(client, ledger, &catalog, &plan, snapshot.point).await?;
+        self.fill(client, ledger, &catalog, &plan, snapshot.point, others).await?;
         self.load_extension_rows(client, ledger).await?;
         self.load_large_objects(client, ledger).await?;
         self.caller.ask(Ask::Release).await?;
