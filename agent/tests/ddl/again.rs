@@ -105,6 +105,27 @@ async fn a_table_is_copied_again_with_a_change_on_its_way() {
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
 
+/// A composite type that its rows are made of: they come with a column more than the type here has, and it held for ever.
+#[tokio::test]
+async fn a_table_is_copied_again_with_a_change_of_its_composite_type_on_its_way() {
+    let schema = "create type pair as (x int, y text);
+        create table parent (id int primary key, p pair); insert into parent values (1, '(1,a)');
+        create table child (id int primary key, b text); insert into child values (1, 'b')";
+    let (source, target, mut driver) = following(schema).await;
+    driver.kill().await;
+    sql(
+        &source,
+        "shop",
+        "insert into parent values (2, '(2,b)');
+         alter type pair add attribute z int;
+         insert into parent values (3, '(3,c,3)')",
+    )
+    .await;
+    copy_again(&mut driver, 1, &["public.parent"]).await;
+    sql(&source, "shop", "insert into parent values (4, '(4,d,4)')").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
 /// Keys of the dump that no longer fit: the cutover makes those of then.
 #[tokio::test]
 async fn foreign_keys_that_have_changed_come_with_the_cutover() {

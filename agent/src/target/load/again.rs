@@ -20,7 +20,7 @@ use crate::{
         receive::Receiver,
         structure,
     },
-    wire::{Answer, Ask, Relation, SnapshotKind, Structure, unexpected_answer},
+    wire::{Answer, Ask, Relation, RelationKind, SnapshotKind, Structure, unexpected_answer},
 };
 
 /// `typtype` of a type that is only named yet.
@@ -104,8 +104,8 @@ async fn bring_kin(
     mut forms: Vec<Structure>,
     gone: &[Structure],
 ) -> Result<(), Fault> {
-    let mut copied: Vec<u32> =
-        forms.iter().map(Structure::id).filter(|id| id.0 == CLASSES).map(|id| id.1).collect();
+    let tables = forms.iter().filter(|form| form.id().0 == CLASSES && !is_type(form));
+    let mut copied: Vec<u32> = tables.map(|form| form.id().1).collect();
     let now = structure::fetch(&receiver.caller, Vec::new(), true).await?;
     // What the new forms are made of is in no row either.
     receiver.bring_needs(ledger).await?;
@@ -149,7 +149,7 @@ async fn as_here(
     let (mut relations, mut unlike) = (Vec::new(), Vec::new());
     for form in structure::fetch(&receiver.caller, Vec::new(), true).await? {
         let matters = match &form {
-            Structure::Relation(table) => waiting.contains(&table.oid),
+            Structure::Relation(of) => waiting.contains(&of.oid) || is_type(&form),
             // A shell is no column's type; one that `create function` made by the way is in no message either.
             Structure::Type(of) => of.typtype != SHELL,
             _ => false,
@@ -157,7 +157,9 @@ async fn as_here(
         if !matters {
             continue;
         }
-        if let Structure::Relation(table) = &form {
+        if let Structure::Relation(table) = &form
+            && table.relkind.is_table()
+        {
             relations.extend(relation_of(table));
         }
         let known = structure::known(&**session, form.id()).await?;
@@ -177,7 +179,7 @@ pub(in crate::target) async fn not_as_here(
     tables: &[u32],
 ) -> Result<Vec<u32>, Fault> {
     let (relations, unlike) = as_here(receiver, session, tables).await?;
-    if unlike.iter().any(|form| matches!(form, Structure::Type(_))) {
+    if unlike.iter().any(is_type) {
         return Ok(tables.to_vec());
     }
     let same = |oid: u32| {
@@ -185,6 +187,15 @@ pub(in crate::target) async fn not_as_here(
             && !unlike.iter().any(|form| form.id().1 == oid)
     };
     Ok(tables.iter().copied().filter(|oid| !same(*oid)).collect())
+}
+
+/// A composite type is told as a relation.
+fn is_type(form: &Structure) -> bool {
+    match form {
+        Structure::Type(_) => true,
+        Structure::Relation(of) => of.relkind == RelationKind::Composite,
+        _ => false,
+    }
 }
 
 async fn waiting(session: &Client) -> Result<Vec<u32>, Fault> {

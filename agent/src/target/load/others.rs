@@ -14,7 +14,7 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How often before the first rows are copied: by then it is to be known.
-const FIRST_LOOKS_EVERY: Duration = Duration::from_millis(40);
+const FIRST_LOOKS_EVERY: Duration = Duration::from_millis(20);
 
 /// Looks that are put together: a moment says little.
 const LOOKS: usize = 8;
@@ -58,9 +58,10 @@ impl Receiver {
     /// Some looks in quick succession, while something else goes on before the copy.
     pub(super) async fn first_look_at_others(&self) -> Others {
         let mut others = Others::default();
-        for _ in 0..LOOKS_MIN {
-            self.look(&mut others).await;
+        self.look(&mut others).await;
+        for _ in 1..LOOKS_MIN {
             sleep(FIRST_LOOKS_EVERY).await;
+            self.look(&mut others).await;
         }
         others
     }
