@@ -13,7 +13,8 @@ use crate::{
     fault::{Doing, Fault},
     postgres::{Client, qualified},
     target::{
-        CONSTRAINT_VIOLATED, Carried, CopyIn, Unmade, can_be_replica, copy_in, run_entries_again,
+        CONSTRAINT_VIOLATED, Carried, CopyIn, Unmade, can_be_replica, copy_in, drop_foreign_keys,
+        run_entries_again,
     },
     verify::{schema_changed, shape_difference, table_checksum},
     wire::{Answer, Ask, Catalog, Publish, Relation, SnapshotKind, unexpected_answer},
@@ -230,20 +231,29 @@ async fn replace(
     relations: &[Relation],
 ) -> Result<(), Fault> {
     let receiver = steps.receiver;
-    if can_be_replica(session).await {
+    let ledger = steps.copied.ledger;
+    let as_replica = can_be_replica(session).await;
+    if as_replica {
         session
             .batch_execute("set session_replication_role = replica")
             .await
             .doing("setting session_replication_role on the target")?;
+    } else {
+        // What is emptied would take along, or change, the rows of those that refer to it (ON DELETE CASCADE, SET NULL).
+        drop_foreign_keys(session, ledger, &steps.plan()).await?;
     }
     let snapshot = receiver.take_snapshot(SnapshotKind::Renewed).await?;
     for relation in relations {
         let copy = CopyIn { relation, pages: None, replace: true, point: Some(snapshot.point) };
-        let (caller, ledger) = (&receiver.caller, steps.copied.ledger);
         receiver.progress.table_restarted(relation.oid);
-        let (rows, bytes) = copy_in(&copy, session, caller, ledger, &receiver.progress).await?;
+        let (rows, bytes) =
+            copy_in(&copy, session, &receiver.caller, ledger, &receiver.progress).await?;
         receiver.progress.table_done(relation.oid, rows, bytes);
     }
     receiver.caller.ask(Ask::Release).await?;
+    // Where the schema has changed no list of a dump has them any more; else they are made last.
+    if !as_replica && receiver.has_changed(session).await? {
+        receiver.make_late_constraints(session, ledger).await?;
+    }
     Ok(())
 }

@@ -154,7 +154,7 @@ async fn keep_timeline(
 
 /// Where their triggers can't be switched off, foreign keys and the stream don't go together: those that a cutover made
 /// before it stepped back go again. Until the switch every foreign key of the database is ours.
-pub(super) async fn drop_foreign_keys(
+pub(crate) async fn drop_foreign_keys(
     session: &mut Client,
     ledger: Ledger,
     plan: &Plan,

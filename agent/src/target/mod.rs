@@ -46,7 +46,7 @@ pub(crate) use redump::bare;
 pub use schema::Plan;
 pub(crate) use schema::RESTORE_SETTINGS;
 
-use follow::drop_foreign_keys;
+pub(crate) use follow::drop_foreign_keys;
 pub(crate) use follow::follow;
 pub(crate) use foreign_keys::{CONSTRAINT_VIOLATED, Unmade};
 pub(crate) use held::held_tables;
