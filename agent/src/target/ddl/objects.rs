@@ -57,10 +57,17 @@ pub(super) fn alter_sequence(old: &SequenceStructure, new: &SequenceStructure) -
 
 pub(super) fn own_sequence(new: &SequenceStructure) -> Vec<String> {
     if new.identity {
-        return Vec::new();
+        return vec![identity_type(new)];
     }
     let by = new.owned_by.as_deref().unwrap_or("none");
     vec![format!("alter sequence {} owned by {by}", qualified(&new.schema, &new.name))]
+}
+
+/// An identity's is of its column's type, which nobody can say otherwise; but one that came with LIKE … INCLUDING IDENTITY is a
+/// bigint with the other one's bounds (parse_utilcmd.c, `transformTableLikeClause`), and pg_dump does not tell it.
+fn identity_type(new: &SequenceStructure) -> String {
+    let name = qualified(&new.schema, &new.name);
+    format!("alter sequence {name} as {} {}", new.type_name, new.options)
 }
 
 pub(super) fn create_type(new: &TypeStructure) -> Vec<String> {

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 
 use tokio_postgres::{Transaction, types::PgLsn};
 
-use super::start::{identity_by_default, partitioned_by_default};
+use super::start::{identity_by_default, identity_types, partitioned_by_default};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier},
@@ -197,6 +197,7 @@ async fn begin_tables(
     let mut identities: Vec<String> =
         relations.chunks(RUN_TABLES).map(identity_by_default).collect();
     identities.extend(partitioned_by_default(&**client).await?);
+    identities.extend(identity_types(&**client).await?);
     for sql in identities.iter().filter(|sql| !sql.is_empty()) {
         let tx = client.transaction().await.doing(doing)?;
         tx.batch_execute(sql).await.doing(doing)?;

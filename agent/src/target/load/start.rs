@@ -208,6 +208,15 @@ pub(super) async fn partitioned_by_default(
     partitioned_identities(client, BY_DEFAULT).await
 }
 
+/// An offline migration keeps no forms of sequences, and compares none.
+pub(super) async fn identity_types(client: &impl GenericClient) -> Result<Vec<String>, Fault> {
+    let rows = client
+        .query(include_str!("../sql/identity_types.sql"), &[])
+        .await
+        .doing("looking at the types of identity columns' sequences")?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// As they were on the source.
 pub(crate) async fn identity_always(
     client: &impl GenericClient,
