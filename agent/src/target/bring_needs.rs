@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use super::{
     apply::{bring_what_goes, kin_of},
     aside::set_types_aside,
+    bare,
     held::oid_of,
     ledger::Ledger,
     load::parents_first,
@@ -108,21 +109,25 @@ impl Receiver {
     }
 }
 
-/// Those of the tables and of their families that are known in another form than `now`, parents first; and which of them have
-/// other rows.
+/// Those of the tables and of their families, and of the sequences that they own, that are known in another form than `now`,
+/// in the order in which they can be made; and which of the tables have other rows.
 pub(super) async fn differing_kin(
     client: &Client,
     tables: &[u32],
     now: &[Structure],
 ) -> Result<(Vec<Structure>, Vec<u32>), Fault> {
     let (mut objects, mut copied) = (Vec::new(), Vec::new());
-    let mut seen = HashSet::new();
+    let (mut seen, mut sequences) = (HashSet::new(), Vec::new());
     for form in tables.iter().flat_map(|table| kin_of(*table, now)) {
         if !seen.insert(form.id()) {
             continue;
         }
         let known = structure::known(&**client, form.id()).await?;
-        if known.is_none() || is_same(known.as_ref(), form) {
+        if known.is_none() {
+            continue;
+        }
+        sequences.extend(own_sequences(client, form, now).await?);
+        if is_same(known.as_ref(), form) {
             continue;
         }
         if has_other_rows(known.as_ref(), form) {
@@ -130,7 +135,32 @@ pub(super) async fn differing_kin(
         }
         objects.push(form.clone());
     }
-    Ok((parents_first(objects), copied))
+    sequences.extend(parents_first(objects));
+    Ok((sequences, copied))
+}
+
+/// Sequences of a table that are new, or known in another form: its defaults call them by the name of now.
+async fn own_sequences(
+    client: &Client,
+    table: &Structure,
+    now: &[Structure],
+) -> Result<Vec<Structure>, Fault> {
+    let mut own = Vec::new();
+    let Structure::Relation(of) = table else { return Ok(own) };
+    let columns = bare(&format!("{}.{}.", of.schema, of.name));
+    for form in now {
+        let Structure::Sequence(sequence) = form else { continue };
+        let is_own = sequence.owned_by.as_ref().is_some_and(|by| bare(by).starts_with(&columns));
+        if !is_own || sequence.identity {
+            continue;
+        }
+        let known = structure::known(&**client, form.id()).await?;
+        if known.is_none() && is_here(&**client, form).await? || is_same(known.as_ref(), form) {
+            continue;
+        }
+        own.push(form.clone());
+    }
+    Ok(own)
 }
 
 fn is_need(form: &Structure) -> bool {

@@ -170,7 +170,9 @@ pub(super) fn names_of_gone(known: &Forms, now: &[Structure]) -> HashSet<String>
 
 pub(super) fn is_same(before: Option<&Structure>, now: &Structure) -> bool {
     let around = Around { names_not_null: true, names_domains_not_null: true, ..Around::default() };
-    before.is_some() && ddl::statements(before, now, around) == Ok(Vec::new())
+    before.is_some()
+        && ddl::statements(before, now, around) == Ok(Vec::new())
+        && ddl::afterwards(before, now).is_empty()
 }
 
 /// What a trigger that is there now can have left untold and leaves rows behind: what is not known at all, and a table that

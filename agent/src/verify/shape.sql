@@ -61,9 +61,14 @@ from own c join every n on n.oid = c.relnamespace
 where c.relkind in ('v', 'm') and c.relpersistence <> 't'
 union all
 select 'sequence ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-       md5(concat_ws('|', s.seqtypid, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle)) -- since 10
-       md5(pg_sequence_parameters(c.oid)::text) -- before 10
+       md5(concat_ws('|', s.seqtypid, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle, by.owner)) -- since 10
+       md5(concat_ws('|', pg_sequence_parameters(c.oid)::text, by.owner)) -- before 10
 from own c join every n on n.oid = c.relnamespace
+left join lateral (
+    select concat_ws('.', tn.nspname, t.relname, a.attname) as owner
+    from pg_depend o join pg_class t on t.oid = o.refobjid join pg_namespace tn on tn.oid = t.relnamespace
+    join pg_attribute a on a.attrelid = o.refobjid and a.attnum = o.refobjsubid
+    where o.classid = 'pg_class'::regclass and o.objid = c.oid and o.refclassid = 'pg_class'::regclass and o.deptype = 'a') by on true
 join pg_sequence s on s.seqrelid = c.oid -- since 10
 where c.relkind = 'S' and c.relpersistence <> 't'
 union all
@@ -98,8 +103,9 @@ where not t.tgisinternal
 union all
 -- By the types alone: a parameter's name is quoted where it is a keyword, which depends on the version.
 select 'function ' || quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || oidvectortypes(p.proargtypes) || ')',
-       md5(case when p.prokind = 'a' then '' else pg_get_functiondef(p.oid) end) -- since 11
-       md5(case when p.proisagg then '' else pg_get_functiondef(p.oid) end) -- before 11
+       -- With its source, which is the snapshot's; the text is what was committed when it was read.
+       md5(p.prosrc || case when p.prokind = 'a' then '' else pg_get_functiondef(p.oid) end) -- since 11
+       md5(p.prosrc || case when p.proisagg then '' else pg_get_functiondef(p.oid) end) -- before 11
 from pg_proc p join ours n on n.oid = p.pronamespace
 where p.oid not in (select objid from members where classid = 'pg_proc'::regclass)
 union all

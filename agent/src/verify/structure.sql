@@ -65,6 +65,10 @@ documents as (
         'tablespace', (select t.spcname from pg_tablespace t where t.oid = c.reltablespace),
         'access_method', (select m.amname from pg_am m where m.oid = c.relam and m.amname <> 'heap'),
         'definition', case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end,
+        -- What the text is made of. The server makes it of what is committed by then, whatever the snapshot: of this it tells whether
+        -- the text is of the same moment as the rest.
+        'rule', case when c.relkind = 'v' then (
+            select md5(r.ev_action::text) from pg_rewrite r where r.ev_class = c.oid and r.ev_type = '1') end,
         'of_type', case when c.reloftype <> 0 then format_type(c.reloftype, null) end,
         'partition_key', case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end,
         'bound', pg_get_expr(c.relpartbound, c.oid),
@@ -227,6 +231,10 @@ documents as (
         'owner', pg_get_userbyid(p.proowner),
         -- Types alone: a parameter's name can be a word that the target keeps for itself.
         'arguments', oidvectortypes(p.proargtypes),
+        -- As a view's rule, above.
+        'source', md5(concat_ws('|', p.prosrc, p.probin, p.proconfig
+                                , p.prosqlbody -- since 14
+                               )),
         -- So all names are quoted in it, as in a dump for another version, and in nothing else: other texts are compared as they are.
         'definition', case when set_config('quote_all_identifiers', 'on', true) = 'on' then pg_get_functiondef(p.oid) end
                       || case when set_config('quote_all_identifiers', 'off', true) = 'off' then '' end)

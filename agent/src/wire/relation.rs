@@ -69,6 +69,9 @@ pub struct RelationStructure {
     pub access_method: Option<String>,
     /// A view's query.
     pub definition: Option<String>,
+    /// A digest of what a view's definition is made of, as the snapshot has it: the text is what was committed when it was read.
+    #[serde(default)]
+    pub rule: Option<String>,
     /// CREATE TABLE OF this type; quoted.
     #[serde(default)]
     pub of_type: Option<String>,

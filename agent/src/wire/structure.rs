@@ -145,8 +145,11 @@ pub struct FunctionStructure {
     pub owner: String,
     /// The types of its arguments.
     pub arguments: String,
-    /// CREATE OR REPLACE.
+    /// CREATE OR REPLACE. What was committed when it was read, whatever the snapshot.
     pub definition: String,
+    /// A digest of what it is made of, as the snapshot has it.
+    #[serde(default)]
+    pub source: String,
 }
 
 /// As `pg_namespace`.

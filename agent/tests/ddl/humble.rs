@@ -371,3 +371,47 @@ async fn a_table_that_waits_for_its_rows_gets_what_its_new_form_needs() {
     sql(&source, "shop", "insert into t (id, v) values (2, 'two')").await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// Under another name, new with its column, of no table any more: the sequences of defaults, with and without rows that come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sequences_that_nothing_tells_come_with_their_tables() {
+    let (source, target, mut driver) = following_as(
+        "create table a (id serial primary key, v text); create table b (id serial primary key, v text);
+         create table c (id serial primary key, v text); create table d (id serial primary key, v text)",
+        false,
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter sequence a_id_seq rename to a_numbers;
+         alter table a add w int;
+         insert into a (v) values ('a');
+         alter table b add n serial;
+         insert into b (v) values ('b');
+         alter sequence c_id_seq owned by none;
+         alter sequence d_id_seq rename to d_numbers;
+         alter table d add n serial",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+    let owned = "select string_agg(concat_ws(' ', c.relname, d.refobjid::regclass, d.refobjsubid), ',' order by c.relname)
+        from pg_class c left join pg_depend d on d.objid = c.oid and d.deptype = 'a' where c.relkind = 'S'";
+    assert_eq!(value(&target, "shop", owned).await, value(&source, "shop", owned).await);
+}
+
+/// As those, of a table that is copied again, for it was rewritten.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sequences_that_nothing_tells_come_with_a_table_that_is_copied_again() {
+    let schema = "create table a (id serial primary key, v int); insert into a (v) select generate_series(1, 9)";
+    let (source, target, mut driver) = following_as(schema, false).await;
+    driver.kill().await;
+    let change = "alter sequence a_id_seq rename to numbers;
+        alter table a add n serial;
+        alter table a alter v type text;
+        insert into a (v) values ('new')";
+    sql(&source, "shop", change).await;
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

@@ -50,9 +50,12 @@ impl Changes {
         let is_new = known.is_none();
         let certain = known.is_some_and(|known| is_the_change(&known, &form, told));
         self.make_room(&form, commit).await?;
-        // Types of ours have a schema's name before their own.
-        let has_types = form.columns.iter().any(|column| column.type_name.contains('.'));
-        let mut objects = match is_new || has_types {
+        // Types of ours have a schema's name before their own, and a sequence may be new too.
+        let has_needs = form.columns.iter().any(|column| {
+            let counts = |default: &String| default.contains("nextval(");
+            column.type_name.contains('.') || column.default.as_ref().is_some_and(counts)
+        });
+        let mut objects = match is_new || has_needs {
             true => self.needs_of(&form).await?,
             false => Vec::new(),
         };

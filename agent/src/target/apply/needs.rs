@@ -4,7 +4,11 @@ use std::collections::HashSet;
 use super::change::Changes;
 use crate::{
     fault::Fault,
-    target::{aside::set_types_aside, bare, structure, untold::is_here},
+    target::{
+        aside::set_types_aside,
+        bare, structure,
+        untold::{is_here, is_same},
+    },
     wire::{RelationKind, RelationStructure, Structure},
 };
 
@@ -34,7 +38,14 @@ impl Changes {
                 Structure::Relation(of) if lineage.contains(&of.oid) => true,
                 _ => types.contains(&form.id()),
             };
-            if !is_needed || known.contains_key(&form.id()) {
+            if !is_needed {
+                continue;
+            }
+            if let Some(before) = known.get(&form.id()) {
+                // Under another name, a default calls it by that.
+                if matches!(form, Structure::Sequence(_)) && !is_same(Some(before), form) {
+                    objects.push(form.clone());
+                }
                 continue;
             }
             if !is_here(self.session(), form).await? {

@@ -248,7 +248,7 @@ pub(super) fn alter_function(old: &FunctionStructure, new: &FunctionStructure) -
     let arguments = format!("({})", new.arguments);
     let mut statements =
         moved("routine", (&old.schema, &old.name), (&new.schema, &new.name), &arguments);
-    if old.definition != new.definition {
+    if (&old.definition, &old.source) != (&new.definition, &new.source) {
         statements.push(new.definition.clone());
     }
     if old.owner != new.owner {

@@ -163,7 +163,7 @@ pub(super) fn alter(
         RelationKind::Composite => statements.extend(column::alter_attributes(old, new)),
         RelationKind::View => {
             statements.extend(column::rename(old, new));
-            if old.definition != new.definition {
+            if (&old.definition, &old.rule) != (&new.definition, &new.rule) {
                 let how = format!("create or replace view {name}{}", options(new));
                 statements.push(format!("{how} as {}", definition(new)?));
             }

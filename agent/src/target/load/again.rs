@@ -113,6 +113,8 @@ async fn bring_kin(
     copied.extend(rewritten);
     forms.retain(|form| kin.iter().all(|it| it.id() != form.id()));
     forms.extend(kin);
+    // Types and sequences first: columns and defaults name them.
+    forms.sort_by_key(|form| form.id().0 == CLASSES && !is_type(form) && !is_sequence(form));
     bring(receiver, ledger, parents_first(forms), gone, &copied).await
 }
 
@@ -196,6 +198,10 @@ fn is_type(form: &Structure) -> bool {
         Structure::Relation(of) => of.relkind == RelationKind::Composite,
         _ => false,
     }
+}
+
+fn is_sequence(form: &Structure) -> bool {
+    matches!(form, Structure::Sequence(_))
 }
 
 async fn waiting(session: &Client) -> Result<Vec<u32>, Fault> {
