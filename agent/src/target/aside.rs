@@ -12,7 +12,7 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     postgres::{identifier, qualified},
-    wire::{Structure, TypeStructure},
+    wire::{RelationKind, Structure},
 };
 
 /// Whether there were any. `now`: all that the source has.
@@ -21,37 +21,52 @@ pub(super) async fn set_types_aside(
     known: &Forms,
     now: &[Structure],
 ) -> Result<bool, Fault> {
-    let is_replaced = |gone: &&TypeStructure| {
-        let is_there = |form: &Structure| form.id() == (gone.class, gone.oid);
-        let has_name = |form: &Structure| matches!(form, Structure::Type(of) if (&of.schema, &of.name) == (&gone.schema, &gone.name));
+    let is_replaced = |gone: &&Structure| {
+        let is_there = |form: &Structure| form.id() == gone.id();
+        let has_name =
+            |form: &Structure| type_name(form).is_some_and(|of| Some(of) == type_name(gone));
         !now.iter().any(is_there) && now.iter().any(has_name)
     };
-    let types = known.values().filter_map(|form| match form {
-        Structure::Type(of) => Some(of),
-        _ => None,
-    });
-    let replaced: Vec<&TypeStructure> = types.filter(is_replaced).collect();
+    let replaced: Vec<&Structure> = known.values().filter(is_replaced).collect();
     for gone in &replaced {
         set_aside(client, gone, known).await?;
     }
     Ok(!replaced.is_empty())
 }
 
+/// Schema and name of a type, a composite one too.
+fn type_name(form: &Structure) -> Option<(&str, &str)> {
+    match form {
+        Structure::Type(of) => Some((&of.schema, &of.name)),
+        Structure::Relation(of) if of.relkind == RelationKind::Composite => {
+            Some((&of.schema, &of.name))
+        }
+        _ => None,
+    }
+}
+
 async fn set_aside(
     client: &impl GenericClient,
-    gone: &TypeStructure,
+    gone: &Structure,
     known: &Forms,
 ) -> Result<(), Fault> {
-    let name = format!("whimbrel_gone_{}", gone.oid);
-    let old = qualified(&gone.schema, &gone.name);
+    let Some((schema, type_name)) = type_name(gone) else { return Ok(()) };
+    let name = format!("whimbrel_gone_{}", gone.id().1);
+    let old = qualified(schema, type_name);
     let sql = format!("alter type {old} rename to {}", identifier(&name));
     client
         .batch_execute(&sql)
         .await
         .doing(format!("making room for the type that has the name of {old} now"))?;
-    let was = format!("{}.{}", gone.schema, gone.name);
-    let mut forms = columns_of(&was, &qualified(&gone.schema, &name), known);
-    forms.push(Structure::Type(TypeStructure { name, ..gone.clone() }));
+    let was = format!("{schema}.{type_name}");
+    let mut forms = columns_of(&was, &qualified(schema, &name), known);
+    let mut aside = gone.clone();
+    match &mut aside {
+        Structure::Type(of) => of.name = name,
+        Structure::Relation(of) => of.name = name,
+        _ => {}
+    }
+    forms.push(aside);
     structure::save(client, &forms).await
 }
 

@@ -64,10 +64,10 @@ pub(super) async fn make_early(
     target_major: u32,
 ) -> Result<Early, Fault> {
     let old = documents::get(client, "dump").await?;
-    let mut before = Plan::read(restore, &old, catalog, &[]).await?;
+    let mut before = Plan::read(restore, &old, catalog, &[], target_major).await?;
     before.all_tables.extend(made(client).await?);
     let dump = documents::fetch_dump(caller, target_major, false).await?;
-    let now = Plan::read(restore, &dump, catalog, &[]).await?;
+    let now = Plan::read(restore, &dump, catalog, &[], target_major).await?;
     let older = Older::of(&before);
     let new =
         entries(&now).filter(|e| KINDS.contains(&e.kind.as_str()) && older.was(e) != Was::Known);

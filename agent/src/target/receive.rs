@@ -195,7 +195,7 @@ impl Receiver {
         let tools = self.spec.programs.dump_for(source_major, client.server_major())?;
         let objects = &self.spec.objects;
         let ours = [objects.publication.as_str(), objects.keyless_publication.as_str()];
-        Plan::read(&tools.restore, dump, catalog, &ours).await
+        Plan::read(&tools.restore, dump, catalog, &ours, client.server_major()).await
     }
 
     /// Counts of what is copied, from the ledger, for an agent that did not copy it all itself.

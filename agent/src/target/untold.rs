@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use tokio_postgres::GenericClient;
 
 use super::{
-    apply::bring,
+    apply::{bring, is_renumbered},
     ddl::{self, Around},
     ledger::Ledger,
     load::parents_first,
@@ -33,6 +33,12 @@ pub(crate) struct Untold {
     by_hand: Vec<Structure>,
     /// Tables that have other rows.
     copied: Vec<u32>,
+}
+
+impl Untold {
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.forms.is_empty() && self.gone.is_empty() && self.by_hand.is_empty()
+    }
 }
 
 impl Receiver {
@@ -187,11 +193,12 @@ fn may_be_untold(before: Option<&Structure>, now: &Structure) -> bool {
     }
 }
 
-/// Rows that no message brought: of a table that was not known, or that was rewritten.
+/// Rows that no message brought: of a table that was not known, that was rewritten, or that has a column made anew under its
+/// name. Of that one the stream says not a word: its values here are the old one's.
 pub(super) fn has_other_rows(before: Option<&Structure>, now: &Structure) -> bool {
     match (before, now) {
         (Some(Structure::Relation(before)), Structure::Relation(now)) => {
-            now.relkind.is_table() && before.file != now.file
+            now.relkind.is_table() && (before.file != now.file || is_renumbered(before, now))
         }
         (None, Structure::Relation(now)) => now.relkind.is_table(),
         _ => false,

@@ -18,6 +18,7 @@ mod own;
 mod partitions;
 mod places;
 mod published;
+mod renumbered;
 mod rights;
 mod rules;
 mod settings;

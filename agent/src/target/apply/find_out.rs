@@ -199,7 +199,7 @@ fn is_the_change(
 }
 
 /// Whether a column has been made anew under its name.
-pub(super) fn is_renumbered(known: &RelationStructure, now: &RelationStructure) -> bool {
+pub(in crate::target) fn is_renumbered(known: &RelationStructure, now: &RelationStructure) -> bool {
     now.columns.iter().any(|column| {
         known.columns.iter().any(|old| old.name == column.name && old.num != column.num)
     })

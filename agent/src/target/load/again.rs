@@ -75,7 +75,7 @@ pub(in crate::target) async fn copy_waiting(
     let first = if same { last.point } else { point };
     let is_unlike = !(unlike.is_empty() && gone.is_empty());
     // The stream has been there, and has not told it; or nothing will.
-    if is_unlike && (first <= from || at_end && !is_followed(receiver).await?) {
+    if is_unlike && (first <= from || at_end && !receiver.is_followed().await?) {
         let (forms, gone) = (std::mem::take(&mut unlike), std::mem::take(&mut gone));
         bring_kin(receiver, ledger, &session, forms, &gone).await?;
         waiting = self::waiting(&session).await?;
@@ -116,14 +116,6 @@ async fn bring_kin(
     // Types and sequences first: columns and defaults name them.
     forms.sort_by_key(|form| form.id().0 == CLASSES && !is_type(form) && !is_sequence(form));
     bring(receiver, ledger, parents_first(forms), gone, &copied).await
-}
-
-/// Whether changes of the source's schema are told in the stream.
-async fn is_followed(receiver: &Receiver) -> Result<bool, Fault> {
-    match receiver.caller.ask(Ask::Followed).await? {
-        Answer::Followed(followed) => Ok(followed),
-        _ => Err(unexpected_answer()),
-    }
 }
 
 /// Tables that the snapshot does not have. Among chosen ones those can't be told from what is no longer chosen.
@@ -213,6 +205,14 @@ async fn waiting(session: &Client) -> Result<Vec<u32>, Fault> {
 }
 
 impl Receiver {
+    /// Whether changes of the source's schema are told in the stream.
+    pub(crate) async fn is_followed(&self) -> Result<bool, Fault> {
+        match self.caller.ask(Ask::Followed).await? {
+            Answer::Followed(followed) => Ok(followed),
+            _ => Err(unexpected_answer()),
+        }
+    }
+
     /// The tables that are still to be copied again.
     pub(crate) async fn waiting_tables(&self, session: &Client) -> Result<Vec<Relation>, Fault> {
         let waiting = waiting(session).await?;

@@ -4,6 +4,7 @@
 mod archive;
 mod foreign_key;
 mod marks;
+mod not_null;
 mod plan;
 mod restore;
 

@@ -3,11 +3,15 @@ use std::{collections::HashSet, io::Write as _, path::Path, process::Stdio};
 
 use tokio::process::Command;
 
-use super::{Entry, Plan, entries};
+use super::{Entry, Plan, entries, not_null::before_18};
 use crate::{fault::Fault, postgres::Program, wire::Catalog};
 
+/// The first major version that takes NOT NULL as a constraint of a table.
+const NOT_NULL_SINCE: u32 = 18;
+
 impl Plan {
-    /// Turns an archive into a plan. `ours`: the publications that the migration made on the source.
+    /// Turns an archive into a plan, for a target of that major version. `ours`: the publications that the migration made on
+    /// the source.
     ///
     /// # Errors
     /// `PgRestoreFailed`.
@@ -16,15 +20,24 @@ impl Plan {
         archive: &[u8],
         catalog: &Catalog,
         ours: &[&str],
+        target_major: u32,
     ) -> Result<Self, Fault> {
         // pg_restore reads a custom archive out of order, so it needs a file. It holds no rows and no password.
         let mut file = tempfile::NamedTempFile::with_prefix("whimbrel-dump-").map_err(disk)?;
         file.write_all(archive).and_then(|()| file.flush()).map_err(disk)?;
         let not_made = catalog.not_made.iter().copied().collect();
-        let (before, after) = tokio::try_join!(
+        let (mut before, after) = tokio::try_join!(
             section(restore, file.path(), "pre-data", &not_made),
             section(restore, file.path(), "post-data", &not_made),
         )?;
+        // Where no older one is at hand, a pg_dump of 18 may have dumped it.
+        if target_major < NOT_NULL_SINCE {
+            for entry in before.iter_mut().filter(|entry| entry.kind == "TABLE") {
+                if let Some(sql) = before_18(&entry.sql) {
+                    entry.sql = sql;
+                }
+            }
+        }
         Ok(Self::new(before, after, catalog, ours))
     }
 }
