@@ -170,6 +170,24 @@ pub(super) async fn heirs(
     rows.iter().map(document).collect()
 }
 
+/// The sequences that columns of the table own, as far as is known.
+pub(super) async fn owned(
+    client: &impl GenericClient,
+    table: u32,
+) -> Result<Vec<Structure>, Fault> {
+    let rows = client
+        .query(
+            "select s.document::text from whimbrel.structure s join whimbrel.structure t on t.oid = $1 \
+             where s.document ->> 'kind' = 'sequence' and t.document ->> 'kind' = 'relation' \
+               and starts_with(s.document ->> 'owned_by', \
+                               format('%I.%I.', t.document ->> 'schema', t.document ->> 'name'))",
+            &[&table],
+        )
+        .await
+        .doing(DOING)?;
+    rows.iter().map(document).collect()
+}
+
 /// An object that is gone.
 pub(super) async fn forget(
     client: &impl GenericClient,

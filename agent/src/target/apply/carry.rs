@@ -45,9 +45,7 @@ pub(super) struct Altered {
 impl Changes {
     /// What one command did. `commit`: where its transaction commits.
     pub(super) async fn carry(&mut self, note: &Note, commit: Lsn) -> Result<(), Fault> {
-        self.write_chunk().await?;
-        self.pipeline.wait(0).await?;
-        self.prepared_forget();
+        self.write_rows_before().await?;
         self.altered.commit = true;
         if let Some(state) = &note.failed {
             // The rows themselves tell when they no longer fit, and the cutover compares the catalogs.
@@ -82,6 +80,14 @@ impl Changes {
         }
         documents::mark(self.session(), documents::CARRIED).await?;
         self.keep_forms(&note.objects, commit).await
+    }
+
+    /// What stands before a change of the schema is written in the form that it has there.
+    pub(super) async fn write_rows_before(&mut self) -> Result<(), Fault> {
+        self.write_chunk().await?;
+        self.pipeline.wait(0).await?;
+        self.prepared_forget();
+        Ok(())
     }
 
     /// The ledger knows these from here on.

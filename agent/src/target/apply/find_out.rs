@@ -49,6 +49,7 @@ impl Changes {
         };
         let is_new = known.is_none();
         let certain = known.is_some_and(|known| is_the_change(&known, &form, told));
+        self.rename_sequences(&form, commit).await?;
         self.make_room(&form, commit).await?;
         // Types of ours have a schema's name before their own.
         let has_types = form.columns.iter().any(|column| column.type_name.contains('.'));
@@ -149,9 +150,14 @@ impl Bringing<'_> {
         for table in self.copied {
             changes.empty(*table, &note).await?;
         }
+        let taken = changes.take_from_gone(&mut note).await?;
+        changes.leave_owners(&note, &taken).await?;
         let later = if self.late { changes.drop_first(&mut note).await? } else { Vec::new() };
+        let aside = changes.set_names_aside(&note.objects, &note, commit).await?;
         let left = match changes.carry_late(&note, commit).await? {
             Some((_, fault)) if self.all => return Err(fault),
+            // Under a name of ours nothing may stay.
+            Some((left, _)) if left.iter().any(|form| aside.contains(&form.id())) => return Ok(0),
             Some((left, _)) => left.len(),
             None => 0,
         };
