@@ -101,6 +101,23 @@ pub(in crate::target) async fn bring(
     }
 }
 
+/// As [`bring`], and nothing that something hangs on is dropped before the objects have their forms.
+///
+/// # Errors
+/// A hold when one can't be carried.
+pub(in crate::target) async fn bring_then_drop(
+    receiver: &Receiver,
+    ledger: Ledger,
+    objects: Vec<Structure>,
+    gone: &[Structure],
+    copied: &[u32],
+) -> Result<(), Fault> {
+    let dropped: Vec<Dropped> = gone.iter().filter_map(dropped).collect();
+    let note = Note { tag: TAG.into(), objects, dropped, ..Note::default() };
+    tell(&note, gone);
+    Bringing { receiver, ledger, copied, late: true, all: true }.run(note).await.map(drop)
+}
+
 /// As [`bring`], of those of `objects` that can be brought now: how many.
 ///
 /// # Errors
