@@ -213,6 +213,43 @@ async fn a_table_that_is_renamed_out_of_what_is_chosen_stops_the_cutover() {
     assert_eq!(value(&target, "shop", "select count(*) from app.customer").await, "3");
 }
 
+/// What it needs comes with it, and is told by nothing; its rows are copied, once.
+#[tokio::test]
+async fn a_table_that_comes_into_what_is_chosen_comes_with_all_its_rows() {
+    for follow in [true, false] {
+        let (source, target, mut driver) = begun(without()).await;
+        driver.follow = follow;
+        driver.begin(1, 0).await;
+        driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+        sql(
+            &source,
+            "shop",
+            "begin;
+             insert into audit.trail (what) values ('before');
+             alter table audit.trail set schema app;
+             insert into app.trail (what) values ('after');
+             commit;
+             insert into app.trail (what) values ('later');
+             update app.trail set what = what || '!' where id = 1;
+             begin;
+             insert into app.log_plain default values;
+             alter table app.log_plain rename to plain;
+             insert into app.plain default values;
+             commit;
+             update app.plain set a = 7",
+        )
+        .await;
+        cut_over(&mut driver).await;
+        for table in ["trail", "plain"] {
+            let rows = format!("select string_agg(t::text, ' ' order by t) from app.{table} t");
+            let there = value(&source, "shop", &rows).await;
+            assert_eq!(value(&target, "shop", &rows).await, there, "{follow}");
+        }
+        let next = "select pg_get_serial_sequence('app.trail', 'id') || ' ' || last_value from app.trail_id_seq";
+        assert_eq!(value(&target, "shop", next).await, "app.trail_id_seq 4");
+    }
+}
+
 #[tokio::test]
 async fn an_offline_migration_leaves_the_same_out() {
     let (_source, target, mut driver) = begun(without()).await;

@@ -53,7 +53,8 @@ pub(super) async fn take_over(
     receiver.take_snapshot(SnapshotKind::Offline).await?;
     let dumped = receiver.dump_again(session, steps.copied.ledger).await?;
     receiver.caller.ask(Ask::Release).await?;
-    let set = receiver.take_traits(session, steps.copied.ledger, &then, &now, &dumped.new).await;
+    let new = dumped.new.union(&dumped.indexed).cloned().collect();
+    let set = receiver.take_traits(session, steps.copied.ledger, &then, &now, &new).await;
     refuse_unlike(steps, session, &forms, &then, &now).await?;
     // What is not here at all is better named by the comparison.
     set?;

@@ -113,6 +113,8 @@ pub(super) struct DatabaseFacts {
     pub(super) settings: Vec<SettingFacts>,
     /// Columns that are compressed with lz4.
     pub(super) compressed: Vec<MendedFacts>,
+    /// Columns of XML.
+    pub(super) xml: Vec<String>,
     /// Providers of security labels.
     pub(super) labels: Vec<LabelFacts>,
     /// Dictionaries that read files.

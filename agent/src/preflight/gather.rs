@@ -163,12 +163,23 @@ pub(super) async fn of_database(
         compressed: database
             .rows("compressed columns", include_str!("sql/compressed_columns.sql"))
             .await?,
+        xml: xml(&database).await?,
         labels: database.rows("security labels", include_str!("sql/security_labels.sql")).await?,
         dictionaries: database
             .rows("text search dictionaries", include_str!("sql/search_files.sql"))
             .await?,
         ..facts
     })
+}
+
+async fn xml(database: &Looking<'_>) -> Result<Vec<String>, Fault> {
+    #[derive(Deserialize)]
+    struct Column {
+        name: String,
+    }
+    let sql = include_str!("sql/xml_columns.sql");
+    let columns: Vec<Column> = database.rows("columns of XML", sql).await?;
+    Ok(columns.into_iter().map(|column| column.name).collect())
 }
 
 /// A session in a database, with what is said of it when a question fails.

@@ -78,6 +78,7 @@ pub(super) const CHECKS: &[Check] = &[
     target::version_breaks::CHECK,
     target::settings::CHECK,
     target::compression::CHECK,
+    target::xml::CHECK,
     target::security_labels::CHECK,
     target::search_files::CHECK,
     locks::OF_TARGET,

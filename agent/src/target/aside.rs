@@ -1,4 +1,5 @@
-//! Types that are gone on the source and whose names others have there by now, where no event trigger tells it.
+//! Types that are gone on the source and whose names others have there by now, where no event trigger tells it, or there was no
+//! slot.
 //!
 //! Were such a type dropped here for its successor, its columns would go along, and their place among their table's columns. So it
 //! gets another name, which the known forms of those columns say then: they are no longer what they are on the source, though

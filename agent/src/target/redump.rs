@@ -13,7 +13,7 @@ use super::{
     ledger::Ledger,
     make_anew::{Made, Was, make_anew, owned_object, owner_line},
     receive::Receiver,
-    schema::{Entry, Plan, RESTORE_SETTINGS},
+    schema::{Entry, Plan, RESTORE_SETTINGS, built_on},
 };
 use crate::{
     fault::{Doing, Fault},
@@ -60,6 +60,8 @@ pub(crate) struct Dumped {
     pub(crate) in_use: Vec<String>,
     /// Objects that the older dump did not have, as GRANT names them, without quotes ([`bare`]).
     pub(crate) new: HashSet<String>,
+    /// Tables with an index or a key that it did not have, in the same way: what was set on one is set anew.
+    pub(crate) indexed: HashSet<String>,
 }
 
 impl Receiver {
@@ -117,8 +119,8 @@ impl Receiver {
         let in_use = drop_gone(&tx, &before, &plan, doing).await?;
         drop_comments(&tx, &before, &plan).await?;
         ledger.commit(tx, doing).await?;
-        let new = new_objects(&before, &plan);
-        Ok(Dumped { archive: dump, plan, catalog, by_hand, in_use, new })
+        let (new, indexed) = (new_objects(&before, &plan), indexed(&before, &plan));
+        Ok(Dumped { archive: dump, plan, catalog, by_hand, in_use, new, indexed })
     }
 
     /// A foreign key to a table that is left out may have come since, with its comment: neither is made.
@@ -295,12 +297,19 @@ fn is_said(entry: &Entry) -> bool {
 
 /// By OID, so that one that was renamed is none, and one that was made again is.
 fn new_objects(before: &Plan, after: &Plan) -> HashSet<String> {
+    let new = new_entries(before, after);
+    new.filter_map(|entry| as_granted(entry, owned_object(&entry.sql)?)).collect()
+}
+
+fn indexed(before: &Plan, after: &Plan) -> HashSet<String> {
+    let tables = new_entries(before, after).filter_map(built_on);
+    tables.map(|(schema, table)| format!("table {}", bare(&format!("{schema}.{table}")))).collect()
+}
+
+fn new_entries<'a>(before: &'a Plan, after: &'a Plan) -> impl Iterator<Item = &'a Entry> {
     let older: HashSet<(u32, u32)> =
         entries(before).map(|entry| (entry.class, entry.oid)).collect();
-    entries(after)
-        .filter(|entry| entry.oid != 0 && !older.contains(&(entry.class, entry.oid)))
-        .filter_map(|entry| as_granted(entry, owned_object(&entry.sql)?))
-        .collect()
+    entries(after).filter(move |entry| entry.oid != 0 && !older.contains(&(entry.class, entry.oid)))
 }
 
 /// As GRANT names the object that OWNER TO names, without quotes.

@@ -58,20 +58,39 @@ async fn fetch_once(
 fn gone_meanwhile(fault: Fault) -> Fault {
     let words = ["cache lookup failed for ", "could not open relation with OID "];
     if words.iter().any(|words| fault.message.contains(words)) {
-        return catalog_changes(&fault.message);
+        return catalog_changes("an object", &fault.message);
     }
     fault
 }
 
-fn catalog_changes(how: &str) -> Fault {
-    let message = format!("the source's schema changes while it is read: {how}");
-    Fault::retry("CatalogChanges", message).remedy("it is tried again")
+/// `error`: what the server, or the reading, says of it: nothing to an operator.
+fn catalog_changes(what: &str, error: &str) -> Fault {
+    tracing::debug!(object = what, error, "an object of the source could not be read");
+    let message = format!(
+        "reading from the source's catalog what its objects are made of: {what} was dropped or changed at that moment, \
+         {TRIES} times one after the other"
+    );
+    Fault::retry("CatalogChanges", message).remedy(
+        "nothing: it is tried again; if that does not end, look for what makes and drops objects on the source all the time \
+         (a job, a pool of tests) and stop it for a while",
+    )
 }
 
 /// Reads a document of the source's catalogs as they are now. What is dropped at that moment has no definition any more: that
 /// passes.
 fn told(document: &[u8]) -> Result<Structure, Fault> {
-    parse(document).map_err(|fault| catalog_changes(&fault.message))
+    parse(document).map_err(|fault| catalog_changes(&label_of(document), &fault.message))
+}
+
+/// What of its label can be read.
+fn label_of(document: &[u8]) -> String {
+    let read: serde_json::Value = serde_json::from_slice(document).unwrap_or_default();
+    let word = |key: &str| read.get(key).and_then(serde_json::Value::as_str);
+    let name: Vec<&str> = ["schema", "name"].into_iter().filter_map(word).collect();
+    match word("kind") {
+        Some(kind) if !name.is_empty() => format!("{kind} {}", name.join(".")),
+        _ => "an object".into(),
+    }
 }
 
 /// Reads a document.
@@ -170,6 +189,24 @@ pub(super) async fn heirs(
     rows.iter().map(document).collect()
 }
 
+/// The sequences that columns of the table own, as far as is known.
+pub(super) async fn owned(
+    client: &impl GenericClient,
+    table: u32,
+) -> Result<Vec<Structure>, Fault> {
+    let rows = client
+        .query(
+            "select s.document::text from whimbrel.structure s join whimbrel.structure t on t.oid = $1 \
+             where s.document ->> 'kind' = 'sequence' and t.document ->> 'kind' = 'relation' \
+               and starts_with(s.document ->> 'owned_by', \
+                               format('%I.%I.', t.document ->> 'schema', t.document ->> 'name'))",
+            &[&table],
+        )
+        .await
+        .doing(DOING)?;
+    rows.iter().map(document).collect()
+}
+
 /// An object that is gone.
 pub(super) async fn forget(
     client: &impl GenericClient,
@@ -216,5 +253,7 @@ mod tests {
             (fault.code.as_ref(), fault.policy),
             ("CatalogChanges", crate::fault::Policy::Retry)
         );
+        assert!(fault.message.contains(": function s.f was dropped or changed"), "{fault:?}");
+        assert!(!fault.message.contains("expected"), "{fault:?}");
     }
 }

@@ -19,8 +19,8 @@ use crate::{
 };
 
 impl Receiver {
-    /// `then`, `now`: the source's shape when its schema was dumped, and now; `new`: objects that were made since, as GRANT
-    /// names them, without quotes.
+    /// `then`, `now`: the source's shape when its schema was dumped, and now; `new`: objects that were made since, or an index of
+    /// theirs was, as GRANT names them, without quotes.
     pub(crate) async fn take_traits(
         &self,
         session: &mut Client,

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
-    wire::{Answer, Ask, RelationKind, ShapeItem, Structure, unexpected_answer},
+    wire::{Answer, Ask, RelationKind, RelationStructure, ShapeItem, Structure, unexpected_answer},
 };
 
 /// What has another form on the source than is known here.
@@ -179,6 +179,19 @@ pub(super) fn is_same(before: Option<&Structure>, now: &Structure) -> bool {
     before.is_some()
         && ddl::statements(before, now, around) == Ok(Vec::new())
         && ddl::afterwards(before, now).is_empty()
+        && !becomes_another_identity(before, now)
+}
+
+/// GENERATED ALWAYS comes with the switch: before it the catalog alone knows.
+fn becomes_another_identity(before: Option<&Structure>, now: &Structure) -> bool {
+    let (Some(Structure::Relation(before)), Structure::Relation(now)) = (before, now) else {
+        return false;
+    };
+    let of = |form: &RelationStructure| {
+        let columns = form.columns.iter().map(|column| (column.num, column.identity.clone()));
+        columns.collect::<Vec<_>>()
+    };
+    of(before) != of(now)
 }
 
 /// What a trigger that is there now can have left untold and leaves rows behind: what is not known at all, and a table that

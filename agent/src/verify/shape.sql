@@ -28,6 +28,8 @@ from (
 select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as object,
        md5(concat_ws('|', c.relkind, c.relpersistence, c.relreplident, pg_get_userbyid(c.relowner), c.reloptions::text,
            (select toast.reloptions::text from pg_class toast where toast.oid = c.reltoastrelid),
+           case when c.relreplident = 'i' and not exists (select from pg_index i where i.indrelid = c.oid and i.indisreplident)
+                then 'no index' end,
            -- What an older version does not know is nothing where it is not used: one digest on all.
            case when c.relispartition then 'partition' end, -- since 10
            case when c.relhasoids then 'oids' end, -- before 12
@@ -47,6 +49,11 @@ select 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) as ob
 from own c join every n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'f') and c.relpersistence <> 't'
 union all
+-- Two tables that are alike may have exchanged their names. Each server has OIDs of its own: it is compared with itself alone.
+select 'names of tables', md5(coalesce(string_agg(concat_ws(' ', c.oid, n.nspname, c.relname), ',' order by c.oid), ''))
+from own c join every n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p') and c.relpersistence <> 't'
+union all
 -- By themselves: another server, or the same one that has read them, can write an expression in other words.
 select 'default of ' || quote_ident(a.attname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(pg_get_expr(d.adbin, d.adrelid))
@@ -61,14 +68,17 @@ from own c join every n on n.oid = c.relnamespace
 where c.relkind in ('v', 'm') and c.relpersistence <> 't'
 union all
 select 'sequence ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-       md5(concat_ws('|', s.seqtypid, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle, by.owner)) -- since 10
-       md5(concat_ws('|', pg_sequence_parameters(c.oid)::text, by.owner)) -- before 10
+       md5(concat_ws('|',
+           s.seqtypid, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcache, s.seqcycle, -- since 10
+           pg_sequence_parameters(c.oid)::text, -- before 10
+           (select format('%I.%I.%I', tn.nspname, t.relname, a.attname)
+            from pg_depend d
+            join relations t on t.oid = d.refobjid
+            join pg_namespace tn on tn.oid = t.relnamespace
+            join pg_attribute a on a.attrelid = t.oid and a.attnum = d.refobjsubid
+            where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.objsubid = 0
+              and d.refclassid = 'pg_class'::regclass and d.deptype = 'a')))
 from own c join every n on n.oid = c.relnamespace
-left join lateral (
-    select concat_ws('.', tn.nspname, t.relname, a.attname) as owner
-    from pg_depend o join pg_class t on t.oid = o.refobjid join pg_namespace tn on tn.oid = t.relnamespace
-    join pg_attribute a on a.attrelid = o.refobjid and a.attnum = o.refobjsubid
-    where o.classid = 'pg_class'::regclass and o.objid = c.oid and o.refclassid = 'pg_class'::regclass and o.deptype = 'a') by on true
 join pg_sequence s on s.seqrelid = c.oid -- since 10
 where c.relkind = 'S' and c.relpersistence <> 't'
 union all

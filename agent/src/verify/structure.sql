@@ -138,7 +138,8 @@ documents as (
             select jsonb_agg(jsonb_build_object(
                 'oid', x.oid::int8, 'name', x.relname, 'unique', i.indisunique, 'valid', i.indisvalid,
                 -- Behind the table's name, which may change.
-                'definition', substr(pg_get_indexdef(x.oid), strpos(pg_get_indexdef(x.oid), ' USING ') + 1),
+                'definition', substr(pg_get_indexdef(x.oid), strpos(pg_get_indexdef(x.oid), '.' || quote_ident(c.relname) || ' USING ')
+                                                             + length(quote_ident(c.relname)) + 2),
                 'parent', (select format('%I.%I', pn.nspname, p.relname)
                            from pg_inherits h join pg_class p on p.oid = h.inhparent join pg_namespace pn on pn.oid = p.relnamespace
                            where h.inhrelid = x.oid)) order by x.oid)

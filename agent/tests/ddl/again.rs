@@ -22,7 +22,7 @@ async fn copy_again(driver: &mut Driver, number: u32, tables: &[&str]) {
     begin_again(driver, CopyAgain { number, tables, new_slot: false }).await;
 }
 
-async fn begin_again(driver: &mut Driver, request: CopyAgain) {
+pub(crate) async fn begin_again(driver: &mut Driver, request: CopyAgain) {
     let epoch = u64::from(request.number) + 1;
     driver.copy_again.push(request);
     let oid = driver.target_oid();

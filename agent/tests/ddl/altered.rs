@@ -165,3 +165,34 @@ async fn rows_that_a_constraint_which_is_not_valid_would_refuse_are_copied_again
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// Their words are the same, and so are the table's settings.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_set_on_an_index_is_set_on_one_that_was_made_again_in_the_same_words() {
+    let schema = "create table t (id int not null constraint \"the ON key\" unique, v text);
+                  create index \"by USING v\" on t (v, lower(v));
+                  create table \"K k\" (id int not null constraint k_key unique, v text);
+                  alter table t cluster on \"by USING v\";
+                  alter index \"by USING v\" alter column 2 set statistics 500;
+                  alter table t replica identity using index \"the ON key\";
+                  alter table \"K k\" cluster on k_key";
+    let (source, target, mut driver) = following(schema).await;
+    sql(
+        &source,
+        "shop",
+        "drop index \"by USING v\";
+         create index \"by USING v\" on t (v, lower(v));
+         alter table t cluster on \"by USING v\";
+         alter index \"by USING v\" alter column 2 set statistics 500;
+         alter table t drop constraint \"the ON key\";
+         alter table t add constraint \"the ON key\" unique (id);
+         alter table t replica identity using index \"the ON key\";
+         alter table \"K k\" drop constraint k_key;
+         alter table \"K k\" add constraint k_key unique (id);
+         alter table \"K k\" cluster on k_key;
+         insert into t values (1, 'one');
+         update t set v = 'two'",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

@@ -2,7 +2,7 @@
 //! here, where the source has others.
 use whimbrel_proto::agent::v1::Step;
 
-use super::{cut_over, cut_over_alike, following, following_with, schema_of, steps};
+use super::{cut_over, cut_over_alike, following, following_as, following_with, schema_of, steps};
 use crate::driver::{sql, value};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -216,4 +216,34 @@ async fn a_foreign_table_comes_as_the_partition_that_it_is() {
     sql(&source, "shop", "create table later (id int primary key)").await;
     cut_over(&mut driver, 2).await;
     assert_eq!(schema_of(&source), schema_of(&target));
+}
+
+/// Made of its ends, it must not be there when the partitions are attached, or each of them gets a share.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_of_which_not_all_partitions_have_a_share_comes_as_it_is() {
+    for follow in [true, false] {
+        let (source, target, mut driver) =
+            following_as("create table t (id int primary key)", follow).await;
+        sql(
+            &source,
+            "shop",
+            "create table p (a int, b int, v text) partition by range (a);
+             create table p1 partition of p for values from (0) to (10) partition by range (b);
+             create table p11 partition of p1 for values from (0) to (10);
+             create table p12 partition of p1 for values from (10) to (20);
+             create table p2 partition of p for values from (10) to (20);
+             create index in_part on only p (v);
+             create unique index once on only p1 (b);
+             create index only_p1 on only p1 (v);
+             create index leaf on p11 (v);
+             alter index only_p1 attach partition leaf;
+             create index apart on only p (b);
+             create index apart_1 on p1 (b);
+             alter index apart attach partition apart_1;
+             create index whole on p (a);
+             insert into p values (1, 1, 'x'), (11, 1, 'y')",
+        )
+        .await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+    }
 }

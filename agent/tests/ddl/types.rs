@@ -1,5 +1,7 @@
 //! Ranges, base types and tables that are made of types.
-use super::{cut_over_alike, following};
+use whimbrel_proto::agent::v1::CopyAgain;
+
+use super::{again::begin_again, cut_over_alike, following, following_as};
 use crate::driver::{sql, value};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,4 +114,47 @@ async fn a_domain_over_a_type_of_the_database_is_the_same_on_both_sides() {
     sql(&target, "shop", "create type by as (the int); drop type by").await;
     sql(&source, "shop", "create domain felt as mood; alter table t add column f felt").await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// Dropped here for its successor, it would take the columns along that are of it, and their values.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_type_made_again_while_there_was_no_slot_takes_no_column_along() {
+    for follow in [true, false] {
+        let (source, target, mut driver) = following_as(
+            "create type mood as enum ('sad', 'merry');
+             create type pair as (a int, b text);
+             create domain few as int check (value < 10);
+             create table t (id int primary key, m mood, n int, p pair, f few, last text);
+             create table own (id int primary key, m mood);
+             insert into t values (1, 'sad', 1, row(1, 'x'), 3, 'l'), (2, 'merry', 2, null, 4, 'm');
+             insert into own values (1, 'sad')",
+            follow,
+        )
+        .await;
+        driver.kill().await;
+        sql(
+            &source,
+            "shop",
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots;
+             create type mood_2 as enum ('blue', 'merry');
+             alter table t alter m type mood_2 using case m when 'sad' then 'blue' else 'merry' end::mood_2;
+             alter table own drop m;
+             drop type mood;
+             alter type mood_2 rename to mood;
+             alter table own add m mood default 'blue';
+             alter table t alter f type text;
+             drop domain few;
+             create domain few as text check (length(value) < 5);
+             alter table t alter f type few;
+             alter table t drop p;
+             drop type pair;
+             create type pair as (b text);
+             alter table t add p pair default row('y')",
+        )
+        .await;
+        let again = CopyAgain { number: 1, tables: Vec::new(), new_slot: true };
+        begin_again(&mut driver, again).await;
+        sql(&source, "shop", "insert into own values (2, 'merry'); update t set n = 7").await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+    }
 }

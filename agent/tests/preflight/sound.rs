@@ -124,6 +124,7 @@ async fn show_no_finding() {
             "MajorVersionValidation",
             "CarriedSettingsValidation",
             "CompressionValidation",
+            "XmlValidation",
             "SecurityLabelsValidation",
             "TextSearchFilesValidation",
             "LockTableValidation",

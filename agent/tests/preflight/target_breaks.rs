@@ -119,6 +119,38 @@ async fn a_server_without_icu() {
     assert_eq!(told, ["icu_own: IcuMissing public.phone", "icu_whole: IcuMissing de"]);
 }
 
+#[tokio::test]
+async fn a_server_without_libxml() {
+    let source = Bench::shared().await;
+    let Some(programs) = programs_of(18) else {
+        eprintln!("NOT TESTED: this machine has no server of PostgreSQL 18 (tests/servers)");
+        return;
+    };
+    let target = Bench::of(Arc::new(Cluster::start_of(programs, HBA, ""))).await;
+    let reads = target.client("postgres").await.batch_execute("select xml '<a/>'").await.is_ok();
+    source.sql("postgres", "create database documents").await;
+    source
+        .sql(
+            "documents",
+            "create domain public.page as xml;
+             create table public.t (id int primary key, x xml, many xml[], p public.page, v text)",
+        )
+        .await;
+    let looked = source.source(&source.superuser(), &["documents"]).await;
+    source
+        .target(&source.superuser(), &["documents"], &facts_with(&looked, elsewhere))
+        .await
+        .assert_told(&[]);
+    if reads {
+        eprintln!("NOT TESTED: this machine's PostgreSQL 18 reads XML");
+        return;
+    }
+    let seen = target.target(&target.superuser(), &["documents"], &looked.0.facts).await;
+    let told = seen.only("XmlUnsupported");
+    assert!(told.message.contains("public.t.many"), "{told:?}");
+    assert!(told.message.contains("public.t.p") && told.message.contains("public.t.x"), "{told:?}");
+}
+
 /// As a source of an older version tells it.
 #[tokio::test]
 async fn objects_of_an_older_major_version() {

@@ -21,5 +21,6 @@ pub(super) mod settings;
 pub(super) mod tablespaces;
 pub(super) mod version;
 pub(super) mod version_breaks;
+pub(super) mod xml;
 
 pub(super) use overwrite::{Existing, existing_databases};

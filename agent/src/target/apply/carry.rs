@@ -20,6 +20,9 @@ use crate::{
 /// `pg_event_trigger_table_rewrite_reason`'s bits: persistence, a default, a type. Another access method (8) changes no row.
 const ROWS_REWRITTEN: u32 = 1 | 2 | 4;
 
+/// No new table is told by it, but one that was not chosen under its older name.
+const ALTERED: &str = "ALTER TABLE";
+
 /// The first version with ALTER COLUMN … SET EXPRESSION.
 const SET_EXPRESSION: u32 = 170_000;
 
@@ -45,9 +48,7 @@ pub(super) struct Altered {
 impl Changes {
     /// What one command did. `commit`: where its transaction commits.
     pub(super) async fn carry(&mut self, note: &Note, commit: Lsn) -> Result<(), Fault> {
-        self.write_chunk().await?;
-        self.pipeline.wait(0).await?;
-        self.prepared_forget();
+        self.write_rows_before().await?;
         self.altered.commit = true;
         if let Some(state) = &note.failed {
             // The rows themselves tell when they no longer fit, and the cutover compares the catalogs.
@@ -73,7 +74,8 @@ impl Changes {
         }
         self.carry_cast(note).await?;
         let mut later = Vec::new();
-        for new in self.in_order(&note.objects).await? {
+        let objects = self.with_needs_of_come(note).await?;
+        for new in self.in_order(&objects).await? {
             let Some(old) = self.carry_object(new, note, commit).await? else { continue };
             later.extend(ddl::afterwards(old.as_ref(), new));
         }
@@ -81,7 +83,34 @@ impl Changes {
             self.local(&sql, note).await?;
         }
         documents::mark(self.session(), documents::CARRIED).await?;
-        self.keep_forms(&note.objects, commit).await
+        self.keep_forms(&objects, commit).await
+    }
+
+    /// The note's objects, behind what a table needs that has come into what is chosen: it has brought its sequences along, and its
+    /// types were there before, of which the command tells nothing.
+    async fn with_needs_of_come(&mut self, note: &Note) -> Result<Vec<Structure>, Fault> {
+        let mut objects = Vec::new();
+        for new in &note.objects {
+            if let Structure::Relation(table) = new
+                && table.relkind.is_table()
+                && note.tag == ALTERED
+                && structure::known(self.session(), new.id()).await?.is_none()
+            {
+                let needs = self.needs_of(table).await?;
+                let is_told = |need: &Structure| note.objects.iter().any(|it| it.id() == need.id());
+                objects.extend(needs.into_iter().filter(|need| !is_told(need)));
+            }
+        }
+        objects.extend(note.objects.iter().cloned());
+        Ok(objects)
+    }
+
+    /// What stands before a change of the schema is written in the form that it has there.
+    pub(super) async fn write_rows_before(&mut self) -> Result<(), Fault> {
+        self.write_chunk().await?;
+        self.pipeline.wait(0).await?;
+        self.prepared_forget();
+        Ok(())
     }
 
     /// The ledger knows these from here on.

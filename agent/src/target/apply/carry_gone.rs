@@ -3,6 +3,8 @@
 //! A command tells all that went with what it dropped. Here only the ends are known: what hangs on a gone object here hangs on
 //! another one there by now, or on none, and CASCADE would take it along, with what hangs on it in turn. So heirs leave first,
 //! then goes what nothing hangs on, and the rest when everything else has its new form.
+use std::collections::HashSet;
+
 use super::change::Changes;
 use crate::{
     fault::{Doing, Fault},
@@ -40,6 +42,46 @@ impl Changes {
             for parent in note.dropped.iter().filter(|gone| has_left(gone, &old, new)) {
                 self.leave(&old, parent, note).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Sequences that stay, and a table owned them which is gone: another one of its name may own them now.
+    pub(super) async fn take_from_gone(&mut self, note: &mut Note) -> Result<HashSet<u32>, Fault> {
+        let mut taken = HashSet::new();
+        for table in note.dropped.clone() {
+            for form in structure::owned(self.session(), table.oid).await? {
+                if note.dropped.iter().any(|gone| gone.oid == form.id().1) {
+                    continue;
+                }
+                taken.insert(form.id().1);
+                if note.objects.iter().all(|object| object.id() != form.id()) {
+                    note.objects.push(form);
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Sequences that have left the column which owned them: they would go with it, or with its table. `taken`: by another one of
+    /// that name.
+    pub(super) async fn leave_owners(
+        &mut self,
+        note: &Note,
+        taken: &HashSet<u32>,
+    ) -> Result<(), Fault> {
+        for object in &note.objects {
+            let Structure::Sequence(new) = object else { continue };
+            let known = structure::known(self.session(), object.id()).await?;
+            let Some(Structure::Sequence(mut old)) = known else { continue };
+            let stays = old.owned_by == new.owned_by && !taken.contains(&old.oid);
+            if old.identity || old.owned_by.is_none() || stays {
+                continue;
+            }
+            let name = qualified(&old.schema, &old.name);
+            self.local(&format!("alter sequence if exists {name} owned by none"), note).await?;
+            old.owned_by = None;
+            structure::save(self.session(), &[Structure::Sequence(old)]).await?;
         }
         Ok(())
     }

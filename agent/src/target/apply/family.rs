@@ -41,6 +41,9 @@ impl Changes {
             }
             match structure::known(self.session(), (now.class, now.oid)).await? {
                 Some(Structure::Relation(known)) => {
+                    if (&known.schema, &known.name) != (&now.schema, &now.name) {
+                        self.make_room(&now, commit).await?;
+                    }
                     self.empty_if_rewritten(&known, &now, commit).await?
                 }
                 // What is new beside it comes by itself.
@@ -81,9 +84,9 @@ impl Changes {
         let mut place = table.clone();
         while renamed.len() < NAMES {
             let of = structure::named(self.session(), &place.schema, &place.name).await?;
-            let Some(Structure::Relation(known)) = of.filter(|of| of.id().1 != place.oid) else {
-                break;
-            };
+            // The table itself: the names were handed round.
+            let is_other = |of: &Structure| ![place.oid, table.oid].contains(&of.id().1);
+            let Some(Structure::Relation(known)) = of.filter(is_other) else { break };
             let Some(now) = self.now(known.oid).await? else {
                 gone = dropped(&Structure::Relation(known));
                 self.leave_gone(gone.as_slice()).await?;
@@ -93,25 +96,39 @@ impl Changes {
             place = (*now).clone();
             renamed.push(Structure::Relation(now));
         }
+        for form in &renamed {
+            let Structure::Relation(form) = form else { continue };
+            self.rename_sequences(form, commit).await?;
+        }
         renamed.reverse();
         let dropped: Vec<Dropped> = gone.into_iter().collect();
         if renamed.is_empty() && dropped.is_empty() {
             return Ok(());
         }
         let note = Note { tag: TAG.into(), objects: renamed, dropped, ..Note::default() };
+        let mut named = note.objects.clone();
+        named.push(Structure::Relation(Box::new(table.clone())));
+        self.set_names_aside(&named, &note, commit).await?;
         self.carry(&note, commit).await
     }
 
-    /// What has left a gone parent there leaves it here: it would go with it.
+    /// What has left a gone parent there, or a gone owner, leaves it here: it would go with it.
     async fn leave_gone(&mut self, gone: &[Dropped]) -> Result<(), Fault> {
         let mut objects = Vec::new();
-        for parent in gone {
-            for heir in structure::heirs(self.session(), parent.oid).await? {
+        for table in gone {
+            for heir in structure::heirs(self.session(), table.oid).await? {
                 objects.extend(self.now(heir.id().1).await?.map(Structure::Relation));
             }
+            for sequence in structure::owned(self.session(), table.oid).await? {
+                let oid = sequence.id().1;
+                let forms = structure::fetch(&self.caller, vec![oid], false).await?;
+                objects.extend(forms.into_iter().filter(|form| form.id().1 == oid));
+            }
         }
+        let taken = objects.iter().map(|form| form.id().1).collect();
         let note = Note { tag: TAG.into(), objects, dropped: gone.to_vec(), ..Note::default() };
-        self.leave_parents(&note).await
+        self.leave_parents(&note).await?;
+        self.leave_owners(&note, &taken).await
     }
 
     /// The form that the source has now.

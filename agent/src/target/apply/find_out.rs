@@ -49,6 +49,7 @@ impl Changes {
         };
         let is_new = known.is_none();
         let certain = known.is_some_and(|known| is_the_change(&known, &form, told));
+        self.rename_sequences(&form, commit).await?;
         self.make_room(&form, commit).await?;
         // Types of ours have a schema's name before their own, and a sequence may be new too.
         let has_needs = form.columns.iter().any(|column| {
@@ -103,6 +104,23 @@ pub(in crate::target) async fn bring(
     }
 }
 
+/// As [`bring`], and nothing that something hangs on is dropped before the objects have their forms.
+///
+/// # Errors
+/// A hold when one can't be carried.
+pub(in crate::target) async fn bring_then_drop(
+    receiver: &Receiver,
+    ledger: Ledger,
+    objects: Vec<Structure>,
+    gone: &[Structure],
+    copied: &[u32],
+) -> Result<(), Fault> {
+    let dropped: Vec<Dropped> = gone.iter().filter_map(dropped).collect();
+    let note = Note { tag: TAG.into(), objects, dropped, ..Note::default() };
+    tell(&note, gone);
+    Bringing { receiver, ledger, copied, late: true, all: true }.run(note).await.map(drop)
+}
+
 /// As [`bring`], of those of `objects` that can be brought now: how many.
 ///
 /// # Errors
@@ -152,9 +170,14 @@ impl Bringing<'_> {
         for table in self.copied {
             changes.empty(*table, &note).await?;
         }
+        let taken = changes.take_from_gone(&mut note).await?;
+        changes.leave_owners(&note, &taken).await?;
         let later = if self.late { changes.drop_first(&mut note).await? } else { Vec::new() };
+        let aside = changes.set_names_aside(&note.objects, &note, commit).await?;
         let left = match changes.carry_late(&note, commit).await? {
             Some((_, fault)) if self.all => return Err(fault),
+            // Under a name of ours nothing may stay.
+            Some((left, _)) if left.iter().any(|form| aside.contains(&form.id())) => return Ok(0),
             Some((left, _)) => left.len(),
             None => 0,
         };

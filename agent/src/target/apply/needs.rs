@@ -1,7 +1,9 @@
 //! What a table's form can't be made without, where nothing but its own rows tell of it.
 use std::collections::HashSet;
 
-use super::change::Changes;
+use whimbrel_proto::Lsn;
+
+use super::{change::Changes, find_out::TAG};
 use crate::{
     fault::Fault,
     target::{
@@ -9,7 +11,7 @@ use crate::{
         bare, structure,
         untold::{is_here, is_same},
     },
-    wire::{RelationKind, RelationStructure, Structure},
+    wire::{Note, RelationKind, RelationStructure, SequenceStructure, Structure},
 };
 
 impl Changes {
@@ -54,6 +56,49 @@ impl Changes {
         }
         Ok(objects)
     }
+
+    /// Gives sequences their new names, if the table takes a default of another one than before: by that name it may be another here.
+    pub(super) async fn rename_sequences(
+        &mut self,
+        table: &RelationStructure,
+        commit: Lsn,
+    ) -> Result<(), Fault> {
+        let known = structure::known(self.session(), (table.class, table.oid)).await?;
+        let Some(Structure::Relation(known)) = known else { return Ok(()) };
+        if !takes_sequences(&known, table) {
+            return Ok(());
+        }
+        let known = structure::all(self.session()).await?;
+        let all = structure::fetch(&self.caller, Vec::new(), false).await?;
+        let objects: Vec<Structure> =
+            all.iter().filter_map(|form| renamed_sequence(known.get(&form.id()), form)).collect();
+        if objects.is_empty() {
+            return Ok(());
+        }
+        let note = Note { tag: TAG.into(), objects, ..Note::default() };
+        self.set_names_aside(&note.objects, &note, commit).await?;
+        self.carry(&note, commit).await
+    }
+}
+
+/// The sequence under its new name, if that is another one. Its owner may not be here yet under its own: that waits.
+fn renamed_sequence(known: Option<&Structure>, now: &Structure) -> Option<Structure> {
+    let (Some(Structure::Sequence(known)), Structure::Sequence(now)) = (known, now) else {
+        return None;
+    };
+    let owned_by = known.owned_by.clone();
+    let is_renamed = (&known.schema, &known.name) != (&now.schema, &now.name);
+    (!now.identity && is_renamed)
+        .then(|| Structure::Sequence(SequenceStructure { owned_by, ..now.clone() }))
+}
+
+/// Whether a default is taken from a sequence of another name than before.
+fn takes_sequences(known: &RelationStructure, now: &RelationStructure) -> bool {
+    now.columns.iter().any(|column| {
+        let before = known.columns.iter().find(|old| old.num == column.num);
+        let default = column.default.as_deref().unwrap_or_default();
+        default.contains("nextval(") && before.is_some_and(|old| old.default != column.default)
+    })
 }
 
 /// The parents of a table, and theirs.

@@ -176,6 +176,17 @@ impl Tables {
     ///
     /// # Errors
     /// `SourceSchemaChanged` when they differ.
+    /// As the stream tells it, under the name that is known.
+    pub(super) fn as_it_is_named(&self, stream: pgoutput::Relation) -> pgoutput::Relation {
+        match self.relation(stream.id) {
+            Some(known) => {
+                let (namespace, name) = (known.schema.clone(), known.name.clone());
+                pgoutput::Relation { namespace, name, ..stream }
+            }
+            None => stream,
+        }
+    }
+
     pub(super) fn resolve(&self, stream: &pgoutput::Relation) -> Result<Table, Fault> {
         let label = format!("{}.{}", stream.namespace, stream.name);
         let known = self

@@ -88,7 +88,8 @@ impl Applier<'_> {
         if self.changes.altered.copy {
             self.state.send_modify(|state| state.tables_wait = true);
         }
-        self.changes.relation(&relation, commit)
+        // It may have had a third name in between, which the stream says here: the rows are told by its OID.
+        self.changes.relation(&self.changes.tables.as_it_is_named(relation), commit)
     }
 
     /// The source's event trigger tells what a command has made.

@@ -71,7 +71,8 @@ pub(super) fn statements(
     }
 }
 
-/// Statements that must come when all objects of a message are there: what a sequence is owned by.
+/// Statements that must come when all objects of a message are there: what a sequence is owned by, and what attached partitions
+/// share of an index.
 pub(super) fn afterwards(old: Option<&Structure>, new: &Structure) -> Vec<String> {
     match (old, new) {
         (Some(Structure::Sequence(old)), Structure::Sequence(new))
@@ -80,6 +81,10 @@ pub(super) fn afterwards(old: Option<&Structure>, new: &Structure) -> Vec<String
             Vec::new()
         }
         (_, Structure::Sequence(new)) => objects::own_sequence(new),
+        (Some(Structure::Relation(old)), Structure::Relation(new)) => {
+            parts::late_indexes(Some(old), new)
+        }
+        (_, Structure::Relation(new)) => parts::late_indexes(None, new),
         _ => Vec::new(),
     }
 }

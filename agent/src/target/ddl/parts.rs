@@ -38,14 +38,23 @@ fn was<'a>(
     kept(old, after).filter(|before| is_that(old, new, before.oid, after.oid))
 }
 
-/// Whether what is alike is what it seems: neither of them is another one by its OID, and no column has gone that may have taken
-/// the older one along.
+/// Whether what is alike is what it seems: neither of them is another one by its OID, no column has gone that may have taken the
+/// older one along, and it is still what tells rows apart.
 fn is_that(old: &RelationStructure, new: &RelationStructure, before: u32, after: u32) -> bool {
     let has = |of: &RelationStructure, oid: u32| {
         let constraints = of.constraints.iter().map(|it| it.oid);
         constraints.chain(of.indexes.iter().map(|it| it.oid)).any(|it| it == oid)
     };
-    before == after || !(has(new, before) || has(old, after) || drops_columns(old, new))
+    before == after
+        || !(has(new, before)
+            || has(old, after)
+            || drops_columns(old, new)
+            || has_lost_its_index(old, new))
+}
+
+/// REPLICA IDENTITY USING INDEX, of which no command takes the index away but its drop.
+fn has_lost_its_index(old: &RelationStructure, new: &RelationStructure) -> bool {
+    new.identity == "i" && new.identity_index.is_none() && old.identity_index.is_some()
 }
 
 fn drops_columns(old: &RelationStructure, new: &RelationStructure) -> bool {
@@ -217,16 +226,7 @@ pub(super) fn new_indexes(old: Option<&RelationStructure>, new: &RelationStructu
     new.indexes
         .iter()
         // An invalid index of a table is one that is being built, or failed: nobody reads it.
-        .filter(|index| index.valid || new.relkind == RelationKind::Partitioned)
-        .filter(|index| {
-            let before = old.and_then(|old| {
-                let kept = index_kept(old, index);
-                kept.filter(|before| is_that(old, new, before.oid, index.oid))
-            });
-            before.is_none_or(|before| {
-                !before.valid && index.valid && new.relkind != RelationKind::Partitioned
-            })
-        })
+        .filter(|index| index.valid && is_to_be_made(old, new, index))
         .map(|index| {
             let unique = if index.unique { "unique " } else { "" };
             let name = identifier(&index.name);
@@ -235,30 +235,59 @@ pub(super) fn new_indexes(old: Option<&RelationStructure>, new: &RelationStructu
         .collect()
 }
 
-/// Indexes, also those of constraints, that belong to a parent's. When a partition is attached PostgreSQL finds them by
-/// itself; doing it again does no harm.
-pub(super) fn attach_indexes(
+fn is_to_be_made(
+    old: Option<&RelationStructure>,
+    new: &RelationStructure,
+    index: &IndexStructure,
+) -> bool {
+    let before = old.and_then(|old| {
+        let kept = index_kept(old, index);
+        kept.filter(|before| is_that(old, new, before.oid, index.oid))
+    });
+    let whole = new.relkind != RelationKind::Partitioned;
+    before.is_none_or(|before| whole && !before.valid && index.valid)
+}
+
+/// Indexes of which not all partitions have a share, and those that belong to a parent's: behind all that is attached. An index
+/// that is here already would be given to each partition that comes, and an index of a partition would be taken for its share.
+pub(super) fn late_indexes(
     old: Option<&RelationStructure>,
     new: &RelationStructure,
 ) -> Vec<String> {
+    let table = name_of(new);
+    let in_part = |index: &&IndexStructure| {
+        new.relkind == RelationKind::Partitioned && !index.valid && is_to_be_made(old, new, index)
+    };
+    let made = new.indexes.iter().filter(in_part).map(|index| {
+        let unique = if index.unique { "unique " } else { "" };
+        let (name, of) = (identifier(&index.name), &index.definition);
+        format!("create {unique}index if not exists {name} on only {table} {of}")
+    });
+    // An invalid one of a table was not made.
+    let is_here = |index: &&IndexStructure| index.valid || new.relkind == RelationKind::Partitioned;
+    let attached = new.indexes.iter().filter(is_here).filter_map(|index| {
+        let before = old.and_then(|old| index_kept(old, index));
+        let parent = index.parent.as_ref()?;
+        let is_new = before.is_none_or(|before| before.parent.is_none());
+        is_new.then(|| attach_index(parent, new, &index.name))
+    });
+    made.chain(attached).collect()
+}
+
+/// Indexes of constraints that belong to a parent's. When a partition is attached PostgreSQL finds them by itself; doing it again
+/// does no harm.
+pub(super) fn attach_keys(old: Option<&RelationStructure>, new: &RelationStructure) -> Vec<String> {
     let of_constraints = new.constraints.iter().filter_map(|constraint| {
         let before = old.and_then(|old| kept(old, constraint));
         let parent = constraint.parent_index.as_ref()?;
-        (before.is_none_or(|b| b.parent_index.is_none())).then_some((&constraint.name, parent))
+        let is_new = before.is_none_or(|before| before.parent_index.is_none());
+        is_new.then(|| attach_index(parent, new, &constraint.name))
     });
-    // An invalid one of a table was not made.
-    let made = |index: &&IndexStructure| index.valid || new.relkind == RelationKind::Partitioned;
-    let of_indexes = new.indexes.iter().filter(made).filter_map(|index| {
-        let before = old.and_then(|old| index_kept(old, index));
-        let parent = index.parent.as_ref()?;
-        (before.is_none_or(|b| b.parent.is_none())).then_some((&index.name, parent))
-    });
-    of_constraints
-        .chain(of_indexes)
-        .map(|(name, parent)| {
-            format!("alter index {parent} attach partition {}", qualified(&new.schema, name))
-        })
-        .collect()
+    of_constraints.collect()
+}
+
+fn attach_index(parent: &str, of: &RelationStructure, name: &str) -> String {
+    format!("alter index {parent} attach partition {}", qualified(&of.schema, name))
 }
 
 pub(super) fn attach(parent: &ParentName, table: &str, bound: &str) -> String {
@@ -305,7 +334,7 @@ pub(super) fn identity(old: Option<&RelationStructure>, new: &RelationStructure)
         Some(old) => of(old) == of(new),
         None => new.identity == "d",
     };
-    if unchanged || !new.relkind.is_table() {
+    if unchanged || !new.relkind.is_table() || old.is_some_and(|old| has_lost_its_index(old, new)) {
         return Vec::new();
     }
     let what = match (new.identity.as_str(), &new.identity_index) {

@@ -39,7 +39,7 @@ pub(super) fn create(new: &RelationStructure, around: Around<'_>) -> Result<Vec<
     // Behind its keys, so that the parents' indexes find theirs.
     if let (Some(bound), Some(parent)) = (&new.bound, new.parents.first()) {
         statements.push(parts::attach(parent, &name, bound));
-        statements.extend(parts::attach_indexes(None, new));
+        statements.extend(parts::attach_keys(None, new));
     }
     statements.extend(parts::identity(None, new));
     statements.push(owner(new));
@@ -172,7 +172,7 @@ pub(super) fn alter(
     }
     statements.extend(parts::new_indexes(Some(old), new));
     statements.extend(parts::join(old, new));
-    statements.extend(parts::attach_indexes(Some(old), new));
+    statements.extend(parts::attach_keys(Some(old), new));
     statements.extend(parts::identity(Some(old), new));
     statements.extend(set_options(old, new));
     statements.extend(set_place(old, new));
@@ -202,19 +202,26 @@ fn of_its_own<'a>(
 fn rename(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
     let keyword = new.relkind.keyword();
     let mut statements = Vec::new();
+    let mut name = old.name.clone();
+    let mut rename = |statements: &mut Vec<String>, schema: &str, to: &str| {
+        let from = qualified(schema, &name);
+        statements.push(format!("alter {keyword} {from} rename to {}", identifier(to)));
+        to.clone_into(&mut name);
+    };
     if old.schema != new.schema {
-        statements.push(format!(
-            "alter {keyword} {} set schema {}",
-            qualified(&old.schema, &old.name),
-            identifier(&new.schema)
-        ));
+        // By its old name another may be there by now, and by its new one another here.
+        let name = match old.name == new.name {
+            true => old.name.clone(),
+            false => format!("whimbrel_moves_{}", new.oid),
+        };
+        if old.name != new.name {
+            rename(&mut statements, &old.schema, &name);
+        }
+        let (from, to) = (qualified(&old.schema, &name), identifier(&new.schema));
+        statements.push(format!("alter {keyword} {from} set schema {to}"));
     }
     if old.name != new.name {
-        statements.push(format!(
-            "alter {keyword} {} rename to {}",
-            qualified(&new.schema, &old.name),
-            identifier(&new.name)
-        ));
+        rename(&mut statements, &new.schema, &new.name);
     }
     statements
 }

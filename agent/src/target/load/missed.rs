@@ -9,7 +9,7 @@ use crate::{
     fault::{Doing, Fault, Policy},
     postgres::Client,
     target::{
-        apply::bring,
+        apply::{bring, bring_then_drop},
         fact::Fact,
         ledger::Ledger,
         receive::Receiver,
@@ -55,7 +55,12 @@ impl Receiver {
         plan: &Plan,
     ) -> Result<(), Fault> {
         let now = structure::fetch(&self.caller, Vec::new(), true).await?;
-        let known = structure::all(&**client).await?;
+        let mut known = structure::all(&**client).await?;
+        // With its event triggers too: there was no stream for what they told.
+        let aside = self.set_aside(client, ledger, &known, &now).await?;
+        if aside {
+            known = structure::all(&**client).await?;
+        }
         let mut missed = self.missed(client, known.clone(), &now).await?;
         let labels = missed.labels();
         if labels.is_empty() && missed.by_hand.is_empty() {
@@ -72,7 +77,7 @@ impl Receiver {
         }
         self.know(client, ledger, &missed.by_hand).await?;
         self.leave_half_copied(client, ledger, plan, &missed.tables()).await?;
-        self.bring_missed(ledger, missed).await?;
+        self.bring_missed(ledger, missed, aside).await?;
         if !labels.is_empty() {
             let text = format!(
                 "there was no slot to tell of these, they are as the source has them now: {}",
@@ -83,11 +88,18 @@ impl Receiver {
         Ok(())
     }
 
-    async fn bring_missed(&self, ledger: Ledger, missed: Missed) -> Result<(), Fault> {
+    /// `aside`: a type is, whose drop would take columns along. Without rows they take its successor.
+    async fn bring_missed(&self, ledger: Ledger, missed: Missed, aside: bool) -> Result<(), Fault> {
         let tables = missed.tables();
         let Missed { forms, gone, .. } = missed;
         if forms.is_empty() && gone.is_empty() {
             return Ok(());
+        }
+        for emptied in [&[], &*tables].into_iter().filter(|_| aside) {
+            match bring_then_drop(self, ledger, forms.clone(), &gone, emptied).await {
+                Err(fault) if fault.policy == Policy::Hold => {}
+                brought => return brought,
+            }
         }
         match bring(self, ledger, forms.clone(), &gone, &[]).await {
             // Rows that are older than the new form may stand in its way: without them it goes, and all of them come again.

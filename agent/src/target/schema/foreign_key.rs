@@ -45,6 +45,20 @@ impl ForeignKey {
     }
 }
 
+/// The table that an index or a key is of, as pg_dump writes it: `CREATE INDEX i ON ONLY s.t USING …`, `ALTER TABLE ONLY s.t⏎ ADD …`.
+pub(crate) fn built_on(entry: &Entry) -> Option<Name> {
+    let begins = |line: &&str| !line.is_empty() && !line.starts_with("SET ");
+    let line = entry.sql.lines().find(begins)?;
+    let mut words = Words(line);
+    match entry.kind.as_str() {
+        "INDEX" => words.skip_past(" ON ")?,
+        "CONSTRAINT" => words.skip_past("ALTER TABLE ")?,
+        _ => return None,
+    }
+    words.0 = words.0.strip_prefix("ONLY ").unwrap_or(words.0);
+    words.qualified()
+}
+
 /// What is left of a statement.
 struct Words<'a>(&'a str);
 
@@ -126,6 +140,20 @@ mod tests {
         assert_eq!(key.references, ("S p".into(), "t".into()));
         assert!(key.adding_unchecked().starts_with("ALTER TABLE ONLY public.orders\n"));
         assert!(key.adding_unchecked().ends_with(" ON DELETE CASCADE NOT VALID"));
+    }
+
+    #[test]
+    fn the_table_of_an_index_is_found() {
+        let of = |kind: &str, sql: &str| {
+            let (kind, tag, sql) = (kind.into(), String::new(), sql.into());
+            built_on(&Entry { dump_id: 1, class: 1259, oid: 1, kind, tag, sql })
+        };
+        let name = |schema: &str, table: &str| Some((schema.to_owned(), table.to_owned()));
+        let index = "SET default_tablespace = '';\n\nCREATE UNIQUE INDEX \"a ON b.c\" ON ONLY s.\"T t\" USING btree (x);\n";
+        assert_eq!(of("INDEX", index), name("s", "T t"));
+        let key = "\nALTER TABLE ONLY s.t\n    ADD CONSTRAINT k UNIQUE (id);\n";
+        assert_eq!(of("CONSTRAINT", key), name("s", "t"));
+        assert_eq!(of("VIEW", "CREATE VIEW s.v AS SELECT 1 ON s.t"), None);
     }
 
     #[test]

@@ -11,5 +11,5 @@ mod restore;
 pub use archive::{ArchiveError, Entry, entries};
 pub use plan::{Plan, Stage, TableEntries};
 
-pub(crate) use foreign_key::{ForeignKey, Name};
+pub(crate) use foreign_key::{ForeignKey, Name, built_on};
 pub(crate) use plan::RESTORE_SETTINGS;
