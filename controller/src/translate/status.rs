@@ -20,6 +20,8 @@ pub struct Observed {
     pub progress: HashMap<String, (v1::Progress, String)>,
     /// The migration's agents (ids) that are away.
     pub away: Vec<String>,
+    /// Why nothing that happens can be committed.
+    pub unwritten: Option<String>,
 }
 
 /// A migration.
@@ -124,7 +126,7 @@ fn database_out(m: &Migration, database: &Database, observed: &Observed) -> v1::
         DatabaseState::Canceling => v1::database_status::State::Canceling,
     };
     let told = heard.map(|(_, operation)| operation.as_str()).unwrap_or_default();
-    let operation = operation_out(m, database, told, &observed.away);
+    let operation = operation_out(m, database, told, observed);
     let message = database.message.as_ref();
     let cutover = match database.phase().cutover() {
         Some(running) => {
@@ -157,13 +159,13 @@ fn held_table_out(held: &HeldTable) -> v1::HeldTable {
     }
 }
 
-fn operation_out(m: &Migration, database: &Database, told: &str, away: &[String]) -> String {
+fn operation_out(m: &Migration, database: &Database, told: &str, observed: &Observed) -> String {
     let operation = in_words(database.phase(), told, migration::operation(m, database));
-    match away {
-        [agent, ..] if !database.phase().is_final() => {
-            format!("{operation} (agents/{agent} is not connected)")
-        }
-        _ => operation,
+    match (&observed.unwritten, &observed.away[..]) {
+        _ if database.phase().is_final() => operation,
+        (Some(why), _) => format!("{operation} ({why})"),
+        (None, [agent, ..]) => format!("{operation} (agents/{agent} is not connected)"),
+        (None, []) => operation,
     }
 }
 
