@@ -89,14 +89,14 @@ pub async fn after_switch(
     receiver.progress.operation("switched");
     while let Some(order) = orders.recv().await {
         let Order::Step(order) = order else { continue };
-        let result = carry_out(receiver, &order, async {
+        let work = Box::pin(async {
             match order.step {
                 Step::Switch => Ok(StepDone::default()),
                 Step::RemoveLedger => remove_ledger::remove_ledger(receiver).await,
                 other => Err(wrong_side(other, "switched target")),
             }
-        })
-        .await;
+        });
+        let result = Box::pin(carry_out(receiver, &order, work)).await;
         if results.send(result).await.is_err() {
             return;
         }
