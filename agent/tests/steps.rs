@@ -424,3 +424,44 @@ async fn run_again(driver: &mut Driver) -> u64 {
     }
     end
 }
+
+/// The application stands still meanwhile: a step that waited for somebody's open transaction looked like one that hangs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_a_step_waits_for_is_told_while_it_waits() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    let mut driver = streaming(&source, &target, "waits").await;
+
+    let writing = driver::session(&source, "waits").await;
+    writing.batch_execute("begin; insert into keyless values (99)").await.unwrap();
+    let open = driver.step(Step::Mark, 1, &[], 0).await.unwrap().open;
+    let who = format!("pid {} (app, user postgres)", open[0].pid);
+    driver.order(Step::Settle, 1, &open, 0).await;
+    told_once(&mut driver, "SETTLE: waiting on the source", &who).await;
+    writing.batch_execute("commit").await.unwrap();
+    driver.result(Step::Settle).await.unwrap();
+
+    let end = run(&mut driver, &STEPS[2..7], 0).await;
+    let reading = driver::session(&target, "waits").await;
+    reading.batch_execute("begin; lock table parent in share mode").await.unwrap();
+    let pid: i32 = reading.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+    driver.order(Step::Switch, 1, &[], end).await;
+    told_once(
+        &mut driver,
+        "SWITCH: waiting on the target",
+        &format!("pid {pid} (app, user postgres)"),
+    )
+    .await;
+    reading.batch_execute("commit").await.unwrap();
+    driver.result(Step::Switch).await.unwrap();
+    run(&mut driver, &STEPS[8..], end).await;
+    moved_alike(&source, &target, "waits").await;
+}
+
+async fn told_once(driver: &mut Driver, step: &str, who: &str) {
+    driver
+        .wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "StepWaits" && m.message.contains(step)))
+        .await;
+    let told = driver.milestones("StepWaits");
+    assert_eq!(told.iter().filter(|text| text.contains(step)).count(), 1, "{told:?}");
+    assert!(told.last().unwrap().contains(who), "{told:?}");
+}

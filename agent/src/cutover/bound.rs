@@ -18,17 +18,23 @@ pub(super) async fn bounded(
     }
     match timeout(order.timeout + GRACE, work).await {
         Ok(done) => done,
-        // A switch that was given up half-way may have been made: it is asked again, and the ledger knows.
-        Err(_) => Err(Fault::new(
-            if order.step == Step::Switch { Policy::Retry } else { Policy::Hold },
-            "StepTimedOut",
-            format!(
-                "cutover step {} did not end in {} s",
-                order.step.as_str_name(),
-                order.timeout.as_secs()
-            ),
-        )
-        .remedy("order the cutover again when the servers are less busy")),
+        Err(_) => Err(timed_out(order)),
+    }
+}
+
+/// Before the switch it leads back. One that was given up half-way may have been made: it is asked again, and the ledger knows;
+/// behind it the only way is on, and no cutover can be ordered any more.
+fn timed_out(order: &StepOrder) -> Fault {
+    let (name, seconds) = (order.step.as_str_name(), order.timeout.as_secs());
+    let text = format!("cutover step {name} did not end in {seconds} s");
+    match order.step {
+        Step::Switch | Step::RemoveSource | Step::RemoveLedger => {
+            Fault::retry("StepTimedOut", text).remedy(
+                "it is tried again; if it goes on, end what its statement waits for (pg_locks), then `whimbrel migration retry`",
+            )
+        }
+        _ => Fault::hold("StepTimedOut", text)
+            .remedy("order the cutover again when the servers are less busy"),
     }
 }
 
@@ -43,4 +49,35 @@ pub(super) fn wrong_side(step: Step, side: &str) -> Fault {
         ),
     )
     .remedy("run the same version of controller and agents")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    async fn timed_out(step: Step) -> Fault {
+        let order = StepOrder {
+            step,
+            attempt: 1,
+            open: Vec::new(),
+            end: whimbrel_proto::Lsn(0),
+            allow_source_writes: false,
+            timeout: Duration::from_secs(60),
+        };
+        bounded(&order, pending()).await.unwrap_err()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn behind_the_switch_no_cutover_can_be_ordered_again() {
+        for step in [Step::Switch, Step::RemoveSource, Step::RemoveLedger] {
+            let fault = timed_out(step).await;
+            assert_eq!(fault.policy, Policy::Retry, "{step:?}");
+            assert!(!fault.remedy.contains("order the cutover"), "{step:?}: {}", fault.remedy);
+        }
+        let before = timed_out(Step::Sequences).await;
+        assert_eq!(before.policy, Policy::Hold);
+        assert!(before.remedy.contains("order the cutover again"), "{}", before.remedy);
+    }
 }

@@ -19,6 +19,8 @@ mod switch;
 mod take_over;
 pub mod target;
 mod verify;
+mod waits;
 
 pub use order::{Order, StepDone, StepFailed, StepOrder, StepResult};
 pub use steps::Steps;
+pub use waits::STEP_WAITS;

@@ -2,11 +2,14 @@
 //! commit behind the marker.
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
 use whimbrel_points::is_broken;
 use whimbrel_proto::agent::v1::OpenTransaction;
 
-use super::{mark::open_transactions, order::StepDone};
+use super::{mark::open_transactions, order::StepDone, waits::LOOK_EVERY as TELL_AFTER};
 use crate::{
     fault::{Fault, Policy},
     source::Sender,
@@ -25,12 +28,15 @@ pub(super) async fn settle(
     sender: &Arc<Sender>,
     awaited: &[OpenTransaction],
     patience: Duration,
+    waits: &mpsc::Sender<String>,
 ) -> Result<StepDone, Fault> {
     if is_broken(SETTLE) {
         return Ok(StepDone::default());
     }
     let mut awaited: HashSet<Name> = awaited.iter().map(name_of).collect();
-    let deadline = Instant::now() + patience;
+    let began = Instant::now();
+    let deadline = began + patience;
+    let mut told = false;
     loop {
         let open = open_transactions(sender).await?;
         let left = still_open(&mut awaited, &open);
@@ -41,7 +47,21 @@ pub(super) async fn settle(
         if !patience.is_zero() && Instant::now() + LOOK_EVERY >= deadline {
             return Err(blocked(&left, patience));
         }
+        if began.elapsed() >= TELL_AFTER && !std::mem::replace(&mut told, true) {
+            tell(&left, waits).await;
+        }
         sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Writes stand still meanwhile: who is in the way is not said only once it is too late.
+async fn tell(left: &[&OpenTransaction], waits: &mpsc::Sender<String>) {
+    let text = format!(
+        "cutover step SETTLE: waiting on the source for transactions that were open when the cutover began: {}",
+        names(left)
+    );
+    if waits.send(text).await.is_err() {
+        tracing::debug!("nobody listens to what a step waits for any more");
     }
 }
 
@@ -67,21 +87,26 @@ fn still_open<'a>(
 }
 
 fn blocked(left: &[&OpenTransaction], patience: Duration) -> Fault {
-    let names: Vec<String> = left.iter().take(NAMED).map(|open| name(open)).collect();
-    let more = left.len().saturating_sub(NAMED);
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     Fault::new(
         Policy::Hold,
         "TransactionsOpen",
         format!(
-            "waiting for the transactions that were open when the cutover began: after {} s there are still {}{more}",
+            "waiting for the transactions that were open when the cutover began: after {} s there are still {}",
             patience.as_secs(),
-            names.join("; ")
+            names(left)
         ),
     )
     .remedy(
         "end them (commit, roll back, or select pg_terminate_backend(PID) on the source), then order the cutover again",
     )
+}
+
+/// The first few; the rest is counted.
+fn names(left: &[&OpenTransaction]) -> String {
+    let names: Vec<String> = left.iter().take(NAMED).map(|open| name(open)).collect();
+    let more = left.len().saturating_sub(NAMED);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}", names.join("; "))
 }
 
 fn name(open: &OpenTransaction) -> String {

@@ -16,15 +16,16 @@ use crate::{
     source::{Sender, remove_objects},
 };
 
-/// Carries out orders one after the other until there are no more.
+/// Carries out orders one after the other until there are no more. Whom a step waits for is told by `waits`.
 pub async fn run(
     sender: &Arc<Sender>,
     mut orders: mpsc::Receiver<Order>,
     results: &mpsc::Sender<StepResult>,
+    waits: &mpsc::Sender<String>,
 ) {
     while let Some(order) = orders.recv().await {
         let result = match order {
-            Order::Step(order) => carry_out(sender, order).await,
+            Order::Step(order) => carry_out(sender, order, waits).await,
             // Nothing on the source waits for an attempt.
             Order::Back { .. } => continue,
         };
@@ -34,11 +35,15 @@ pub async fn run(
     }
 }
 
-async fn carry_out(sender: &Arc<Sender>, order: StepOrder) -> StepResult {
+async fn carry_out(
+    sender: &Arc<Sender>,
+    order: StepOrder,
+    waits: &mpsc::Sender<String>,
+) -> StepResult {
     let began = Instant::now();
     let (step, attempt) = (order.step, order.attempt);
     point!("step.{}.begin", step.as_str_name());
-    let mut done = match bounded(&order, step_of(sender, &order)).await {
+    let mut done = match bounded(&order, step_of(sender, &order, waits)).await {
         Ok(done) => done,
         Err(fault) => return Err(StepFailed { step, attempt, fault }),
     };
@@ -47,10 +52,14 @@ async fn carry_out(sender: &Arc<Sender>, order: StepOrder) -> StepResult {
     Ok(done)
 }
 
-async fn step_of(sender: &Arc<Sender>, order: &StepOrder) -> Result<StepDone, Fault> {
+async fn step_of(
+    sender: &Arc<Sender>,
+    order: &StepOrder,
+    waits: &mpsc::Sender<String>,
+) -> Result<StepDone, Fault> {
     match order.step {
         Step::Mark => mark::begin(sender, order.attempt).await,
-        Step::Settle => settle::settle(sender, &order.open, order.timeout).await,
+        Step::Settle => settle::settle(sender, &order.open, order.timeout, waits).await,
         Step::MarkEnd => mark::end(sender, order.attempt).await,
         Step::RemoveSource => {
             let spec = sender.spec();

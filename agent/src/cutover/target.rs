@@ -11,7 +11,7 @@ use super::{
     order::{Order, StepDone, StepFailed, StepOrder, StepResult},
     remove_ledger, sequences,
     steps::Steps,
-    switch, verify,
+    switch, verify, waits,
 };
 use crate::{
     fault::Fault,
@@ -37,7 +37,7 @@ impl Steps<'_> {
                     continue;
                 }
             };
-            let result = carry_out(&order, Box::pin(self.step(&order))).await;
+            let result = carry_out(self.receiver, &order, Box::pin(self.step(&order))).await;
             if order.step == Step::Complete && result.is_err() {
                 self.release_snapshot().await;
             }
@@ -89,14 +89,14 @@ pub async fn after_switch(
     receiver.progress.operation("switched");
     while let Some(order) = orders.recv().await {
         let Order::Step(order) = order else { continue };
-        let result = carry_out(&order, async {
+        let work = Box::pin(async {
             match order.step {
                 Step::Switch => Ok(StepDone::default()),
                 Step::RemoveLedger => remove_ledger::remove_ledger(receiver).await,
                 other => Err(wrong_side(other, "switched target")),
             }
-        })
-        .await;
+        });
+        let result = Box::pin(carry_out(receiver, &order, work)).await;
         if results.send(result).await.is_err() {
             return;
         }
@@ -104,14 +104,16 @@ pub async fn after_switch(
 }
 
 async fn carry_out(
+    receiver: &Receiver,
     order: &StepOrder,
     work: impl Future<Output = Result<StepDone, Fault>>,
 ) -> StepResult {
     let began = Instant::now();
     let (step, attempt) = (order.step, order.attempt);
     point!("step.{}.begin", step.as_str_name());
-    let mut done =
-        bounded(order, work).await.map_err(|fault| StepFailed { step, attempt, fault })?;
+    let mut done = bounded(order, waits::telling(receiver, step, work))
+        .await
+        .map_err(|fault| StepFailed { step, attempt, fault })?;
     (done.step, done.attempt, done.took) = (step, attempt, began.elapsed());
     point!("step.{}.done", step.as_str_name());
     Ok(done)

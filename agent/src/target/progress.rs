@@ -75,7 +75,7 @@ impl Progress {
     }
 
     /// As it was told last.
-    pub(super) fn what_is_done(&self) -> String {
+    pub(crate) fn what_is_done(&self) -> String {
         self.lock().operation.clone()
     }
 

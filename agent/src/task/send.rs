@@ -6,10 +6,11 @@ use whimbrel_proto::agent::v1::{Milestone, Send, report::Kind};
 
 use super::{kit::Kit, report::Reporter, supervisor::Inbox};
 use crate::{
-    cutover,
+    cutover::{self, STEP_WAITS},
     fault::Fault,
     selection::Selected,
     source::{Sender, SenderSpec},
+    target::Fact,
     wire::PipeKey,
 };
 
@@ -46,11 +47,13 @@ pub(super) async fn run(
     };
     let Inbox { orders, limits } = inbox;
     let (warnings_in, mut warnings) = mpsc::channel(RESULTS);
+    let (waits_in, mut waits) = mpsc::channel(RESULTS);
     tokio::select! {
         fault = sender.watch_retention(limits, &warnings_in) => Err(fault),
         () = async { while let Some(warning) = warnings.recv().await { warn(reporter, warning).await } } => Ok(()),
         ended = serve => ended,
-        () = cutover::source::run(&sender, orders, &results_in) => Ok(()),
+        () = cutover::source::run(&sender, orders, &results_in, &waits_in) => Ok(()),
+        () = async { while let Some(text) = waits.recv().await { reporter.fact(Fact::Milestone(STEP_WAITS, text)).await } } => Ok(()),
         () = async { while let Some(result) = results.recv().await { reporter.step(result).await } } => Ok(()),
     }
 }

@@ -132,6 +132,7 @@ impl Driver {
             (Arc::clone(&self.store), Arc::clone(&self.fleet), Arc::clone(live));
         let whole = self.tasks.spawn(async move {
             let committed = commit_now(&*store, &live, change, memo).await;
+            live.tried_to_commit(committed.as_ref().err());
             drop(gate);
             for agent in &committed.as_ref().map(|(_, agents)| agents.clone()).unwrap_or_default() {
                 fleet.wake(agent);

@@ -8,10 +8,13 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 use whimbrel_proto::v1;
 
-use crate::store::Record;
+use crate::store::{Record, StoreError};
 
 /// Agents tell twice a second. An older latency says nothing about now.
 const LATENCY_GOOD_FOR: Duration = Duration::from_secs(10);
+
+/// Agents tell again each second what could not be committed. A longer silence says that it was, or is no longer asked for.
+const UNWRITTEN_GOOD_FOR: Duration = Duration::from_secs(5);
 
 /// A database's tables, by schema and name.
 pub type Tables = BTreeMap<(String, String), v1::TableProgress>;
@@ -23,6 +26,8 @@ pub struct Live {
     committed: RwLock<Arc<Record>>,
     progress: Mutex<HashMap<String, DatabaseProgress>>,
     changed: watch::Sender<u64>,
+    /// What the store said when it could not commit last, and when.
+    unwritten: Mutex<Option<(Instant, String)>>,
 }
 
 /// What was observed of one database.
@@ -45,6 +50,7 @@ impl Live {
             committed: RwLock::new(Arc::new(record)),
             progress: Mutex::default(),
             changed: watch::Sender::new(0),
+            unwritten: Mutex::default(),
         }
     }
 
@@ -57,6 +63,30 @@ impl Live {
     pub(super) fn set(&self, record: Record) {
         *self.committed.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(record);
         self.touch();
+    }
+
+    /// How a commit went: while the store can't be written nothing moves, and no record can say so.
+    pub(super) fn tried_to_commit(&self, failed: Option<&StoreError>) {
+        let said = match failed {
+            Some(error @ (StoreError::Full { .. } | StoreError::Failed { .. })) => {
+                Some((Instant::now(), error.to_string()))
+            }
+            _ => None,
+        };
+        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *unwritten, said.clone());
+        drop(unwritten);
+        if before.is_some() != said.is_some() {
+            self.touch();
+        }
+    }
+
+    /// Why nothing that happens can be committed, as long as that is so.
+    #[must_use]
+    pub fn unwritten(&self) -> Option<String> {
+        let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, said) = unwritten.as_ref()?;
+        (at.elapsed() < UNWRITTEN_GOOD_FOR).then(|| said.clone())
     }
 
     pub(super) fn touch(&self) {

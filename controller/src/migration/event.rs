@@ -339,6 +339,14 @@ impl From<Finding> for Failure {
 }
 
 impl Failure {
+    /// As it is told where a cutover is led back for it: nothing is held then, and `retry` has nothing to do.
+    #[must_use]
+    pub fn leading_back(&self) -> Self {
+        let remedy =
+            self.remedy.replace("then `whimbrel migration retry`", "then order the cutover again");
+        Self { remedy, ..self.clone() }
+    }
+
     /// "Code: message. Remedy".
     #[must_use]
     pub fn sentence(&self) -> String {

@@ -261,7 +261,11 @@ impl Rpc {
             agents.push(migration.spec.target_agent.clone());
         }
         agents.retain(|agent| self.fleet.is_away(agent));
-        Observed { progress: live.map(|live| live.observed()).unwrap_or_default(), away: agents }
+        Observed {
+            progress: live.as_ref().map(|live| live.observed()).unwrap_or_default(),
+            away: agents,
+            unwritten: live.and_then(|live| live.unwritten()),
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use super::{endpoint_out, limits::limits_out, time_out, validation_out};
 use crate::{
     fleet::AgentState,
     migration::{
-        self, CutoverReport, Database, DatabaseState, Goal, HeldTable, Hold, HoldKind, Migration,
-        Mode, Selection, Spec, State, Step, SubState,
+        self, CutoverReport, Database, DatabasePhase, DatabaseState, Goal, HeldTable, Hold,
+        HoldKind, Migration, Mode, Selection, Spec, State, Step, SubState,
     },
     store::{Agent, EventRecord, Record, Target},
 };
@@ -20,6 +20,8 @@ pub struct Observed {
     pub progress: HashMap<String, (v1::Progress, String)>,
     /// The migration's agents (ids) that are away.
     pub away: Vec<String>,
+    /// Why nothing that happens can be committed.
+    pub unwritten: Option<String>,
 }
 
 /// A migration.
@@ -124,7 +126,7 @@ fn database_out(m: &Migration, database: &Database, observed: &Observed) -> v1::
         DatabaseState::Canceling => v1::database_status::State::Canceling,
     };
     let told = heard.map(|(_, operation)| operation.as_str()).unwrap_or_default();
-    let operation = operation_out(m, database, told, &observed.away);
+    let operation = operation_out(m, database, told, observed);
     let message = database.message.as_ref();
     let cutover = match database.phase().cutover() {
         Some(running) => {
@@ -157,18 +159,28 @@ fn held_table_out(held: &HeldTable) -> v1::HeldTable {
     }
 }
 
-fn operation_out(m: &Migration, database: &Database, told: &str, away: &[String]) -> String {
-    // While tables are copied the agent's words say more than the phase does.
-    let copying = matches!(database.phase(), migration::DatabasePhase::Copying);
-    let operation = match told {
-        told if copying && !told.is_empty() => told.to_owned(),
-        _ => migration::operation(m, database),
-    };
-    match away {
-        [agent, ..] if !database.phase().is_final() => {
-            format!("{operation} (agents/{agent} is not connected)")
-        }
-        _ => operation,
+fn operation_out(m: &Migration, database: &Database, told: &str, observed: &Observed) -> String {
+    let operation = in_words(database.phase(), told, migration::operation(m, database));
+    match (&observed.unwritten, &observed.away[..]) {
+        _ if database.phase().is_final() => operation,
+        (Some(why), _) => format!("{operation} ({why})"),
+        (None, [agent, ..]) => format!("{operation} (agents/{agent} is not connected)"),
+        (None, []) => operation,
+    }
+}
+
+/// What an agent's words say of whom it waits for begins so.
+const WAITING: &str = "waiting on the ";
+
+/// While tables are copied the agent's words say more than the phase does; in a cutover, whom its step waits for.
+fn in_words(phase: &DatabasePhase, told: &str, ours: String) -> String {
+    match phase {
+        DatabasePhase::Copying if !told.is_empty() => told.to_owned(),
+        DatabasePhase::CuttingOver(_) => match told.find(WAITING) {
+            Some(at) => format!("{ours}: {}", &told[at..]),
+            None => ours,
+        },
+        _ => ours,
     }
 }
 
@@ -262,5 +274,32 @@ pub fn event_out(event: EventRecord) -> v1::MigrationEvent {
         code: event.code,
         message: event.message,
         actor: event.actor,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::migration::Cutover;
+
+    #[test]
+    fn whom_a_cutover_waits_for_is_shown_beside_its_step() {
+        let cutover = Cutover::new(1, Mode::Online, false, Timestamp::UNIX_EPOCH);
+        let shown = |phase: &DatabasePhase, told: &str| {
+            in_words(phase, told, "cutover 8/10: switch".to_owned())
+        };
+        let cutting = DatabasePhase::CuttingOver(cutover);
+        assert_eq!(
+            shown(&cutting, "waiting on the target for pid 7"),
+            "cutover 8/10: switch: waiting on the target for pid 7"
+        );
+        assert_eq!(
+            shown(&cutting, "cutover step 5: waiting on the source for pid 7"),
+            "cutover 8/10: switch: waiting on the source for pid 7"
+        );
+        assert_eq!(shown(&cutting, "cutover step 8 of 11: switch"), "cutover 8/10: switch");
+        assert_eq!(shown(&DatabasePhase::Ready, "waiting on the"), "cutover 8/10: switch");
     }
 }

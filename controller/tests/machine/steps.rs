@@ -1,5 +1,7 @@
 //! Steps of a cutover that fail: what leads back, what is tried again, and what is asked for again.
-use whimbrel_controller::migration::{CommandKind, Event, Mode, Policy, ReportKind, Step, Task};
+use whimbrel_controller::migration::{
+    CommandKind, Event, Failure, Mode, Policy, ReportKind, Step, TRIES_MAX, Task,
+};
 
 use crate::world::{TARGET, World, failure};
 
@@ -46,6 +48,57 @@ fn a_step_that_lost_a_connection_is_tried_again_before_it_leads_back() {
     world.wait(5);
     world.step_done(0);
     assert_eq!(world.outstanding(0), Some((Step::Complete, 2)));
+}
+
+#[test]
+fn a_step_that_leads_back_tells_of_no_retry_for_nothing_is_held() {
+    let mend = "mend the cause on the server, then `whimbrel migration retry`";
+    let failed = |world: &mut World, step| {
+        world.cut_over();
+        world.steps_until(0, step);
+        let remedy = mend.to_owned();
+        world.step_failed_with(0, Failure { remedy, ..failure(Policy::Hold) });
+        world.db(0).message.clone().unwrap().remedy
+    };
+    let mut world = World::ready(&["a"]);
+    let told = failed(&mut world, Step::Complete);
+    assert_eq!(told, "mend the cause on the server, then order the cutover again");
+    assert!(world.notes.iter().all(|note| !note.message.contains("retry")), "{:?}", world.notes);
+    assert!(world.attempt(&Event::Retry { databases: vec![], tables: vec![] }).is_err());
+    // Behind the switch it holds, and that is how it goes on.
+    let told = failed(&mut world, Step::RemoveSource);
+    assert_eq!(told, mend);
+    world.happen(&Event::Retry { databases: vec![], tables: vec![] });
+}
+
+/// The application waits for the cutover, and nobody but the one who ordered it should have it go on hours later.
+#[test]
+fn what_stays_away_leads_a_cutover_back_and_is_waited_for_there() {
+    let away = |world: &mut World, times: u32| {
+        for _ in 0..times {
+            world.task(0, Task::Receive, ReportKind::TaskFailed(failure(Policy::Away)));
+            assert!(world.db(0).hold.is_none());
+            world.wait(5);
+            assert!(world.kinds().contains(&&CommandKind::Receive));
+        }
+    };
+    let mut world = World::ready(&["a"]);
+    world.cut_over();
+    world.steps_until(0, Step::Drain);
+    away(&mut world, TRIES_MAX - 1);
+    assert_eq!(world.outstanding(0), Some((Step::Drain, 1)), "a restart of a server is shorter");
+    world.task(0, Task::Receive, ReportKind::TaskFailed(failure(Policy::Away)));
+    assert_eq!(world.phase(0), "Ready");
+    assert!(world.noted("CutoverSteppedBack"));
+    world.wait(5);
+    away(&mut world, TRIES_MAX * 2);
+    assert_eq!(world.phase(0), "Ready");
+
+    let mut switched = World::ready(&["a"]);
+    switched.cut_over();
+    switched.steps_until(0, Step::Switch);
+    away(&mut switched, TRIES_MAX * 2);
+    assert_eq!(switched.outstanding(0), Some((Step::Switch, 1)));
 }
 
 #[test]

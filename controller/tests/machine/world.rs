@@ -276,8 +276,12 @@ impl World {
     }
 
     pub(crate) fn step_failed(&mut self, index: usize, policy: Policy) {
+        self.step_failed_with(index, failure(policy));
+    }
+
+    pub(crate) fn step_failed_with(&mut self, index: usize, failure: Failure) {
         let (step, attempt) = self.outstanding(index).expect("a step is outstanding");
-        let failed = StepFailed { step, attempt, failure: failure(policy) };
+        let failed = StepFailed { step, attempt, failure };
         self.task(index, task_of(step), ReportKind::StepFailed(failed));
     }
 

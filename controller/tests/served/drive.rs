@@ -194,3 +194,37 @@ async fn a_change_of_a_target_is_whole() {
         assert_eq!(clients.changed("moved").await, [true; 3], "{point}");
     }
 }
+
+/// Nothing can be recorded then, so nothing moves, and an application waits for its cutover.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_of_the_store_is_shown_while_it_stops_everything() {
+    let mut host = Host::new();
+    let (agent, _) = set_up(&host).await;
+    host.kill();
+    host.restart_on_a_disk_that_fills();
+    let mut clients = host.clients().await;
+    clients.migrations.create_migration(order("m")).await.unwrap();
+    tokio::select! {
+        () = serve(agent.clone(), &host) => unreachable!("serves for ever"),
+        _ = clients.watch_until(SubState::WaitingForCutoverTrigger, String::new()) => {}
+    }
+    agent.hold_at(link::Step::Drain).await;
+    let cutover = v1::CutoverMigrationRequest { name: MIGRATION.to_owned(), ..Default::default() };
+    clients.migrations.cutover_migration(cutover).await.unwrap();
+    tokio::select! {
+        () = serve(agent.clone(), &host) => unreachable!("serves for ever"),
+        () = agent.until_held() => {}
+    }
+    host.disk_is_full(true);
+    let cancel = v1::CancelMigrationRequest { name: MIGRATION.to_owned(), ..Default::default() };
+    clients.migrations.cancel_migration(cancel).await.unwrap_err();
+    let shown = clients.get().await.status.unwrap().databases[0].operation.clone();
+    assert!(shown.contains("4/10: drain (the controller's store can't be written"), "{shown}");
+    host.disk_is_full(false);
+    agent.let_go().await;
+    tokio::select! {
+        () = serve(agent.clone(), &host) => unreachable!("serves for ever"),
+        _ = clients.watch_until(SubState::Completed, String::new()) => {}
+    }
+    assert_eq!(clients.get().await.status.unwrap().databases[0].operation, "done");
+}

@@ -94,6 +94,21 @@ impl Host {
         self.child = Some(child);
     }
 
+    /// As [`Self::restart`], so that [`Self::disk_is_full`] does not end it.
+    pub(crate) fn restart_on_a_disk_that_fills(&mut self) {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", PROGRAM]);
+        self.child = Some(start_as(shell, &self.data, &self.address).0);
+    }
+
+    /// No file of the process can be written to, or all can again.
+    pub(crate) fn disk_is_full(&self, full: bool) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        let limit = if full { "--fsize=0:unlimited" } else { "--fsize=unlimited:unlimited" };
+        let status = Command::new("prlimit").args(["--pid", &pid, limit]).status();
+        assert!(status.unwrap().success());
+    }
+
     /// As [`Self::restart`], to die at a point.
     pub(crate) fn restart_to_die(&mut self, points: &str) {
         let mut program = Command::new(PROGRAM);

@@ -14,6 +14,12 @@ const MADE_FIRST: &str = "what is missing of collations, operators, casts, aggre
 
 /// `what`: why, in words; `statements`: what would make the object, if that is known.
 pub(super) fn not_carried(note: &Note, label: &str, what: &str, statements: &[String]) -> Fault {
+    let message = format!("{} on the source ({label}) can't be carried: {what}", note.tag);
+    if let Some(code) = lacks_room(what) {
+        return Fault::hold(code, message).remedy(
+            "give the target's server room for what the message names, then `whimbrel migration retry`: it is carried then",
+        );
+    }
     let role = missing_role(what);
     let remedy = match role {
         // It alone was missing: the rest is carried when it is tried again.
@@ -30,7 +36,6 @@ pub(super) fn not_carried(note: &Note, label: &str, what: &str, statements: &[St
         ),
     };
     let code = if role.is_some() { ROLE_MISSING } else { "SchemaChangeNotCarried" };
-    let message = format!("{} on the source ({label}) can't be carried: {what}", note.tag);
     Fault::hold(code, message).remedy(remedy)
 }
 
@@ -44,6 +49,15 @@ pub(super) fn lacks_something(what: &str) -> bool {
 /// No such function, table, object or schema: the statements name all in full, but what they call may not.
 fn lacks_a_name(what: &str) -> bool {
     ["42883", "42P01", "42704", "3F000"].iter().any(|state| has_state(what, state))
+}
+
+/// Class 53 of SQLSTATE: the server has no room (disk, memory). Nothing that a person makes by hand there would mend that.
+fn lacks_room(what: &str) -> Option<&'static str> {
+    let (_, state) = what.strip_suffix(')')?.rsplit_once("(SQLSTATE ")?;
+    match state {
+        "53100" => Some("DiskFull"),
+        _ => state.starts_with("53").then_some("InsufficientResources"),
+    }
 }
 
 fn has_state(what: &str, state: &str) -> bool {
@@ -81,7 +95,11 @@ mod tests {
         let what = "carrying ALTER TABLE of table a.b: type … (SQLSTATE 42704)";
         assert!(not_carried(&Note::default(), "x", what, &made).remedy.contains("search_path"));
         let what = "carrying ALTER TABLE of table a.b: no space (SQLSTATE 53100)";
-        assert!(!not_carried(&Note::default(), "x", what, &made).remedy.contains("search_path"));
+        let full = not_carried(&Note::default(), "x", what, &made);
+        assert_eq!(full.code, "DiskFull");
+        assert!(!full.remedy.contains("alter table"), "{}", full.remedy);
+        let what = "carrying ALTER TABLE of table a.b: out of memory (SQLSTATE 53200)";
+        assert_eq!(not_carried(&Note::default(), "x", what, &made).code, "InsufficientResources");
         let what = "collation \"c\" for encoding \"UTF8\" does not exist (SQLSTATE 42704)";
         assert_eq!(missing_role(what), None);
     }

@@ -204,18 +204,20 @@ impl Work {
             self.ignore("held already");
             return Ok(());
         }
-        let failure = &failed.failure;
+        let back = leads_back(failed);
+        let to_stream = back && self.migration.spec.mode == Mode::Online;
+        let fenced = failed.failure.policy == Policy::Fenced;
+        let failure = &match to_stream && !fenced {
+            true => failed.failure.leading_back(),
+            false => failed.failure.clone(),
+        };
         self.note_failure(&name, "CutoverStepFailed", failure);
-        if failure.policy == Policy::Fenced {
+        if fenced {
             // As for a task: nobody with a newer epoch is known to us.
             self.hold(index, failure);
             return Ok(());
         }
-        let back = failed.step < Step::Switch
-            // A lost connection does not tell whether the switch was made: ask again. Any other failure of the step
-            // is the target's word that it was not.
-            || failed.step == Step::Switch && !failure.policy.is_retried();
-        if back && self.migration.spec.mode == Mode::Online {
+        if to_stream {
             if failure.policy.is_retried() && self.has_tries_left(index) {
                 return self.try_step_again(index, failure);
             }
@@ -297,4 +299,10 @@ impl Work {
         self.note_failure(&name, "CutoverSteppedBack", failure);
         Ok(())
     }
+}
+
+/// A lost connection does not tell whether the switch was made: it is asked for again. Any other failure of that step is the
+/// target's word that it was not.
+fn leads_back(failed: &StepFailed) -> bool {
+    failed.step < Step::Switch || failed.step == Step::Switch && !failed.failure.policy.is_retried()
 }

@@ -93,6 +93,12 @@ impl Work {
         database.tries = database.tries.saturating_add(1);
         let away = failure.policy == Policy::Away;
         database.tries_away = database.tries_away.saturating_add(u32::from(away));
+        if away && database.tries >= TRIES_MAX {
+            // It is waited for however long, but not in a cutover: writes stand still for that, and hours later it would go on
+            // by itself.
+            self.step_back_if_possible(index, failure)?;
+        }
+        let database = self.database(index);
         if away || database.tries.saturating_sub(database.tries_away) < TRIES_MAX {
             database.retry_at = Some(retry_time(now, database.tries, failure.policy));
         } else {
