@@ -53,6 +53,9 @@ indexes as (
     join pg_class x on x.oid = i.indexrelid
     join pg_namespace n on n.oid = x.relnamespace
 )
+-- The items without the quotes that keywords have, as the shape has them.
+select regexp_replace(s.item, '(?<!")"([a-z_][a-z0-9_$]*)"(?!")', '\1', 'g') as item, s.off, s.given
+from (
 select item, null as off, format('alter %s %s owner to %I', kind, name, pg_get_userbyid(relowner)) as given
 from relations r
 -- An owned sequence has its table's owner.
@@ -151,4 +154,5 @@ from defaults d
 cross join aclexplode(d.without) a
 cross join lateral (select case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end) g(grantee)
 where not exists (select from aclexplode(d.acl) b where (b.grantee, b.privilege_type) = (a.grantee, a.privilege_type))
+) s
 order by 1, 2;

@@ -5,6 +5,7 @@ use crate::driver::sql;
 const SCHEMA: &str = "
     create table shut (id int primary key, v text, w text);
     create table opened (id int primary key, v text);
+    create table \"order\" (id int primary key, v text);
     alter table opened enable row level security, force row level security;
     alter table opened alter v set compression pglz, alter v set (n_distinct = 7), cluster on opened_pkey;
     create index on shut ((lower(v)));
@@ -28,6 +29,8 @@ async fn what_is_set_on_objects_inside_their_entries_of_a_dump_arrives() {
          alter materialized view kept alter column v set statistics 50, alter column w set storage external;
          alter sequence numbers set unlogged;
          alter table opened no force row level security;
+         -- A name that is a keyword.
+         alter table \"order\" force row level security;
          alter table opened alter v set compression default, alter v reset (n_distinct), set without cluster;
          create table fresh (id int primary key, v text compression pglz);
          alter table fresh force row level security;
