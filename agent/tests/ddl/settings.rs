@@ -70,3 +70,39 @@ async fn tables_and_indexes_go_to_their_tablespaces() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_depends_on_an_extension_does_so_here() {
+    let schema = "
+        create extension hstore;
+        create function f() returns int language sql as 'select 1';
+        create function g(\"order\" text) returns int language sql as 'select 1';
+        create function freed() returns int language sql as 'select 1';
+        alter function freed() depends on extension hstore;
+        create function again() returns int language sql as 'select 1';
+        alter function again() depends on extension hstore;
+        create function react() returns trigger language plpgsql as 'begin return new; end';
+        create table t (id int primary key, v int);
+        create index ti on t (v);
+        create trigger react before insert on t for each row execute function react();
+        create materialized view m as select 1 as one";
+    let (source, target, mut driver) = following(schema).await;
+    sql(
+        &source,
+        "shop",
+        "alter function f() depends on extension hstore;
+         alter function g(text) depends on extension hstore;
+         alter function freed() no depends on extension hstore;
+         drop function again();
+         create function again() returns int language sql as 'select 1';
+         alter function again() depends on extension hstore;
+         alter index ti depends on extension hstore;
+         alter index t_pkey depends on extension hstore;
+         alter trigger react on t depends on extension hstore;
+         alter materialized view m depends on extension hstore;
+         create procedure fresh(int) language sql as 'select 1';
+         alter procedure fresh(int) depends on extension hstore",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
