@@ -113,3 +113,27 @@ async fn a_domain_over_a_type_of_the_database_is_the_same_on_both_sides() {
     sql(&source, "shop", "create domain felt as mood; alter table t add column f felt").await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// No form of the table is told then, and no row tells its new columns.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_that_goes_with_its_type_is_gone_here() {
+    let (source, target, mut driver) = following(
+        "create type mood as enum ('sad', 'happy');
+         create domain few as int;
+         create table felt (m mood, v int, f few);
+         create table keyed (id int primary key, m mood, v int);
+         insert into felt values ('sad', 1, 1), ('happy', 2, 2);
+         insert into keyed values (1, 'sad', 1)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "insert into felt values ('sad', 3, 3);
+         drop type mood cascade;
+         drop domain few cascade;
+         update keyed set v = 2",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
