@@ -104,7 +104,9 @@ from pg_proc p join ours n on n.oid = p.pronamespace
 where p.oid not in (select objid from members where classid = 'pg_proc'::regclass)
 union all
 select 'type ' || quote_ident(n.nspname) || '.' || quote_ident(t.typname),
-       md5(concat_ws('|', t.typtype, format_type(t.typbasetype, t.typtypmod), t.typnotnull, t.typdefault,
+       md5(concat_ws('|', t.typtype, format_type(t.typbasetype, t.typtypmod), t.typnotnull,
+           -- Not typdefault: it keeps the words of whoever gave it, under that session's search_path.
+           pg_get_expr(t.typdefaultbin, 0),
            -- The name of its multirange, if it is not the one that the server gives: no other command tells that it was changed.
            (select m.typname from pg_range r join pg_type m on m.oid = r.rngmultitypid -- since 14
             where r.rngtypid = t.oid and m.typname <> case when t.typname like '%range%' -- since 14

@@ -137,3 +137,23 @@ async fn a_column_that_goes_with_its_type_is_gone_here() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// The server keeps its words as they were given, under the search_path of whoever gave it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_domains_default_of_a_type_of_the_database_is_the_same_on_both_sides() {
+    let (source, target, mut driver) = following(
+        "create type mood as enum ('sad', 'happy');
+         create domain felt as mood default 'sad';
+         create domain plain as mood",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter domain felt set default 'happy';
+         alter domain plain set default 'sad';
+         create domain fresh as mood default 'happy'",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
