@@ -1,11 +1,11 @@
 //! Makes an entry of a newer dump: an object that is new, or one that is here as it was before it was altered.
 //!
-//! An altered one (a text search configuration, an aggregate, a server's options) is dropped and made again, never with
-//! what depends on it: then a person must do it. One that is new on the source and in use here already is a person's, who made
+//! An altered one (an aggregate, a server's options) is dropped and made again, never with what depends on it: then a person
+//! must do it. A text search configuration or dictionary is altered as it stands. One that is new on the source and in use here already is a person's, who made
 //! it because the stream could not go on without it: it is taken as it is, and that is told.
 use tokio_postgres::{GenericClient, error::SqlState};
 
-use super::schema::Entry;
+use super::{schema::Entry, text_search::alter_in_place};
 use crate::fault::{Doing, Fault};
 
 /// Before an entry.
@@ -35,6 +35,8 @@ pub(super) enum Made {
     AsItWas,
     /// It took the place of an older form.
     Anew,
+    /// It was here, and was altered as it stands.
+    Altered,
     /// It was here and in use, made by a person: it is as that person made it, which nobody has compared.
     ByHand,
 }
@@ -70,6 +72,10 @@ pub(super) async fn make_anew(
     if was == Was::Alike {
         client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
         return Ok(Made::AsItWas);
+    }
+    if alter_in_place(client, entry, &doing).await? {
+        client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
+        return Ok(Made::Altered);
     }
     let object = owned_object(&entry.sql);
     let in_use = SqlState::DEPENDENT_OBJECTS_STILL_EXIST;

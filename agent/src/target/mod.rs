@@ -34,6 +34,7 @@ mod roles;
 pub mod schema;
 mod snapshot;
 mod structure;
+mod text_search;
 mod traits;
 mod untold;
 

@@ -252,7 +252,7 @@ async fn make_entries(
             continue;
         }
         match make_anew(client, entry, was, doing).await? {
-            Made::AsItWas => continue,
+            Made::AsItWas | Made::Altered => continue,
             Made::New | Made::Anew => {}
             Made::ByHand => {
                 by_hand.push(owned_object(&entry.sql).unwrap_or(&entry.tag).to_owned());
