@@ -17,6 +17,7 @@ mod extension_rows;
 mod fact;
 mod follow;
 mod foreign_keys;
+mod foreign_options;
 mod held;
 mod in_place;
 mod in_runs;

@@ -92,7 +92,7 @@ fn option_name(option: &str) -> Option<&str> {
 }
 
 /// At the commas that are in no quotes; those within are doubled.
-fn parted(options: &str) -> Vec<&str> {
+pub(super) fn parted(options: &str) -> Vec<&str> {
     let mut quote = None;
     let at_comma = |letter: char| {
         match quote {

@@ -193,3 +193,26 @@ async fn what_searches_texts_is_altered_as_it_stands() {
     sql(&target, "shop", by_hand).await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn options_of_what_is_foreign_are_altered_under_what_hangs_on_it() {
+    let (source, target, mut driver) = following(
+        "create foreign data wrapper nothing options (a 'x');
+         create server far foreign data wrapper nothing options (host 'a', gone 'g', \"Odd, one\" 'it''s');
+         create user mapping for app server far;
+         create foreign table ft (a int) server far options (name 'x');
+         create view seen as select a from ft;
+         create table t (id int primary key)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter foreign data wrapper nothing options (set a 'y');
+         alter server far options (set host 'b, c', drop gone, add port '1');
+         alter server far owner to app;
+         alter foreign table ft options (set name 'y', add more E'\\\\')",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
