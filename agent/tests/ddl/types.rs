@@ -157,3 +157,28 @@ async fn a_domains_default_of_a_type_of_the_database_is_the_same_on_both_sides()
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// Its updates fail on the source while it is among those whose updates are published.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_loses_its_key_with_something_else_can_be_updated() {
+    let (source, target, mut driver) = following(
+        "create type mood as enum ('sad', 'happy');
+         create table felt (m mood primary key, v int);
+         create table chosen (id int not null, v int);
+         create unique index chosen_id on chosen (id);
+         alter table chosen replica identity using index chosen_id;
+         insert into felt values ('sad', 1);
+         insert into chosen values (1, 1)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "drop type mood cascade;
+         update felt set v = 2;
+         drop index chosen_id;
+         update chosen set v = 2",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
