@@ -148,3 +148,17 @@ async fn a_table_that_10_emptied_unseen_is_copied_again() {
     moved_alike(&source, &target, "emptied").await;
     assert_eq!(value(&target, "emptied", "select count(*) from parent").await, "1");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_made_in_the_stream_is_copied_in_the_cutover() {
+    for major in [10, 13] {
+        let Some((source, target)) = servers(major) else { continue };
+        let mut driver = streaming(&source, &target, "grown").await;
+        let grown =
+            "create table new (id int primary key, v text);\ninsert into new values (1, 'n')";
+        sql(&source, "grown", grown).await;
+        run(&mut driver, 1, &STEPS, 0).await;
+        moved_alike(&source, &target, "grown").await;
+        assert_eq!(value(&target, "grown", "select v from new").await, "n");
+    }
+}

@@ -43,8 +43,8 @@ async fn probe_if_forgettable(steps: &Steps<'_>) -> Result<Option<String>, Fault
         return Ok(None);
     }
     let probe = Uuid::new_v4().to_string();
-    match steps.receiver.caller.ask(Ask::Quiet { probe: probe.clone() }).await? {
-        Answer::Quiet(_) => Ok(Some(probe)),
+    match steps.receiver.caller.ask(Ask::Probe { probe: probe.clone() }).await? {
+        Answer::Done => Ok(Some(probe)),
         _ => Err(unexpected_answer()),
     }
 }

@@ -1,5 +1,6 @@
 //! Short looks at the source: sequences, checksums, who writes.
 use whimbrel_points::point;
+use whimbrel_proto::Lsn;
 
 use super::{publication::check_published, sender::Sender};
 use crate::{
@@ -70,13 +71,18 @@ impl Sender {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
+    /// Nothing else is asked: before COMPLETE a table may be new, and in no publication yet.
+    pub(super) async fn probe(&self, probe: &str) -> Result<Lsn, Fault> {
+        self.emit(&Marker::Probe(probe.to_owned())).await
+    }
+
     pub(super) async fn quiet(&self, probe: &str) -> Result<Quiet, Fault> {
         let client = self.control().await?;
         point!("quiet.beginning");
         check_published(&client, &self.spec).await.map_err(for_a_person)?;
         // Who is open first: one that commits after this look commits before the probe, and is seen in the stream.
         let writers = self.writers().await?;
-        let probe = self.emit(&Marker::Probe(probe.to_owned())).await?;
+        let probe = self.probe(probe).await?;
         Ok(Quiet { writers, probe })
     }
 }

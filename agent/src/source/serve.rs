@@ -108,6 +108,7 @@ impl Sender {
             Ask::Checksum { name, columns, under_snapshot } => {
                 self.checksum(&name, &columns, under_snapshot).await.map(Answer::Checksum).map(Some)
             }
+            Ask::Probe { probe } => self.probe(&probe).await.map(|_| Some(Answer::Done)),
             Ask::Quiet { probe } => self.quiet(&probe).await.map(Answer::Quiet).map(Some),
         }
     }

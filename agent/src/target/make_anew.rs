@@ -1,11 +1,11 @@
 //! Makes an entry of a newer dump: an object that is new, or one that is here as it was before it was altered.
 //!
-//! An altered one (a text search configuration, an aggregate, a server's options) is dropped and made again, never with
-//! what depends on it: then a person must do it. One that is new on the source and in use here already is a person's, who made
+//! An altered one (an aggregate, an operator) is dropped and made again, never with what depends on it: then a person must do
+//! it. A text search configuration or dictionary, and the options of what is foreign, are altered as they stand. One that is new on the source and in use here already is a person's, who made
 //! it because the stream could not go on without it: it is taken as it is, and that is told.
 use tokio_postgres::{GenericClient, error::SqlState};
 
-use super::schema::Entry;
+use super::{foreign_options::alter_options, schema::Entry, text_search::alter_in_place};
 use crate::fault::{Doing, Fault};
 
 /// Before an entry.
@@ -35,18 +35,20 @@ pub(super) enum Made {
     AsItWas,
     /// It took the place of an older form.
     Anew,
+    /// It was here, and was altered as it stands.
+    Altered,
     /// It was here and in use, made by a person: it is as that person made it, which nobody has compared.
     ByHand,
 }
 
-/// Runs the entry in the caller's transaction.
+/// Runs the entry in the caller's transaction. `older`: that very object, as the older dump had it.
 ///
 /// # Errors
 /// The server's; `SchemaChangeNotCarried` when the older form can't be dropped.
 pub(super) async fn make_anew(
     client: &impl GenericClient,
     entry: &Entry,
-    was: Was,
+    (was, older): (Was, Option<&Entry>),
     doing: &str,
 ) -> Result<Made, Fault> {
     let name = format!("{} {}", entry.kind.to_lowercase(), entry.tag);
@@ -70,6 +72,15 @@ pub(super) async fn make_anew(
     if was == Was::Alike {
         client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
         return Ok(Made::AsItWas);
+    }
+    let altered = alter_in_place(client, entry, &doing).await?
+        || match older {
+            Some(older) => alter_options(client, entry, older, &doing).await?,
+            None => false,
+        };
+    if altered {
+        client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
+        return Ok(Made::Altered);
     }
     let object = owned_object(&entry.sql);
     let in_use = SqlState::DEPENDENT_OBJECTS_STILL_EXIST;

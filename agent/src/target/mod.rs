@@ -17,6 +17,7 @@ mod extension_rows;
 mod fact;
 mod follow;
 mod foreign_keys;
+mod foreign_options;
 mod held;
 mod in_place;
 mod in_runs;
@@ -34,6 +35,7 @@ mod roles;
 pub mod schema;
 mod snapshot;
 mod structure;
+mod text_search;
 mod traits;
 mod untold;
 

@@ -199,22 +199,27 @@ pub(super) struct Older<'a> {
     keys: HashSet<(&'a str, &'a str, &'a str)>,
     bodies: HashSet<(&'a str, &'a str, String)>,
     names: HashSet<(&'a str, &'a str)>,
-    ids: HashSet<(u32, u32)>,
+    ids: HashMap<(u32, u32), &'a Entry>,
 }
 
 impl<'a> Older<'a> {
     pub(super) fn of(plan: &'a Plan) -> Self {
         let keys: HashSet<_> = entries(plan).map(key).collect();
         let names = keys.iter().map(|&(kind, tag, _)| (kind, tag)).collect();
-        let ids = entries(plan).map(|entry| (entry.class, entry.oid)).collect();
+        let ids = entries(plan).map(|entry| ((entry.class, entry.oid), entry)).collect();
         let bodies = entries(plan).map(body).collect();
         Self { keys, bodies, names, ids }
+    }
+
+    /// That very object, as it was.
+    fn form(&self, entry: &Entry) -> Option<&'a Entry> {
+        self.ids.get(&(entry.class, entry.oid)).copied()
     }
 
     /// One that was dropped and made again in the same words is another: the stream has dropped it here as well.
     pub(super) fn was(&self, entry: &Entry) -> Was {
         // A user mapping has no OID in a dump.
-        let is_same = entry.kind != "USER MAPPING" && self.ids.contains(&(entry.class, entry.oid));
+        let is_same = entry.kind != "USER MAPPING" && self.form(entry).is_some();
         match (self.keys.contains(&key(entry)), is_same) {
             (true, true) => Was::Known,
             (true, false) => Was::Alike,
@@ -253,8 +258,8 @@ async fn make_entries(
             client.batch_execute(line).await.doing(format!("{doing}: {line}"))?;
             continue;
         }
-        match make_anew(client, entry, was, doing).await? {
-            Made::AsItWas => continue,
+        match make_anew(client, entry, (was, older.form(entry)), doing).await? {
+            Made::AsItWas | Made::Altered => continue,
             Made::New | Made::Anew => {}
             Made::ByHand => {
                 by_hand.push(owned_object(&entry.sql).unwrap_or(&entry.tag).to_owned());

@@ -42,12 +42,14 @@ impl Receiver {
     }
 }
 
-fn changed<'a>(then: &[ShapeItem], now: &'a [ShapeItem]) -> HashSet<&'a str> {
-    let then: HashMap<&str, &str> = then.iter().map(|i| (&*i.object, &*i.digest)).collect();
-    now.iter()
-        .filter(|item| then.get(&*item.object) != Some(&&*item.digest))
-        .map(|item| &*item.object)
-        .collect()
+/// What is gone too: it can have been taken off an object that is still there.
+fn changed<'a>(then: &'a [ShapeItem], now: &'a [ShapeItem]) -> HashSet<&'a str> {
+    let digests = |items: &'a [ShapeItem]| -> HashMap<&'a str, &'a str> {
+        items.iter().map(|item| (&*item.object, &*item.digest)).collect()
+    };
+    let (then, now) = (digests(then), digests(now));
+    let names = then.keys().chain(now.keys()).copied();
+    names.filter(|name| then.get(name) != now.get(name)).collect()
 }
 
 fn is_of_new(item: &str, new: &HashSet<String>) -> bool {
@@ -106,11 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_is_new_has_changed() {
+    fn an_item_that_is_new_or_gone_has_changed() {
         let item =
             |object: &str, digest: &str| ShapeItem { object: object.into(), digest: digest.into() };
         let then = [item("a", "1"), item("b", "1"), item("gone", "1")];
         let now = [item("a", "1"), item("b", "2"), item("new", "1")];
-        assert_eq!(changed(&then, &now), HashSet::from(["b", "new"]));
+        assert_eq!(changed(&then, &now), HashSet::from(["b", "gone", "new"]));
     }
 }

@@ -120,7 +120,9 @@ from pg_proc p join ours n on n.oid = p.pronamespace
 where p.oid not in (select objid from members where classid = 'pg_proc'::regclass)
 union all
 select 'type ' || quote_ident(n.nspname) || '.' || quote_ident(t.typname),
-       md5(concat_ws('|', t.typtype, format_type(t.typbasetype, t.typtypmod), t.typnotnull, t.typdefault,
+       md5(concat_ws('|', t.typtype, format_type(t.typbasetype, t.typtypmod), t.typnotnull,
+           -- Not typdefault: it keeps the words of whoever gave it, under that session's search_path.
+           pg_get_expr(t.typdefaultbin, 0),
            -- The name of its multirange, if it is not the one that the server gives: no other command tells that it was changed.
            (select m.typname from pg_range r join pg_type m on m.oid = r.rngmultitypid -- since 14
             where r.rngtypid = t.oid and m.typname <> case when t.typname like '%range%' -- since 14
@@ -171,6 +173,21 @@ select 'settings of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
                 select from pg_attribute a where a.attrelid = x.oid and a.attstattarget >= 0)))))
 from relations c join every n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and c.relpersistence <> 't'
+union all
+-- ALTER … DEPENDS ON EXTENSION. With the object's number: one that is made again has lost it.
+select 'dependence on extensions of ' || i.type || ' ' || i.identity,
+       md5(string_agg(concat_ws(' ', d.objid, e.extname), ',' order by e.extname))
+from pg_depend d
+join pg_extension e on d.refclassid = 'pg_extension'::regclass and e.oid = d.refobjid
+cross join lateral pg_identify_object(d.classid, d.objid, 0) i
+where d.deptype = 'x' and (
+    d.classid = 'pg_proc'::regclass and exists (select from pg_proc p join ours n on n.oid = p.pronamespace where p.oid = d.objid)
+    or d.classid = 'pg_class'::regclass
+       and exists (select from relations c left join pg_index x on x.indexrelid = c.oid
+                   where c.oid = d.objid and (x.indrelid is null or x.indrelid in (select oid from relations)))
+    or d.classid = 'pg_trigger'::regclass
+       and exists (select from pg_trigger t join relations c on c.oid = t.tgrelid where t.oid = d.objid))
+group by 1
 union all
 select 'rights on schema ' || quote_ident(n.nspname), md5(concat_ws('|', s.nspacl::text, pg_get_userbyid(s.nspowner)))
 from pg_namespace s join ours n on n.oid = s.oid

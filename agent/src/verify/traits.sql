@@ -53,6 +53,9 @@ indexes as (
     join pg_class x on x.oid = i.indexrelid
     join pg_namespace n on n.oid = x.relnamespace
 )
+-- The items without the quotes that keywords have, as the shape has them.
+select regexp_replace(s.item, '(?<!")"([a-z_][a-z0-9_$]*)"(?!")', '\1', 'g') as item, s.off, s.given
+from (
 select item, null as off, format('alter %s %s owner to %I', kind, name, pg_get_userbyid(relowner)) as given
 from relations r
 -- An owned sequence has its table's owner.
@@ -151,4 +154,24 @@ from defaults d
 cross join aclexplode(d.without) a
 cross join lateral (select case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end) g(grantee)
 where not exists (select from aclexplode(d.acl) b where (b.grantee, b.privilege_type) = (a.grantee, a.privilege_type))
+union all
+-- A trigger's comes with the trigger.
+select 'dependence on extensions of ' || i.type || ' ' || i.identity,
+       format('alter %s no depends on extension %I', o.name, e.extname), -- since 13
+       null, -- before 13
+       format('alter %s depends on extension %I', o.name, e.extname)
+from pg_depend d
+join pg_extension e on d.refclassid = 'pg_extension'::regclass and e.oid = d.refobjid
+cross join lateral pg_identify_object(d.classid, d.objid, 0) i
+join (
+    select 'pg_class'::regclass::oid as class, x.oid, 'index ' || x.name as name from indexes x
+    union all
+    select 'pg_class'::regclass, r.oid, 'materialized view ' || r.name from relations r where r.relkind = 'm'
+    union all
+    select 'pg_proc'::regclass, p.oid, format('routine %I.%I(%s)', n.nspname, p.proname, array_to_string(array(
+               select format_type(a.type, null) from unnest(p.proargtypes) with ordinality a(type, place) order by a.place), ', '))
+    from pg_proc p join schemas n on n.oid = p.pronamespace
+) o on o.class = d.classid and o.oid = d.objid
+where d.deptype = 'x'
+) s
 order by 1, 2;

@@ -134,6 +134,11 @@ pub enum Ask {
         /// Under the held snapshot, not now.
         under_snapshot: bool,
     },
+    /// Put a probe into the change stream behind everything committed. One [`Answer::Done`].
+    Probe {
+        /// Its content: comes back in the stream.
+        probe: String,
+    },
     /// Is anybody writing? Puts a probe into the change stream behind everything committed. One [`Answer::Quiet`].
     Quiet {
         /// The probe's content: comes back in the stream.

@@ -196,3 +196,54 @@ async fn what_is_set_on_an_index_is_set_on_one_that_was_made_again_in_the_same_w
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// What is made of them would be in the way of making them anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_searches_texts_is_altered_as_it_stands() {
+    let (source, target, mut driver) = following(
+        "create text search dictionary plain (template = simple, stopwords = english, accept = true);
+         create text search dictionary other (template = simple);
+         create text search configuration words (parser = default);
+         alter text search configuration words add mapping for asciiword, asciihword with plain;
+         create text search configuration same (copy = simple);
+         create table t (id int primary key, v text);
+         create index on t using gin (to_tsvector('words', v));
+         create index on t using gin (to_tsvector('same', v));
+         insert into t values (1, 'The words')",
+    )
+    .await;
+    let altered = "alter text search dictionary plain (stopwords, accept = false);
+         alter text search dictionary other (accept = false);
+         alter text search configuration words alter mapping for asciiword with other, plain;
+         alter text search configuration words drop mapping for asciihword;
+         alter text search configuration words add mapping for word with english_stem";
+    // A person may have done the same here.
+    let by_hand =
+        "alter text search configuration same alter mapping for asciiword with english_stem";
+    sql(&source, "shop", &format!("{altered};\n{by_hand}")).await;
+    sql(&target, "shop", by_hand).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn options_of_what_is_foreign_are_altered_under_what_hangs_on_it() {
+    let (source, target, mut driver) = following(
+        "create foreign data wrapper nothing options (a 'x');
+         create server far foreign data wrapper nothing options (host 'a', gone 'g', \"Odd, one\" 'it''s');
+         create user mapping for app server far;
+         create foreign table ft (a int) server far options (name 'x');
+         create view seen as select a from ft;
+         create table t (id int primary key)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter foreign data wrapper nothing options (set a 'y');
+         alter server far options (set host 'b, c', drop gone, add port '1');
+         alter server far owner to app;
+         alter foreign table ft options (set name 'y', add more E'\\\\')",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

@@ -98,3 +98,28 @@ async fn an_heir_may_have_null_where_its_parent_may_not() {
     let alone = "select count(*) from pg_constraint where contype = 'n' and connoinherit";
     assert_eq!(value(&target, "shop", alone).await, "0");
 }
+
+/// ANALYZE would ask the server of the foreign one, which only the source can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_heir_that_the_target_cant_read_holds_no_copy() {
+    let (_source, target, _driver) = following(
+        "create extension postgres_fdw;
+         create server far foreign data wrapper postgres_fdw options (host '127.0.0.1', port '1');
+         create table p (a int);
+         create foreign table f () inherits (p) server far;
+         create table plain (a int);
+         create table large (a int, v text);
+         create foreign table of_large () inherits (large) server far;
+         insert into p values (1);
+         insert into plain values (1);
+         insert into large select g, repeat('x', 1000) from generate_series(1, 2000) g",
+    )
+    .await;
+    assert_eq!(value(&target, "shop", "select count(*) from only p").await, "1");
+    assert_eq!(value(&target, "shop", "select count(*) from only large").await, "2000");
+    let analyzed = "select string_agg(relname, ',' order by relname) from pg_class \
+                    where relname in ('p', 'plain', 'large') and reltuples > 0";
+    // Built with their rows: the others have them of no ANALYZE.
+    let known = value(&target, "shop", analyzed).await;
+    assert!(known.contains("plain"), "{known}");
+}

@@ -123,6 +123,8 @@ async fn what_became_of_it_later_is_carried_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_gone_by_then_holds_and_is_told() {
     let (source, target, mut driver) = following(SCHEMA).await;
+    // New as well, and nothing to do with it.
+    sql(&source, "shop", "create text search configuration tsc (copy = simple)").await;
     batch(
         &source,
         "shop",
@@ -137,6 +139,7 @@ async fn what_is_gone_by_then_holds_and_is_told() {
     assert_eq!(failure.code, "SchemaChangeNotCarried");
     assert!(failure.message.contains("\"public.co\""), "{failure:?}");
     assert!(failure.remedy.contains("must be made first"), "{failure:?}");
+    assert!(!failure.remedy.contains("TEXT SEARCH"), "{failure:?}");
     sql(&target, "shop", "create collation co (locale = 'C')").await;
     driver.kill().await;
     let oid = driver.target_oid();

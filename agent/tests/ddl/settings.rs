@@ -5,6 +5,7 @@ use crate::driver::sql;
 const SCHEMA: &str = "
     create table shut (id int primary key, v text, w text);
     create table opened (id int primary key, v text);
+    create table \"order\" (id int primary key, v text);
     alter table opened enable row level security, force row level security;
     alter table opened alter v set compression pglz, alter v set (n_distinct = 7), cluster on opened_pkey;
     create index on shut ((lower(v)));
@@ -28,6 +29,8 @@ async fn what_is_set_on_objects_inside_their_entries_of_a_dump_arrives() {
          alter materialized view kept alter column v set statistics 50, alter column w set storage external;
          alter sequence numbers set unlogged;
          alter table opened no force row level security;
+         -- A name that is a keyword.
+         alter table \"order\" force row level security;
          alter table opened alter v set compression default, alter v reset (n_distinct), set without cluster;
          create table fresh (id int primary key, v text compression pglz);
          alter table fresh force row level security;
@@ -63,6 +66,42 @@ async fn tables_and_indexes_go_to_their_tablespaces() {
          alter table opened set access method pile;
          insert into piled values (1);
          insert into opened values (21, 'v')",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_depends_on_an_extension_does_so_here() {
+    let schema = "
+        create extension hstore;
+        create function f() returns int language sql as 'select 1';
+        create function g(\"order\" text) returns int language sql as 'select 1';
+        create function freed() returns int language sql as 'select 1';
+        alter function freed() depends on extension hstore;
+        create function again() returns int language sql as 'select 1';
+        alter function again() depends on extension hstore;
+        create function react() returns trigger language plpgsql as 'begin return new; end';
+        create table t (id int primary key, v int);
+        create index ti on t (v);
+        create trigger react before insert on t for each row execute function react();
+        create materialized view m as select 1 as one";
+    let (source, target, mut driver) = following(schema).await;
+    sql(
+        &source,
+        "shop",
+        "alter function f() depends on extension hstore;
+         alter function g(text) depends on extension hstore;
+         alter function freed() no depends on extension hstore;
+         drop function again();
+         create function again() returns int language sql as 'select 1';
+         alter function again() depends on extension hstore;
+         alter index ti depends on extension hstore;
+         alter index t_pkey depends on extension hstore;
+         alter trigger react on t depends on extension hstore;
+         alter materialized view m depends on extension hstore;
+         create procedure fresh(int) language sql as 'select 1';
+         alter procedure fresh(int) depends on extension hstore",
     )
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;

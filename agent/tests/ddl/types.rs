@@ -158,3 +158,72 @@ async fn a_type_made_again_while_there_was_no_slot_takes_no_column_along() {
         cut_over_alike(&source, &target, &mut driver, 1).await;
     }
 }
+
+/// No form of the table is told then, and no row tells its new columns.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_that_goes_with_its_type_is_gone_here() {
+    let (source, target, mut driver) = following(
+        "create type mood as enum ('sad', 'happy');
+         create domain few as int;
+         create table felt (m mood, v int, f few);
+         create table keyed (id int primary key, m mood, v int);
+         insert into felt values ('sad', 1, 1), ('happy', 2, 2);
+         insert into keyed values (1, 'sad', 1)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "insert into felt values ('sad', 3, 3);
+         drop type mood cascade;
+         drop domain few cascade;
+         update keyed set v = 2",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// The server keeps its words as they were given, under the search_path of whoever gave it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_domains_default_of_a_type_of_the_database_is_the_same_on_both_sides() {
+    let (source, target, mut driver) = following(
+        "create type mood as enum ('sad', 'happy');
+         create domain felt as mood default 'sad';
+         create domain plain as mood",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter domain felt set default 'happy';
+         alter domain plain set default 'sad';
+         create domain fresh as mood default 'happy'",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// Its updates fail on the source while it is among those whose updates are published.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_loses_its_key_with_something_else_can_be_updated() {
+    let (source, target, mut driver) = following(
+        "create type mood as enum ('sad', 'happy');
+         create table felt (m mood primary key, v int);
+         create table chosen (id int not null, v int);
+         create unique index chosen_id on chosen (id);
+         alter table chosen replica identity using index chosen_id;
+         insert into felt values ('sad', 1);
+         insert into chosen values (1, 1)",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "drop type mood cascade;
+         update felt set v = 2;
+         drop index chosen_id;
+         update chosen set v = 2",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

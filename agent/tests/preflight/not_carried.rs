@@ -55,11 +55,45 @@ async fn rows_in_tables_of_extensions() {
         )
         .await;
     let look = async || bench.source(&bench.superuser(), &["extrows"]).await;
-    look().await.assert_told(&[]);
+    let by_hand = "extrows: ExtensionMemberNotCarried hstore";
+    look().await.assert_told(&[by_hand]);
     bench.sql("extrows", "insert into public.plain values (1)").await;
     let looked = look().await;
-    looked.assert_told(&["extrows: ExtensionTableNotCarried public.plain"]);
+    looked.assert_told(&["extrows: ExtensionTableNotCarried public.plain", by_hand]);
     looked.assert_status(FindingState::FindingWarning);
+}
+
+#[tokio::test]
+async fn what_a_person_has_added_to_an_extension() {
+    let bench = Bench::shared().await;
+    bench.sql("postgres", "create database added").await;
+    bench.sql("added", "create extension hstore; create extension postgres_fdw").await;
+    // A transaction each: what one makes and adds at once is not told from what a script makes.
+    for sql in [
+        "create function public.mine(a int) returns int language sql as 'select 1';
+         create sequence public.\"My numbers\"; create view public.seen as select 1 as one;
+         create type public.mood as enum ('sad'); create table public.kept (id int primary key)",
+        "alter extension hstore add function public.mine(int);
+         alter extension hstore add sequence public.\"My numbers\"; alter extension hstore add view public.seen;
+         alter extension hstore add type public.mood; alter extension hstore add table public.kept",
+    ] {
+        bench.sql("added", sql).await;
+    }
+    let looked = bench.source(&bench.superuser(), &["added"]).await;
+    looked.assert_told(&["added: ExtensionMemberNotCarried hstore"]);
+    let told = format!("{:?}", looked.0.findings);
+    for name in [
+        "function public.mine(",
+        "sequence public.",
+        "view public.seen",
+        "type public.mood",
+        "table public.kept",
+    ] {
+        assert!(told.contains(name), "{name}: {told}");
+    }
+    looked.assert_status(FindingState::FindingWarning);
+    looked.paste(&bench).await;
+    bench.source(&bench.superuser(), &["added"]).await.assert_told(&[]);
 }
 
 #[tokio::test]

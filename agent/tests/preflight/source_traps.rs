@@ -77,6 +77,23 @@ async fn functions_that_need_the_search_path() {
     bench.source(&bench.superuser(), &["pathed"]).await.assert_told(&[]);
 }
 
+/// As that of earthdistance up to 15: what is set on its functions goes with no dump.
+#[tokio::test]
+async fn functions_of_extensions_that_need_the_search_path() {
+    let bench = Bench::shared().await;
+    bench.sql("postgres", "create database placed").await;
+    let schema = "set search_path = public; create extension cube; create extension earthdistance;
+        create table public.place (id int primary key, lat float8, lon float8);
+        insert into public.place values (1, 2, 3);
+        create index on public.place using gist (ll_to_earth(lat, lon))";
+    bench.client("placed").await.batch_execute(schema).await.unwrap();
+    let looked = bench.source(&bench.superuser(), &["placed"]).await;
+    looked.assert_told(&["placed: ExtensionNeedsSearchPath index public.place_ll_to_earth_idx"]);
+    looked.assert_status(FindingState::FindingWarning);
+    looked.paste(&bench).await;
+    bench.source(&bench.superuser(), &["placed"]).await.assert_told(&[]);
+}
+
 /// A dump of them can't be restored in any order of tables: the rows come before what they are checked by.
 #[tokio::test]
 async fn constraints_that_read_other_tables() {

@@ -40,10 +40,12 @@ pub(super) struct Expression {
     pub(super) object: String,
     /// OID of the table whose rows it is evaluated over, or of the materialized view.
     pub(super) rel: i64,
-    /// Those that it calls.
+    /// Those that it calls, and no extension owns.
     pub(super) functions: Vec<String>,
     /// Those of them that set no search_path of their own.
     pub(super) pathless: Vec<String>,
+    /// Those that own functions of its which set no search_path.
+    pub(super) extensions: Vec<String>,
     /// Evaluates it.
     pub(super) query: String,
     /// A statement after which it is not evaluated before all rows are there.

@@ -30,7 +30,9 @@ struct Named {
 
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let mut expressions = expressions(source).await?;
-    expressions.retain(|one| !matches!(one.kind, Kind::Partition | Kind::View));
+    expressions.retain(|one| {
+        !matches!(one.kind, Kind::Partition | Kind::View) && !one.functions.is_empty()
+    });
     if expressions.is_empty() {
         return Ok(Vec::new());
     }

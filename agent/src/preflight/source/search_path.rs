@@ -29,7 +29,7 @@ struct Path {
 
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let mut expressions = expressions(source).await?;
-    expressions.retain(|one| !one.pathless.is_empty());
+    expressions.retain(|one| !(one.pathless.is_empty() && one.extensions.is_empty()));
     if expressions.is_empty() {
         return Ok(Vec::new());
     }
@@ -43,7 +43,10 @@ async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
             break;
         }
         if let Some(error) = needs_path(&trial, &expression.query).await {
-            found.push(finding(expression, &error, &path));
+            found.push(match expression.pathless.is_empty() {
+                true => of_extension(expression, &error),
+                false => finding(expression, &error, &path),
+            });
         }
     }
     Ok(found)
@@ -84,4 +87,17 @@ fn finding(expression: &Expression, error: &str, path: &str) -> Found {
         .map(|function| format!("alter function {function} set search_path = {path};"))
         .collect();
     Found::failed("FunctionNeedsSearchPath", message).object(object).remedy(remedies.join(" "))
+}
+
+/// What is set on an extension's function goes with no dump, and the target's version of the extension may need no path.
+fn of_extension(expression: &Expression, error: &str) -> Found {
+    let Expression { object, extensions, loaded_later, .. } = expression;
+    let message = format!(
+        "{object} calls functions of extension {}, which work by the search_path only; the target is loaded with an empty \
+         one, and can't make it unless its version of the extension needs none ({error})",
+        listed(extensions)
+    );
+    let later = loaded_later.as_deref().unwrap_or_default();
+    let remedy = format!("{later} -- and make it on the target after the cutover");
+    Found::warning("ExtensionNeedsSearchPath", message).object(object).remedy(remedy)
 }

@@ -22,7 +22,10 @@ set jit = off
 as $whimbrel$
 declare
     note jsonb := jsonb_build_object('slot', {slot}, 'event', tg_event, 'tag', tg_tag);
+    told jsonb;
     documents jsonb;
+    classes oid[];
+    oids oid[];
     relation record;
 begin
     -- Our own, and what says nothing about objects that are carried.
@@ -31,56 +34,44 @@ begin
     end if;
     begin
         if tg_event = 'ddl_command_end' then
-            with recursive touched as (
-                select row_number() over () as place, e.classid as class, e.objid as oid
-                from pg_event_trigger_ddl_commands() e
-                where not e.in_extension and e.objid is not null
-            ),
-            {structure}
-            select jsonb_agg(document order by place, depth) into documents from documents;
-            note := note || jsonb_build_object('objects', coalesce(documents, '[]'), 'others', coalesce((
-                select jsonb_agg(jsonb_build_object('type', e.object_type, 'identity', e.object_identity, 'class', e.classid::int8, 'oid', e.objid::int8))
-                from pg_event_trigger_ddl_commands() e
-                where not e.in_extension and e.schema_name is distinct from 'pg_temp'
-                  and (e.schema_name is null or {schema e.schema_name})), '[]'));
-            if documents is null and (note -> 'others') = '[]' then
-                return;
-            end if;
-            for relation in
-                select r.schema, r.name, w.wanted,
-                       array(select p.pubname::text from pg_publication_rel m join pg_publication p on p.oid = m.prpubid
-                             where m.prrelid = r.oid::oid and p.pubname in ({publication}, {keyless})) as present
-                from jsonb_to_recordset(coalesce(documents, '[]')) as
-                     r(oid int8, schema text, name text, relkind text, persistence text, identity text, keyed boolean)
-                cross join lateral (
-                    select case when r.persistence <> 'p' then null when r.identity = 'f' or r.keyed then {publication}
-                                else {keyless} end as wanted) w
-                where r.relkind = 'r'
-            loop
-                -- A table that lost its key must leave a publication of updates, or the application's updates of it fail.
-                begin
-                    if relation.present <> '{}' and relation.present is distinct from array[relation.wanted] then
-                        execute format('alter publication %I drop table only %I.%I', relation.present[1], relation.schema, relation.name);
-                    end if;
-                    if relation.wanted is not null and relation.present is distinct from array[relation.wanted] then
-                        execute format('alter publication %I add table only %I.%I', relation.wanted, relation.schema, relation.name);
-                    end if;
-                exception when others then
-                    note := note || jsonb_build_object('unpublished', sqlstate);
-                end;
-            end loop;
+            select array_agg(e.classid), array_agg(e.objid), jsonb_build_object('others', coalesce(
+                       jsonb_agg(jsonb_build_object('type', e.object_type, 'identity', e.object_identity, 'class', e.classid::int8, 'oid', e.objid::int8))
+                       filter (where e.schema_name is distinct from 'pg_temp' and (e.schema_name is null or {schema e.schema_name})), '[]'))
+            into classes, oids, told
+            from pg_event_trigger_ddl_commands() e
+            where not e.in_extension;
         elsif tg_event = 'sql_drop' then
-            select jsonb_agg(jsonb_build_object(
+            select jsonb_build_object('dropped', jsonb_agg(jsonb_build_object(
                        'class', d.classid::int8, 'oid', d.objid::int8, 'part', d.objsubid, 'type', d.object_type, 'schema', d.schema_name,
                        'identity', d.object_identity, 'names', to_jsonb(d.address_names), 'arguments', to_jsonb(d.address_args),
-                       'told', d.original or d.normal))
-            into documents
+                       'told', d.original or d.normal)))
+            into told
             from pg_event_trigger_dropped_objects() d
-            where not d.is_temporary and d.schema_name is distinct from 'pg_temp';
-            if documents is null then
+            where not d.is_temporary and d.schema_name is distinct from 'pg_temp'
+            having count(*) > 0;
+            if told is null then
                 return;
             end if;
-            note := note || jsonb_build_object('dropped', documents);
+            -- Tables that have lost something which hung on what was dropped, maybe their key: no command names them. A dropped
+            -- index tells no table.
+            if tg_tag like 'DROP %' then
+                select array_agg('pg_class'::regclass::oid), array_agg(t.oid) into classes, oids
+                from (
+                    select to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]))::oid as oid
+                    from pg_event_trigger_dropped_objects() d
+                    where d.object_type in ('table column', 'table constraint') and not d.is_temporary
+                    union
+                    select c.oid
+                    from pg_publication p
+                    join pg_publication_rel m on m.prpubid = p.oid
+                    join pg_class c on c.oid = m.prrelid and c.relreplident = 'i'
+                    where p.pubname = {publication}
+                      and exists (select from pg_event_trigger_dropped_objects() d
+                                  where d.object_type = 'index' and d.original and not d.is_temporary)
+                      and not exists (select from pg_index i where i.indrelid = c.oid and i.indisreplident)
+                ) t
+                where t.oid is not null;
+            end if;
         else
             note := note || (
                 select jsonb_build_object('rewritten', c.oid::int8, 'reason', pg_event_trigger_table_rewrite_reason(), 'relkind', c.relkind)
@@ -91,6 +82,42 @@ begin
                 return;
             end if;
         end if;
+        if oids is not null then
+            with recursive touched as (
+                select u.place, u.class, u.oid
+                from unnest(classes, oids) with ordinality u(class, oid, place)
+                where u.oid is not null
+            ),
+            {structure}
+            select jsonb_agg(document order by place, depth) into documents from documents;
+        end if;
+        if tg_event = 'ddl_command_end' and documents is null and (told -> 'others') = '[]' then
+            return;
+        end if;
+        note := note || coalesce(told, '{}') || jsonb_build_object('objects', coalesce(documents, '[]'));
+        for relation in
+            select r.schema, r.name, w.wanted,
+                   array(select p.pubname::text from pg_publication_rel m join pg_publication p on p.oid = m.prpubid
+                         where m.prrelid = r.oid::oid and p.pubname in ({publication}, {keyless})) as present
+            from jsonb_to_recordset(coalesce(documents, '[]')) as
+                 r(oid int8, schema text, name text, relkind text, persistence text, identity text, keyed boolean)
+            cross join lateral (
+                select case when r.persistence <> 'p' then null when r.identity = 'f' or r.keyed then {publication}
+                            else {keyless} end as wanted) w
+            where r.relkind = 'r'
+        loop
+            -- A table that lost its key must leave a publication of updates, or the application's updates of it fail.
+            begin
+                if relation.present <> '{}' and relation.present is distinct from array[relation.wanted] then
+                    execute format('alter publication %I drop table only %I.%I', relation.present[1], relation.schema, relation.name);
+                end if;
+                if relation.wanted is not null and relation.present is distinct from array[relation.wanted] then
+                    execute format('alter publication %I add table only %I.%I', relation.wanted, relation.schema, relation.name);
+                end if;
+            exception when others then
+                note := note || jsonb_build_object('unpublished', sqlstate);
+            end;
+        end loop;
         perform pg_logical_emit_message(true, 'whimbrel_ddl', convert_to(note::text, 'UTF8'));
         -- A message is decoded where its record ends, a row where its begins (measured): without a record between them, the
         -- next row, of another subtransaction than this block's, could come first.

@@ -42,6 +42,10 @@ impl Changes {
             }
             if dropped.kind == "table column" {
                 table.columns.retain(|column| i32::from(column.num) != dropped.part);
+                if let Some(name) = dropped.names.as_ref().and_then(|names| names.last()) {
+                    table.stored.retain(|column| column.name != *name);
+                    self.forget_column(table.oid, name);
+                }
             }
             table.constraints.retain(|constraint| constraint.oid != dropped.oid);
             if dropped.kind == "default value"
@@ -68,6 +72,15 @@ impl Changes {
             self.forget_table(dropped.oid).await?;
         }
         Ok(())
+    }
+
+    /// A column is gone. A table that is altered tells its new form, but not one that loses it with the column's type.
+    fn forget_column(&mut self, table: u32, name: &str) {
+        let Some(mut relation) = self.tables.relation(table).cloned() else { return };
+        relation.columns.retain(|column| column.name != name);
+        self.tables.put(relation);
+        self.altered.catalog = true;
+        self.resolve_again();
     }
 
     /// A table is gone, or is none any more: nothing of it is streamed, compared or copied.

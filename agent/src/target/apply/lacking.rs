@@ -52,8 +52,12 @@ impl Changes {
         if fault.policy != Policy::Hold {
             return Err(fault);
         }
-        // All of it is rolled back with the group.
-        let before = made.iter().map(|entry| entry.sql.trim().trim_end_matches(';').to_owned());
+        // All of it is rolled back with the group. What did not help is no part of the way out.
+        let helped = fault.message != refused.message;
+        let before = made
+            .iter()
+            .filter(|_| helped)
+            .map(|entry| entry.sql.trim().trim_end_matches(';').to_owned());
         let all: Vec<String> = before.chain(statements).collect();
         Err(not_carried(note, &label, &fault.message, &all))
     }

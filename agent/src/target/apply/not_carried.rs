@@ -21,12 +21,9 @@ pub(super) fn not_carried(note: &Note, label: &str, what: &str, statements: &[St
         );
     }
     let role = missing_role(what);
-    let remedy = match role {
+    let remedy = match role.or(missing(what, "tablespace")) {
         // It alone was missing: the rest is carried when it is tried again.
-        Some(role) => format!(
-            "on the target: create role {}; -- with the attributes that it has on the source; then `whimbrel migration retry`",
-            identifier(role)
-        ),
+        Some(name) => format!("on the target: {}; then `whimbrel migration retry`", made(name, role)),
         None if statements.is_empty() => "make the target's object as the source's is now, then `whimbrel migration retry`; or cancel and start a new migration".to_owned(),
         None => format!(
             "on the target: {}; -- whatever of it goes, until the object is as on the source; {}{}then `whimbrel migration retry`",
@@ -39,11 +36,24 @@ pub(super) fn not_carried(note: &Note, label: &str, what: &str, statements: &[St
     Fault::hold(code, message).remedy(remedy)
 }
 
+/// Makes what belongs to the server.
+fn made(name: &str, role: Option<&str>) -> String {
+    let name = identifier(name);
+    match role {
+        Some(_) => format!("create role {name}; -- with the attributes that it has on the source"),
+        None => {
+            format!("create tablespace {name} location '…'; -- an empty directory of its server")
+        }
+    }
+}
+
 /// It may be made of what is not there: no such name, no such cast, or, without one, another type than is asked for, or a
 /// conversion that is not immutable.
 pub(super) fn lacks_something(what: &str) -> bool {
     let no_cast = ["42846", "42804", "42P17"].iter().any(|state| has_state(what, state));
-    (lacks_a_name(what) || no_cast) && missing_role(what).is_none()
+    (lacks_a_name(what) || no_cast)
+        && missing_role(what).is_none()
+        && missing(what, "tablespace").is_none()
 }
 
 /// No such function, table, object or schema: the statements name all in full, but what they call may not.
@@ -67,9 +77,14 @@ fn has_state(what: &str, state: &str) -> bool {
 /// Roles belong to the server: no event trigger tells of them. A server that speaks another language is not understood,
 /// and the hold is then told as any other.
 pub(super) fn missing_role(what: &str) -> Option<&str> {
+    missing(what, "role")
+}
+
+/// Tablespaces too.
+fn missing<'a>(what: &'a str, kind: &str) -> Option<&'a str> {
     let before = what.strip_suffix("\" does not exist (SQLSTATE 42704)")?;
-    let (_, role) = before.rsplit_once("role \"")?;
-    Some(role)
+    let (_, name) = before.rsplit_once(&format!("{kind} \""))?;
+    Some(name)
 }
 
 #[cfg(test)]
@@ -85,6 +100,11 @@ mod tests {
         assert_eq!(fault.code, ROLE_MISSING);
         assert!(fault.remedy.contains("create role \"new one\""), "{}", fault.remedy);
         assert!(!fault.remedy.contains("create table"), "{}", fault.remedy);
+        let what = "carrying ALTER TABLE of table a.b: tablespace \"fast\" does not exist (SQLSTATE 42704)";
+        let fault = not_carried(&Note::default(), "table a.b", what, &["alter table".into()]);
+        assert_eq!(fault.code, "SchemaChangeNotCarried");
+        assert!(fault.remedy.contains("create tablespace \"fast\""), "{}", fault.remedy);
+        assert!(!lacks_something(what));
         let odd = "carrying x: role \"a\"b\" does not exist (SQLSTATE 42704)";
         let fault = not_carried(&Note::default(), "x", odd, &[]);
         assert!(fault.remedy.contains(r#"create role "a""b";"#), "{}", fault.remedy);

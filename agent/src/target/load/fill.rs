@@ -12,10 +12,11 @@ use super::{
     renew::Age,
     room::sessions_with_room,
     small::BATCH_TABLES,
+    statistics,
 };
 use crate::{
     fault::{Doing, Fault},
-    postgres::{Client, qualified},
+    postgres::Client,
     target::{
         Progress,
         ledger::Ledger,
@@ -223,10 +224,9 @@ impl Shop {
 
     async fn analyze(&self, session: &mut Client, relation: &Relation) -> Result<(), Fault> {
         let doing = format!("gathering statistics of {}", relation.label());
+        let major = session.server_major();
         let tx = session.transaction().await.doing(&doing)?;
-        tx.batch_execute(&format!("analyze {}", qualified(&relation.schema, &relation.name)))
-            .await
-            .doing(&doing)?;
+        statistics::gather(&tx, major, &[relation], &doing).await?;
         tx.execute(
             "update whimbrel.relation set done = true where source_oid = $1",
             &[&relation.oid],

@@ -17,6 +17,7 @@ mod renew;
 mod room;
 mod small;
 mod start;
+mod statistics;
 
 pub(in crate::target) use again::{Unlike, copy_waiting, not_as_here};
 pub(crate) use copy_in::{CopyIn, copy_in};

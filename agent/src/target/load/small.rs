@@ -14,10 +14,11 @@ use super::{
     copy_in::{CopyIn, pour},
     fill::Shop,
     parts::TableWork,
+    statistics,
 };
 use crate::{
     fault::{Doing, Fault},
-    postgres::{Client, qualified},
+    postgres::Client,
     target::schema::{Entry, RESTORE_SETTINGS, TableEntries},
     wire::{FrameReceiver, Relation},
 };
@@ -81,6 +82,7 @@ impl Shop {
         tables: &[Small],
     ) -> Result<(), Fault> {
         let doing = format!("copying {} small tables", tables.len());
+        let major = session.server_major();
         let tx = session.transaction().await.doing(&doing)?;
         tx.batch_execute(RESTORE_SETTINGS).await.doing(&doing)?;
         let new = note_entries(&tx, tables, &doing).await?;
@@ -94,7 +96,8 @@ impl Shop {
             let Some(frames) = asked.pop_front() else { break };
             arrived.push(self.one(&tx, table, &new, frames).await?);
         }
-        self.gather_statistics(&tx, tables, &doing).await?;
+        let relations: Vec<&Relation> = tables.iter().map(|table| &*table.relation).collect();
+        statistics::gather(&tx, major, &relations, &doing).await?;
         record(&tx, &arrived, &doing).await?;
         self.ledger.commit(tx, &doing).await?;
         for (table, arrived) in tables.iter().zip(&arrived) {
@@ -123,19 +126,6 @@ impl Shop {
         build(tx, entries(table).filter(|entry| new.contains(&entry.dump_id)).collect()).await?;
         let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         Ok(Arrived { oid: relation.oid, rows: signed(rows), bytes: signed(bytes) })
-    }
-
-    async fn gather_statistics(
-        &self,
-        tx: &Transaction<'_>,
-        tables: &[Small],
-        doing: &str,
-    ) -> Result<(), Fault> {
-        let names: Vec<String> = tables
-            .iter()
-            .map(|table| qualified(&table.relation.schema, &table.relation.name))
-            .collect();
-        tx.batch_execute(&format!("analyze {}", names.join(", "))).await.doing(doing)
     }
 }
 
