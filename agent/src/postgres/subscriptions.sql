@@ -1,12 +1,12 @@
 -- The subscriptions of this database, and the statements by which another server takes each over: it must go on with the same
 -- slot, from where this server was in it. A subscription with a slot of its own would begin at the moment when it is made, and
--- miss what the publisher wrote since this one ended. '…' stands for the connection string, which can hold a password and is
+-- miss what the publisher wrote since this one ended. '...' stands for the connection string, which can hold a password and is
 -- not read, and for the position.
 select s.subname as name, s.subenabled as enabled, array_to_string(s.subpublications, ', ') as publications,
-       format('create subscription %I connection ''…'' publication %s with (%s)', s.subname,
+       format('create subscription %I connection ''...'' publication %s with (%s)', s.subname,
               (select string_agg(quote_ident(p), ', ') from unnest(s.subpublications) p), o.options)
        || case when s.subslotname is null then ''
-               else format('; select pg_replication_origin_advance(''pg_'' || oid, ''…'') from pg_subscription where subname = %L; '
+               else format('; select pg_replication_origin_advance(''pg_'' || oid, ''...'') from pg_subscription where subname = %L; '
                            'alter subscription %1$I enable', s.subname) end as anew,
        case when s.subslotname is not null then
            format('select remote_lsn from pg_subscription s join pg_replication_origin_status on external_id = ''pg_'' || s.oid '

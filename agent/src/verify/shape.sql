@@ -174,7 +174,7 @@ select 'settings of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
 from relations c join every n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and c.relpersistence <> 't'
 union all
--- ALTER … DEPENDS ON EXTENSION. With the object's number: one that is made again has lost it.
+-- ALTER ... DEPENDS ON EXTENSION. With the object's number: one that is made again has lost it.
 select 'dependence on extensions of ' || i.type || ' ' || i.identity,
        md5(string_agg(concat_ws(' ', d.objid, e.extname), ',' order by e.extname))
 from pg_depend d

@@ -175,7 +175,7 @@ async fn a_subscription_is_taken_over_by_the_statements_of_its_remedy() {
     let (_, anew) = remedy.split_once("told: ").unwrap();
     let (anew, then) = anew.split_once("; then, on the source: ").unwrap();
     assert!(anew.contains("binary = true"), "{anew}");
-    let anew = anew.replacen('…', &connection, 1).replacen('…', &position, 1);
+    let anew = anew.replacen("...", &connection, 1).replacen("...", &position, 1);
     bench.sql("moved", &anew).await;
     bench.answer("moved", "select id from public.news where id = 2").await;
     bench.sql("moves", then).await;

@@ -6,6 +6,7 @@ mod manifests;
 mod protos;
 mod sizes;
 mod source;
+mod statements;
 
 use source::Source;
 
@@ -42,4 +43,9 @@ fn the_border_is_commented() {
 #[test]
 fn every_code_is_in_the_table() {
     assert_none(&codes::check_all(&Source::all()));
+}
+
+#[test]
+fn statements_are_of_ascii() {
+    assert_none(&statements::check_all());
 }

@@ -1,4 +1,4 @@
--- Before every kind's own query, which begins with `, page as (…`: what was asked, and what is the databases' users' own and
+-- Before every kind's own query, which begins with `, page as (...`: what was asked, and what is the databases' users' own and
 -- is moved.
 -- `given.after`/`given.page`: the page. Texts that hold names are compared byte by byte, so that both sides have one order.
 with given as (

@@ -1,4 +1,4 @@
--- Tables that inherit, and whose columns are in another order than CREATE TABLE … INHERITS makes them: the parents' first,
+-- Tables that inherit, and whose columns are in another order than CREATE TABLE ... INHERITS makes them: the parents' first,
 -- in the parents' order, then their own. Partitions are attached, which keeps their order.
 with placed as (
     select a.attrelid, a.attname,

@@ -10,7 +10,7 @@ language sql as $whimbrel$
 $whimbrel$;
 create function pg_temp.whimbrel_reads_alike(kind text, schema text, relation text, name text, definition text) returns boolean
 language plpgsql as $whimbrel$
--- Names are looked up anew each time (to_reg…): a constant would be the one of the object before, which is gone.
+-- Names are looked up anew each time (to_reg...): a constant would be the one of the object before, which is gone.
 declare
     of text := format('%I.%I', schema, relation);
     there text;
