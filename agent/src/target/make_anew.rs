@@ -69,11 +69,13 @@ pub(super) async fn make_anew(
         return Err(Fault::sql(&doing, &error));
     }
     client.batch_execute(&format!("rollback to {BEFORE}")).await.doing(&doing)?;
-    if was == Was::Alike {
+    // One of these words may have been made early, from a dump of a moment when it had no mappings yet.
+    let altered = alter_in_place(client, entry, &doing).await?;
+    if was == Was::Alike && !altered {
         client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
         return Ok(Made::AsItWas);
     }
-    let altered = alter_in_place(client, entry, &doing).await?
+    let altered = altered
         || match older {
             Some(older) => alter_options(client, entry, older, &doing).await?,
             None => false,
