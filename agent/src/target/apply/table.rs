@@ -172,10 +172,6 @@ impl Tables {
         }
     }
 
-    /// Matches what the stream says of a table with what was copied.
-    ///
-    /// # Errors
-    /// `SourceSchemaChanged` when they differ.
     /// As the stream tells it, under the name that is known.
     pub(super) fn as_it_is_named(&self, stream: pgoutput::Relation) -> pgoutput::Relation {
         match self.relation(stream.id) {
@@ -187,6 +183,10 @@ impl Tables {
         }
     }
 
+    /// Matches what the stream says of a table with what was copied.
+    ///
+    /// # Errors
+    /// `SourceSchemaChanged` when they differ.
     pub(super) fn resolve(&self, stream: &pgoutput::Relation) -> Result<Table, Fault> {
         let label = format!("{}.{}", stream.namespace, stream.name);
         let known = self
