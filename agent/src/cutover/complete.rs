@@ -17,7 +17,7 @@ use crate::{
         run_entries_again,
     },
     verify::{schema_changed, shape_difference, table_checksum},
-    wire::{Answer, Ask, Catalog, Publish, Relation, SnapshotKind, unexpected_answer},
+    wire::{Answer, Ask, Catalog, Publish, Relation, ShapeItem, SnapshotKind, unexpected_answer},
 };
 
 pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
@@ -28,13 +28,14 @@ pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
     if receiver.spec.online {
         // Again at each attempt: an older attempt's may have changed since.
         tables_are_there(steps).await?;
-        notes.extend(copy_untold(steps, &mut session).await?);
-        match take_over(steps, &mut session).await {
+        let (untold, seen) = copy_untold(steps, &mut session).await?;
+        notes.extend(untold);
+        match take_over(steps, &mut session, seen).await {
             // Rows may be in a new foreign key's way that have gone from the source: of a table without a key, no delete comes.
             Err(fault) if fault.code == CONSTRAINT_VIOLATED => {
                 let copied = copy_differing(steps, &mut session).await?.ok_or(fault)?;
                 notes.push(copied);
-                notes.extend(take_over(steps, &mut session).await?);
+                notes.extend(take_over(steps, &mut session, None).await?);
             }
             taken => notes.extend(taken?),
         }
@@ -103,11 +104,16 @@ async fn check_chosen(steps: &Steps<'_>, session: &Client) -> Result<(), Fault> 
 
 /// Changes of the schema that no event trigger told. Where there are such triggers, only if the source's shape is another than it
 /// was, or has a table that the ledger does not know; else always, for a shape has less of a table than its form: a column
-/// made anew under its name, a partition's bound. What an attempt that was cut has left to be copied is copied too.
-async fn copy_untold(steps: &Steps<'_>, session: &mut Client) -> Result<Option<String>, Fault> {
+/// made anew under its name, a partition's bound. What an attempt that was cut has left to be copied is copied too. The source's shape
+/// as it was seen, unless there was something to carry.
+async fn copy_untold(
+    steps: &Steps<'_>,
+    session: &mut Client,
+) -> Result<(Option<String>, Option<Vec<ShapeItem>>), Fault> {
     let receiver = steps.receiver;
     let then = receiver.dumped_shape(session).await?;
     let now = receiver.shape(false).await?;
+    let mut carried = false;
     if !receiver.is_followed().await?
         || shape_difference(&then, &now).is_some()
         || !receiver.unknown_tables(session, &now).await?.is_empty()
@@ -118,17 +124,19 @@ async fn copy_untold(steps: &Steps<'_>, session: &mut Client) -> Result<Option<S
         }
         let untold = receiver.find_untold(session, steps.copied.ledger).await?;
         if !untold.is_nothing() {
+            carried = true;
             unaltered_since_marker(steps).await?;
         }
         receiver.carry_untold(session, steps.copied.ledger, untold).await?;
     }
     let tables = receiver.waiting_tables(session).await?;
     if tables.is_empty() {
-        return Ok(None);
+        return Ok((None, Some(now).filter(|_| !carried)));
     }
     replace(steps, session, &tables).await?;
     let names: Vec<String> = tables.iter().map(Relation::label).collect();
-    Ok(Some(format!("new tables, and such that were rewritten, were copied: {}", names.join(", "))))
+    let note = format!("new tables, and such that were rewritten, were copied: {}", names.join(", "));
+    Ok((Some(note), None))
 }
 
 /// What is in no stream, large objects and rows in tables of extensions: what has changed since it was copied is carried

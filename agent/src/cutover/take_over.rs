@@ -28,14 +28,18 @@ const MADE_AGAIN: &str = "what was dropped is there again as it was";
 /// Objects that are named when they differ; the rest is counted.
 const NAMED: usize = 5;
 
-/// Takes over what has changed; what it was, for an operator to read.
+/// Takes over what has changed; what it was, for an operator to read. `seen`: the source's shape, when it was read just now.
 pub(super) async fn take_over(
     steps: &Steps<'_>,
     session: &mut Client,
+    seen: Option<Vec<ShapeItem>>,
 ) -> Result<Option<String>, Fault> {
     let receiver = steps.receiver;
     let then = receiver.dumped_shape(session).await?;
-    let now = receiver.shape(false).await?;
+    let now = match seen {
+        Some(seen) => seen,
+        None => receiver.shape(false).await?,
+    };
     let difference = match shape_difference(&then, &now) {
         Some(difference) => difference,
         None if receiver.has_dropped(session).await? => MADE_AGAIN.to_owned(),

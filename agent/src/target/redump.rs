@@ -197,35 +197,39 @@ async fn drop_comments(
 /// What the older dump had.
 pub(super) struct Older<'a> {
     keys: HashSet<(&'a str, &'a str, &'a str)>,
-    bodies: HashSet<(&'a str, &'a str, String)>,
     names: HashSet<(&'a str, &'a str)>,
-    ids: HashMap<(u32, u32), &'a Entry>,
+    ids: HashMap<(&'a str, u32, u32), &'a Entry>,
 }
 
 impl<'a> Older<'a> {
     pub(super) fn of(plan: &'a Plan) -> Self {
         let keys: HashSet<_> = entries(plan).map(key).collect();
         let names = keys.iter().map(|&(kind, tag, _)| (kind, tag)).collect();
-        let ids = entries(plan).map(|entry| ((entry.class, entry.oid), entry)).collect();
-        let bodies = entries(plan).map(body).collect();
-        Self { keys, bodies, names, ids }
+        // The last one counts: what was made early stands behind what the dump had under its name.
+        let ids = entries(plan).map(|entry| (id(entry), entry)).collect();
+        Self { keys, names, ids }
     }
 
-    /// That very object, as it was.
+    /// That very object, as it was. What a dump has no OID for is in none.
     fn form(&self, entry: &Entry) -> Option<&'a Entry> {
-        self.ids.get(&(entry.class, entry.oid)).copied()
+        self.ids.get(&id(entry)).copied().filter(|_| entry.oid != 0)
     }
 
-    /// One that was dropped and made again in the same words is another: the stream has dropped it here as well.
+    /// One that was dropped and made again in the same words is another: the stream has dropped it here as well. And words that
+    /// are here may be another object's: one that was made early was in other words than one of before that had its name.
     pub(super) fn was(&self, entry: &Entry) -> Was {
-        // A user mapping has no OID in a dump.
-        let is_same = entry.kind != "USER MAPPING" && self.form(entry).is_some();
-        match (self.keys.contains(&key(entry)), is_same) {
-            (true, true) => Was::Known,
-            (true, false) => Was::Alike,
-            (_, true) if self.bodies.contains(&body(entry)) => Was::Owned,
-            _ if self.names.contains(&(&*entry.kind, &*entry.tag)) => Was::Another,
-            _ => Was::Missing,
+        let is_here = match self.form(entry) {
+            Some(form) if key(form) == key(entry) => return Was::Known,
+            Some(form) if body(form) == body(entry) => return Was::Owned,
+            Some(_) => false,
+            None => self.keys.contains(&key(entry)),
+        };
+        match is_here {
+            // A user mapping has no OID in a dump, as rights and comments have none.
+            true if entry.oid == 0 && entry.kind != "USER MAPPING" => Was::Known,
+            true => Was::Alike,
+            false if self.names.contains(&(&*entry.kind, &*entry.tag)) => Was::Another,
+            false => Was::Missing,
         }
     }
 }
@@ -361,6 +365,11 @@ pub(super) fn key(entry: &Entry) -> (&str, &str, &str) {
     (&entry.kind, &entry.tag, sql)
 }
 
+/// Some objects have two entries.
+fn id(entry: &Entry) -> (&str, u32, u32) {
+    (&entry.kind, entry.class, entry.oid)
+}
+
 /// As [`key`], without the line that gives the object its owner.
 fn body(entry: &Entry) -> (&str, &str, String) {
     let (kind, tag, sql) = key(entry);
@@ -395,6 +404,27 @@ mod tests {
         is("PROCEDURE", "p(integer)", "PROCEDURE s.p(IN a integer)", "routine s.p(integer)");
         is("DOMAIN", "d", "DOMAIN s.d", "type s.d");
         assert_eq!(named("SERVER", "far", "SERVER far"), None);
+    }
+
+    /// A configuration is dropped and made again; a dump of before its mappings came has made it early.
+    #[test]
+    fn words_of_an_object_of_before_say_nothing_of_another() {
+        let words = |oid, sql: &str| Entry {
+            dump_id: 1,
+            class: 3602,
+            oid,
+            kind: "TEXT SEARCH CONFIGURATION".into(),
+            tag: "words".into(),
+            sql: sql.into(),
+        };
+        let of_before = words(1, "create; map;\n");
+        let early = words(2, "create;\n");
+        let plan = |before, all_tables| Plan { before, all_tables, ..Plan::default() };
+        let before = plan(vec![of_before.clone()], vec![early.clone()]);
+        let older = Older::of(&before);
+        assert_eq!(older.was(&words(2, "create; map;\n")), Was::Another);
+        assert_eq!(older.was(&words(3, "create; map;\n")), Was::Alike);
+        assert_eq!(older.was(&early), Was::Known);
     }
 
     #[test]

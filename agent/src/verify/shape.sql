@@ -73,7 +73,8 @@ select 'sequence ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
            pg_sequence_parameters(c.oid)::text, -- before 10
            (select format('%I.%I.%I', tn.nspname, t.relname, a.attname)
             from pg_depend d
-            join relations t on t.oid = d.refobjid
+            -- Not of `relations`, which has no index: all of them would be read for each sequence.
+            join pg_class t on t.oid = d.refobjid and t.relpersistence <> 't' and {relation t.oid}
             join pg_namespace tn on tn.oid = t.relnamespace
             join pg_attribute a on a.attrelid = t.oid and a.attnum = d.refobjsubid
             where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.objsubid = 0
@@ -159,7 +160,10 @@ union all
 select 'settings of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(concat_ws('|', c.relrowsecurity, c.relforcerowsecurity, c.relacl::text,
            c.relowner, c.relpersistence, c.reltablespace, c.relam,
-           (select string_agg(concat_ws(' ', a.attname, to_jsonb(a) ->> 'attidentity', a.attacl::text, to_jsonb(a) ->> 'attcompression',
+           (select string_agg(concat_ws(' ', a.attname,
+                                        a.attidentity, -- since 10
+                                        a.attacl::text,
+                                        a.attcompression, -- since 14
                                         (select string_agg(o, ',' order by o) from unnest(a.attoptions) o where o not like 'pg\_attver=%'), a.attstorage, a.attstattarget,
                                         case when c.relkind = 'v' then pg_get_expr(d.adbin, d.adrelid) end), ',' order by a.attnum)
             from pg_attribute a
