@@ -27,4 +27,5 @@ where p.name is distinct from t.wanted
 union all
 select format('alter publication %I add table only %s', t.wanted, t.name)
 from tables t
-where t.wanted is not null and {relation t.oid} and not exists (select from present p where p.prrelid = t.oid and p.name = t.wanted)
+-- As in unpublished.sql: not by exists.
+where t.wanted is not null and {relation t.oid} and (t.oid, t.wanted) not in (select p.prrelid, p.name from present p)

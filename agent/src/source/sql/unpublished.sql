@@ -10,10 +10,11 @@ where c.relkind = 'r' and c.relpersistence = 'p'
       select from pg_depend d
       where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
   )
-  and not exists (
-      select from pg_publication_rel r
+  -- Not by exists: a join without statistics, as of a publication that was just made, goes through all of them for each table.
+  and c.oid not in (
+      select r.prrelid from pg_publication_rel r
       join pg_publication p on p.oid = r.prpubid
-      where r.prrelid = c.oid and p.pubinsert
+      where p.pubinsert
         and p.pubtruncate -- since 11
         and (p.pubname = $1 and p.pubupdate and p.pubdelete or p.pubname = $2)
   )
