@@ -12,7 +12,7 @@ use super::{
     load::parents_first,
     receive::Receiver,
     structure::{self, Forms},
-    untold::{has_other_rows, is_here, is_same, names_of_gone},
+    untold::{has_other_rows, is_here, is_same, names_of_gone, shared_name},
 };
 use crate::{
     fault::{Doing, Fault},
@@ -92,7 +92,7 @@ impl Receiver {
         for form in now {
             let before = known.get(&form.id());
             // What takes the place of another can't come before that goes, and what hangs on it.
-            if !is_need(form) || is_same(before, form) || names_gone.contains(&form.label()) {
+            if !is_need(form) || is_same(before, form) || names_gone.contains(&shared_name(form)) {
                 continue;
             }
             if before.is_none() && is_here(&**client, form).await? {

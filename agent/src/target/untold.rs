@@ -74,7 +74,7 @@ impl Receiver {
             if followed && !may_be_untold(before, &form) {
                 continue;
             }
-            let is_anew = names_gone.contains(&form.label());
+            let is_anew = names_gone.contains(&shared_name(&form)) || is_identity(&form);
             if before.is_none() && !is_anew && is_here(&**session, &form).await? {
                 by_hand.push(form);
                 continue;
@@ -171,7 +171,22 @@ impl Receiver {
 /// What is here under one of these names is what is gone on the source, and nobody has made it by hand.
 pub(super) fn names_of_gone(known: &Forms, now: &[Structure]) -> HashSet<String> {
     let now: HashSet<(u32, u32)> = now.iter().map(Structure::id).collect();
-    known.values().filter(|form| !now.contains(&form.id())).map(Structure::label).collect()
+    known.values().filter(|form| !now.contains(&form.id())).map(shared_name).collect()
+}
+
+/// A name as others may have it: tables, views, sequences and types share theirs.
+pub(super) fn shared_name(of: &Structure) -> String {
+    match of {
+        Structure::Relation(of) => format!("{}.{}", of.schema, of.name),
+        Structure::Sequence(of) => format!("{}.{}", of.schema, of.name),
+        Structure::Type(of) => format!("{}.{}", of.schema, of.name),
+        Structure::Function(_) | Structure::Schema(_) | Structure::Extension(_) => of.label(),
+    }
+}
+
+/// It comes with its column, and nobody has made it by hand.
+fn is_identity(form: &Structure) -> bool {
+    matches!(form, Structure::Sequence(of) if of.identity)
 }
 
 pub(super) fn is_same(before: Option<&Structure>, now: &Structure) -> bool {

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::{Driver, Observation, Observations};
-use crate::migration::Event;
+use super::{Driver, Live, Observation, Observations};
+use crate::migration::{AWAY_IN_CUTOVER_MAX, Event};
 
 /// How often it is looked for what is due. The shortest pause is a second, and looking costs a microsecond a migration.
 const TICK: Duration = Duration::from_millis(250);
@@ -36,9 +36,25 @@ impl Driver {
         }
     }
 
+    /// A cutover does not wait for an agent for ever.
+    async fn look_for_agents(&self, live: &Arc<Live>) {
+        let record = live.record();
+        let migration = &record.migration;
+        let away = |agent: &&str| {
+            self.fleet.away_for(agent).is_some_and(|away| away >= AWAY_IN_CUTOVER_MAX)
+        };
+        let Some(agent) = migration.awaited_in_cutover().into_iter().find(away) else { return };
+        let event = Event::AgentAway { agent: agent.to_owned() };
+        if let Err(error) = self.happen(live, &event).await {
+            // It stays away: the next tick tries again.
+            tracing::error!(migration = migration.uid, %error, "a cutover that waits for an agent waits for the store");
+        }
+    }
+
     async fn tick(&self) {
         let now = Self::now();
         for live in self.all_live() {
+            self.look_for_agents(&live).await;
             let record = live.record();
             if record.migration.next_due(now).is_none_or(|due| due > now) {
                 continue;

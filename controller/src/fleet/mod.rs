@@ -76,6 +76,8 @@ pub struct Fleet {
     term: u64,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     lost: Mutex<HashMap<String, tokio::time::Instant>>,
+    /// Since when it is known who is here.
+    begun: tokio::time::Instant,
     /// By agent: one Hello after the other, so that lives arrive in their order. As many as there are agents.
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     tasks: TaskTracker,
@@ -109,6 +111,7 @@ impl Fleet {
             term,
             sessions: Mutex::default(),
             lost: Mutex::default(),
+            begun: tokio::time::Instant::now(),
             turns: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

@@ -271,6 +271,22 @@ async fn a_second_process_of_an_agent_that_answers_is_turned_away() {
 }
 
 #[tokio::test]
+async fn it_is_known_how_long_an_agent_is_away() {
+    let scene = Scene::new().await;
+    assert!(scene.fleet.away_for("a").is_some(), "since the controller began");
+    let mut agent = scene.hello("first").await;
+    assert!(matches!(agent.hear().await, Some(Told::Welcome(_))));
+    assert_eq!(scene.fleet.away_for("a"), None);
+    drop(agent);
+    while scene.fleet.away_for("a").is_none() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert_eq!(scene.fleet.away_for("a").unwrap().as_secs() / 60, 1);
+}
+
+#[tokio::test]
 async fn a_refusal_that_could_not_be_noted_is_not_lost() {
     let scene = Scene::new().await;
     scene.command().await;

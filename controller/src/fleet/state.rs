@@ -1,4 +1,6 @@
 //! What is known of an agent now, beside its record.
+use std::time::Duration;
+
 use jiff::Timestamp;
 use whimbrel_proto::v1;
 
@@ -17,6 +19,13 @@ pub struct AgentState {
 }
 
 impl Fleet {
+    /// How long it has had no session, as far as this life of the controller knows; `None`: it has one.
+    #[must_use]
+    pub fn away_for(&self, agent: &str) -> Option<Duration> {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).get(agent).copied();
+        self.session(agent).is_none().then(|| lost.unwrap_or(self.begun).elapsed())
+    }
+
     /// Neither here nor lost just now.
     #[must_use]
     pub fn is_away(&self, agent: &str) -> bool {

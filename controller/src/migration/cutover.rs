@@ -17,6 +17,11 @@ const TIMEOUT_COMPARING: Duration = Duration::from_secs(600);
 /// back: what mends by itself mostly has after some seconds, for which writes stand still anyway; longer they should not.
 pub(super) const STEP_TRIES_MAX: u32 = 3;
 
+/// So long an agent may be away in a cutover before the attempt leads back. One that was killed is there again within seconds, and goes
+/// on with the step; whoever stopped the application's writes waits no longer than for a step, and must not find the switch made
+/// an hour after they let it write again.
+pub const AWAY_IN_CUTOVER_MAX: Duration = TIMEOUT_DEFAULT;
+
 /// A step of the cutover. In order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

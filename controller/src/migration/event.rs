@@ -85,6 +85,11 @@ pub enum Event {
         /// That life.
         incarnation: String,
     },
+    /// An agent has had no session for longer than a cutover may stand.
+    AgentAway {
+        /// Its id.
+        agent: String,
+    },
     /// An agent will not do what it was told.
     CommandRefused {
         /// Its id.

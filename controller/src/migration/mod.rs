@@ -23,7 +23,9 @@ mod validation;
 mod view;
 
 pub use command::{Command, CommandKind, StepOrder};
-pub use cutover::{Cutover, CutoverReport, OpenTransaction, Step, StepRecord, TIMEOUT_DEFAULT};
+pub use cutover::{
+    AWAY_IN_CUTOVER_MAX, Cutover, CutoverReport, OpenTransaction, Step, StepRecord, TIMEOUT_DEFAULT,
+};
 pub use event::{
     Cutover as CutoverRequest, Event, ExistingDatabase, Failure, HandOver, LimitsChange, Policy,
     Report, ReportKind, StepDone, StepFailed, Task,

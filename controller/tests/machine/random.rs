@@ -27,7 +27,7 @@ struct Dice {
 }
 
 fn dice() -> impl Strategy<Value = Dice> {
-    (0u8..28, 0usize..2, any::<u8>(), prop::bool::weighted(0.15))
+    (0u8..29, 0usize..2, any::<u8>(), prop::bool::weighted(0.15))
         .prop_map(|(kind, database, choice, stale)| Dice { kind, database, choice, stale })
 }
 
@@ -78,6 +78,10 @@ fn event(world: &mut World, dice: &Dice) -> Event {
             epoch,
             ReportKind::TaskFailed(failure(policy)),
         ),
+        25 => {
+            let agent = if dice.choice.is_multiple_of(2) { SOURCE } else { TARGET };
+            Event::AgentAway { agent: agent.to_owned() }
+        }
         _ => done(world, &database, epoch, dice),
     }
 }

@@ -51,6 +51,29 @@ fn a_step_that_lost_a_connection_is_tried_again_before_it_leads_back() {
 }
 
 #[test]
+fn an_agent_that_stays_away_leads_back_until_the_switch_was_given_out() {
+    let away = Event::AgentAway { agent: TARGET.to_owned() };
+    let mut world = World::ready(&["a", "b"]);
+    world.happen(&away);
+    assert_eq!(world.phase(0), "Ready");
+    assert!(world.migration.awaited_in_cutover().is_empty(), "nothing waits for it");
+    world.cut_over();
+    world.steps_until(0, Step::Verify);
+    world.steps_until(1, Step::Switch);
+    assert_eq!(world.migration.awaited_in_cutover().len(), 2);
+    world.happen(&Event::AgentAway { agent: "another".to_owned() });
+    assert_eq!(world.outstanding(0), Some((Step::Verify, 1)));
+    world.happen(&away);
+    assert_eq!(world.phase(0), "Ready");
+    assert_eq!(world.db(0).message.as_ref().unwrap().code, "AgentAway");
+    assert_eq!(world.outstanding(1), Some((Step::Switch, 1)), "it may have been made");
+    assert!(world.migration.awaited_in_cutover().is_empty(), "the switch is waited for without end");
+    // What it had done when it went is told late.
+    world.step_done(1);
+    assert_eq!(world.phase(0), "Ready");
+}
+
+#[test]
 fn a_step_that_leads_back_tells_of_no_retry_for_nothing_is_held() {
     let mend = "mend the cause on the server, then `whimbrel migration retry`";
     let failed = |world: &mut World, step| {

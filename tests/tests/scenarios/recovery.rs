@@ -370,3 +370,25 @@ fn copy_folder(from: &std::path::Path, to: &std::path::Path) -> Outcome {
     ensure!(copied.success(), "cp: {copied}");
     Ok(())
 }
+
+/// Nobody knows when it comes, and by then the application may write again: the switch must not be made then.
+#[test]
+fn an_agent_that_stays_away_in_a_cutover_leads_back() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        create_bank(&stage.source, "app")?;
+        let mut hand = stage.hire("hand", "sequences.proved=freeze")?;
+        stage.create("tough", &["--database", "app", "--mode", "online", "--agent", "hand"])?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        stage.migration("cutover", "tough", &[])?;
+        hand.frozen()?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        let events = stage.migration("events", "tough", &[])?;
+        ensure!(events.contains("AgentAway"), "{events}");
+        // The application writes again: what the agent has verified before is old.
+        stage.source.psql("app", "update bank.accounts set owner = 'late' where id = 7")?;
+        hand.wake()?;
+        stage.migration("cutover", "tough", &["--wait"])?;
+        stage.assert_same("app")?;
+        stage.assert_source_clean("app")
+    })
+}

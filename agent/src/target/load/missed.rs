@@ -15,7 +15,7 @@ use crate::{
         receive::Receiver,
         schema::Plan,
         structure::{self, Forms},
-        untold::{is_here, is_same, names_of_gone},
+        untold::{is_here, is_same, names_of_gone, shared_name},
     },
     wire::{Answer, Ask, Structure, unexpected_answer},
 };
@@ -124,7 +124,7 @@ impl Receiver {
                 continue;
             }
             // What is here under the name of something gone is that, and nobody has made it.
-            let is_anew = names_gone.contains(&form.label());
+            let is_anew = names_gone.contains(&shared_name(form));
             let made = before.is_none() && !is_anew && is_here(&**client, form).await?;
             if made { by_hand.push(form.clone()) } else { forms.push(form.clone()) }
         }

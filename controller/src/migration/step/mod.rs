@@ -1,5 +1,6 @@
 //! `step`: one event in, the next migration out. A file a kind of event; this one holds what they share.
 mod again;
+mod away;
 mod check;
 mod clean;
 mod cutover;
@@ -118,6 +119,7 @@ pub fn step(migration: &Migration, event: &Event, now: Timestamp) -> Result<Outc
         Event::AgentIncarnation { agent, incarnation } => {
             work.agent_incarnation(agent, incarnation);
         }
+        Event::AgentAway { agent } => work.agent_away(agent)?,
         Event::CommandRefused { agent, database, epoch, refusal, newest } => {
             work.command_refused(agent, database, *epoch, (refusal, *newest))?;
         }
@@ -146,9 +148,11 @@ fn actor(event: &Event) -> Actor {
         Event::AgentRuns { agent, .. }
         | Event::AgentIncarnation { agent, .. }
         | Event::CommandRefused { agent, .. } => Actor::Agent(agent.clone()),
-        Event::StoreRestored | Event::LagSmall { .. } | Event::Progressed { .. } | Event::Tick => {
-            Actor::Controller
-        }
+        Event::StoreRestored
+        | Event::AgentAway { .. }
+        | Event::LagSmall { .. }
+        | Event::Progressed { .. }
+        | Event::Tick => Actor::Controller,
     }
 }
 

@@ -262,6 +262,11 @@ impl Sim {
         self.world.now =
             self.world.now.checked_add(std::time::Duration::from_secs(seconds)).unwrap();
         self.happen(&Event::Tick);
+        // As the driver looks: seldom, for what is lost mostly comes again before that.
+        let away = self.agents.iter().position(|agent| !agent.connected);
+        if let Some(at) = away.filter(|_| self.chance.below(8) == 0) {
+            self.happen(&Event::AgentAway { agent: AGENTS[at].to_owned() });
+        }
     }
 
     /// Who looks after it: what leads on.

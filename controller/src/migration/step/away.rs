@@ -1,0 +1,64 @@
+//! An agent that stays away while a cutover waits for it.
+use super::{
+    super::{
+        cutover::AWAY_IN_CUTOVER_MAX,
+        event::{Failure, Policy},
+        record::{Migration, Side},
+        refusal::Refusal,
+        spec::Mode,
+    },
+    Work,
+};
+
+impl Migration {
+    /// Agents without which a cutover stands that could still lead back.
+    #[must_use]
+    pub fn awaited_in_cutover(&self) -> Vec<&str> {
+        let stands = (0..self.databases.len()).any(|index| may_lead_back(self, index));
+        match stands {
+            true => [Side::Source, Side::Target].map(|side| self.agent(side)).to_vec(),
+            false => Vec::new(),
+        }
+    }
+}
+
+impl Work {
+    /// Every cutover that has not been given the switch leads back: nobody knows when the agent comes, and by then the application
+    /// may write to the source again. The agent learns it before anything else when it comes.
+    pub(super) fn agent_away(&mut self, agent: &str) -> Result<(), Refusal> {
+        let sides = [Side::Source, Side::Target];
+        if !sides.iter().any(|side| self.migration.agent(*side) == agent) {
+            self.ignore("an agent of another migration");
+            return Ok(());
+        }
+        for index in 0..self.migration.databases.len() {
+            if may_lead_back(&self.migration, index) {
+                self.step_back_if_possible(index, &away(agent))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn may_lead_back(migration: &Migration, index: usize) -> bool {
+    let database = &migration.databases[index];
+    migration.spec.mode == Mode::Online
+        && database.phase().cutover().is_some()
+        && !database.may_have_switched()
+        && database.hold.is_none()
+}
+
+fn away(agent: &str) -> Failure {
+    let seconds = AWAY_IN_CUTOVER_MAX.as_secs();
+    Failure {
+        policy: Policy::Hold,
+        code: "AgentAway".to_owned(),
+        message: format!(
+            "agents/{agent} has been away for {seconds} s, and the cutover waited for it: nothing was switched, and the application may write \
+             to the source"
+        ),
+        remedy: "Start the agent, or give its work to another (`whimbrel migration update --agent`); then order the cutover again."
+            .to_owned(),
+        ledger_epoch: 0,
+    }
+}
