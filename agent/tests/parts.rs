@@ -404,7 +404,9 @@ async fn busy(source: &Cluster, sessions: usize) -> Vec<JoinHandle<()>> {
         tasks.push(tokio::spawn(async move {
             // Ends with an error: it is told to.
             client
-                .batch_execute("select count(g) from (select generate_series(1, 1000000000000) g) s")
+                .batch_execute(
+                    "select count(g) from (select generate_series(1, 1000000000000) g) s",
+                )
                 .await
                 .unwrap_err();
         }));

@@ -135,7 +135,8 @@ async fn copy_untold(
     }
     replace(steps, session, &tables).await?;
     let names: Vec<String> = tables.iter().map(Relation::label).collect();
-    let note = format!("new tables, and such that were rewritten, were copied: {}", names.join(", "));
+    let note =
+        format!("new tables, and such that were rewritten, were copied: {}", names.join(", "));
     Ok((Some(note), None))
 }
 

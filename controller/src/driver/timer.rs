@@ -43,7 +43,9 @@ impl Driver {
         let away = |agent: &&str| {
             self.fleet.away_for(agent).is_some_and(|away| away >= AWAY_IN_CUTOVER_MAX)
         };
-        let Some(agent) = migration.awaited_in_cutover().into_iter().find(away) else { return };
+        let Some(agent) = migration.awaited_in_cutover(Self::now()).into_iter().find(away) else {
+            return;
+        };
         let event = Event::AgentAway { agent: agent.to_owned() };
         if let Err(error) = self.happen(live, &event).await {
             // It stays away: the next tick tries again.

@@ -56,18 +56,24 @@ fn an_agent_that_stays_away_leads_back_until_the_switch_was_given_out() {
     let mut world = World::ready(&["a", "b"]);
     world.happen(&away);
     assert_eq!(world.phase(0), "Ready");
-    assert!(world.migration.awaited_in_cutover().is_empty(), "nothing waits for it");
+    assert!(world.migration.awaited_in_cutover(world.now).is_empty(), "nothing waits for it");
     world.cut_over();
     world.steps_until(0, Step::Verify);
     world.steps_until(1, Step::Switch);
-    assert_eq!(world.migration.awaited_in_cutover().len(), 2);
+    world.happen(&away);
+    assert_eq!(world.outstanding(0), Some((Step::Verify, 1)), "it may be on its way");
+    world.wait(10);
+    assert_eq!(world.migration.awaited_in_cutover(world.now).len(), 2);
     world.happen(&Event::AgentAway { agent: "another".to_owned() });
     assert_eq!(world.outstanding(0), Some((Step::Verify, 1)));
     world.happen(&away);
     assert_eq!(world.phase(0), "Ready");
     assert_eq!(world.db(0).message.as_ref().unwrap().code, "AgentAway");
     assert_eq!(world.outstanding(1), Some((Step::Switch, 1)), "it may have been made");
-    assert!(world.migration.awaited_in_cutover().is_empty(), "the switch is waited for without end");
+    assert!(
+        world.migration.awaited_in_cutover(world.now).is_empty(),
+        "the switch is waited for without end"
+    );
     // What it had done when it went is told late.
     world.step_done(1);
     assert_eq!(world.phase(0), "Ready");

@@ -1,4 +1,6 @@
 //! An agent that stays away while a cutover waits for it.
+use jiff::{SignedDuration, Timestamp};
+
 use super::{
     super::{
         cutover::AWAY_IN_CUTOVER_MAX,
@@ -10,11 +12,14 @@ use super::{
     Work,
 };
 
+/// Who orders a cutover just when the agent was started again means this one: it dials within a second or two.
+const COMES_BACK: SignedDuration = SignedDuration::from_secs(10);
+
 impl Migration {
     /// Agents without which a cutover stands that could still lead back.
     #[must_use]
-    pub fn awaited_in_cutover(&self) -> Vec<&str> {
-        let stands = (0..self.databases.len()).any(|index| may_lead_back(self, index));
+    pub fn awaited_in_cutover(&self, now: Timestamp) -> Vec<&str> {
+        let stands = (0..self.databases.len()).any(|index| may_lead_back(self, index, now));
         match stands {
             true => [Side::Source, Side::Target].map(|side| self.agent(side)).to_vec(),
             false => Vec::new(),
@@ -32,7 +37,7 @@ impl Work {
             return Ok(());
         }
         for index in 0..self.migration.databases.len() {
-            if may_lead_back(&self.migration, index) {
+            if may_lead_back(&self.migration, index, self.now) {
                 self.step_back_if_possible(index, &away(agent))?;
             }
         }
@@ -40,10 +45,11 @@ impl Work {
     }
 }
 
-fn may_lead_back(migration: &Migration, index: usize) -> bool {
+fn may_lead_back(migration: &Migration, index: usize, now: Timestamp) -> bool {
     let database = &migration.databases[index];
+    let begun = database.phase().cutover().map(|cutover| cutover.started_at);
     migration.spec.mode == Mode::Online
-        && database.phase().cutover().is_some()
+        && begun.is_some_and(|begun| now.duration_since(begun) >= COMES_BACK)
         && !database.may_have_switched()
         && database.hold.is_none()
 }
