@@ -111,6 +111,8 @@ select 'trigger ' || quote_ident(t.tgname) || ' of ' || quote_ident(n.nspname) |
        md5(pg_get_triggerdef(t.oid) || t.tgenabled::text)
 from pg_trigger t join relations c on c.oid = t.tgrelid join every n on n.oid = c.relnamespace
 where not t.tgisinternal
+   -- A partition's share of its parent's trigger, which is internal before 15: only whether it fires can be its own.
+   or t.tgparentid <> 0 and t.tgenabled <> (select p.tgenabled from pg_trigger p where p.oid = t.tgparentid) -- since 13
 union all
 -- By the types alone: a parameter's name is quoted where it is a keyword, which depends on the version.
 select 'function ' || quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || oidvectortypes(p.proargtypes) || ')',
@@ -133,7 +135,8 @@ from pg_type t join ours n on n.oid = t.typnamespace
 where t.typtype in ('d', 'e', 'r') and t.oid not in (select objid from members where classid = 'pg_type'::regclass)
 union all
 select 'type ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-       md5(string_agg(quote_literal(a.attname) || format_type(a.atttypid, a.atttypmod), ',' order by a.attnum))
+       md5(string_agg(quote_literal(a.attname) || format_type(a.atttypid, a.atttypmod)
+                      || coalesce((select l.collname from pg_collation l where l.oid = a.attcollation), ''), ',' order by a.attnum))
 from pg_class c join ours n on n.oid = c.relnamespace
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 where c.relkind = 'c' and c.reltype not in (select objid from members where classid = 'pg_type'::regclass)
@@ -147,8 +150,9 @@ union all
 select 'policy ' || quote_ident(p.polname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(concat_ws('|', p.polcmd,
            p.polpermissive, -- since 10
-           p.polroles::regrole[]::text, pg_get_expr(p.polqual, p.polrelid),
-           pg_get_expr(p.polwithcheck, p.polrelid)))
+           -- Each at its place: what is left out would be the other.
+           p.polroles::regrole[]::text, coalesce(pg_get_expr(p.polqual, p.polrelid), ''),
+           coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '')))
 from pg_policy p join relations c on c.oid = p.polrelid join every n on n.oid = c.relnamespace
 union all
 select 'rule ' || quote_ident(r.rulename) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
@@ -160,6 +164,8 @@ union all
 select 'settings of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        md5(concat_ws('|', c.relrowsecurity, c.relforcerowsecurity, c.relacl::text,
            c.relowner, c.relpersistence, c.reltablespace, c.relam,
+           -- Filled for the first time, or emptied: by no other command.
+           case when c.relkind = 'm' and not c.relispopulated then 'no data' end,
            (select string_agg(concat_ws(' ', a.attname,
                                         a.attidentity, -- since 10
                                         a.attacl::text,
@@ -222,7 +228,7 @@ select 'comments', coalesce(md5(string_agg(concat_ws(' ', d.classoid, d.objoid, 
 from pg_description d
 where d.objoid >= 16384 and d.classoid <> 'pg_largeobject'::regclass
 union all
-select 'event triggers', coalesce(md5(string_agg(concat_ws(' ', e.evtname, e.evtevent, e.evtenabled, e.evtfoid, e.evttags::text),
+select 'event triggers', coalesce(md5(string_agg(concat_ws(' ', e.evtname, e.evtevent, e.evtenabled, e.evtfoid, e.evtowner, e.evttags::text),
                                                  ',' order by e.evtname)), '')
 from pg_event_trigger e join pg_proc p on p.oid = e.evtfoid
 where p.pronamespace <> all (select oid from pg_namespace where nspname = 'whimbrel')
@@ -255,25 +261,25 @@ select 'operators, casts, aggregates, text search, statistics and the like',
            (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_opfamily o
             where o.oid >= 16384 and o.opfnamespace in (select oid from ours)),
            (select string_agg(o.oid::text, ',' order by o.oid) from pg_cast o where o.oid >= 16384),
-           (select string_agg(concat_ws(' ', o.oid, o.collname, o.collowner), ',' order by o.oid) from pg_collation o
+           (select string_agg(concat_ws(' ', o.oid, o.collname, o.collnamespace, o.collowner), ',' order by o.oid) from pg_collation o
             where o.oid >= 16384 and o.collnamespace in (select oid from ours)),
-           (select string_agg(concat_ws(' ', o.oid, o.cfgname, o.cfgowner, (
+           (select string_agg(concat_ws(' ', o.oid, o.cfgname, o.cfgnamespace, o.cfgowner, (
                 select string_agg(concat_ws(' ', m.maptokentype, m.mapseqno, m.mapdict), ';' order by m.maptokentype, m.mapseqno)
                 from pg_ts_config_map m where m.mapcfg = o.oid)), ',' order by o.oid) from pg_ts_config o
             where o.oid >= 16384 and o.cfgnamespace in (select oid from ours)),
-           (select string_agg(concat_ws(' ', o.oid, o.dictname, o.dictowner, o.dictinitoption), ',' order by o.oid) from pg_ts_dict o
+           (select string_agg(concat_ws(' ', o.oid, o.dictname, o.dictnamespace, o.dictowner, o.dictinitoption), ',' order by o.oid) from pg_ts_dict o
             where o.oid >= 16384 and o.dictnamespace in (select oid from ours)),
            (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_ts_parser o
             where o.oid >= 16384 and o.prsnamespace in (select oid from ours)),
            (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_ts_template o
             where o.oid >= 16384 and o.tmplnamespace in (select oid from ours)),
-           (select string_agg(o::text, ',' order by o.aggfnoid) from pg_aggregate o join pg_proc p on p.oid = o.aggfnoid
+           (select string_agg(concat_ws(' ', o::text, p.proparallel), ',' order by o.aggfnoid) from pg_aggregate o join pg_proc p on p.oid = o.aggfnoid
             where p.oid >= 16384 and p.pronamespace in (select oid from ours)),
            (select string_agg(o::text, ',' order by o::text) from pg_amop o join pg_opfamily f on f.oid = o.amopfamily
             where f.oid >= 16384 and f.opfnamespace in (select oid from ours)),
            (select string_agg(o::text, ',' order by o::text) from pg_amproc o join pg_opfamily f on f.oid = o.amprocfamily
             where f.oid >= 16384 and f.opfnamespace in (select oid from ours)),
-           (select string_agg(concat_ws(' ', o.oid, o.conname, o.conowner), ',' order by o.oid) from pg_conversion o
+           (select string_agg(concat_ws(' ', o.oid, o.conname, o.connamespace, o.conowner), ',' order by o.oid) from pg_conversion o
             where o.oid >= 16384 and o.connamespace in (select oid from ours)),
            (select string_agg(o::text, ',' order by o::text) from pg_transform o),
            (select string_agg(concat_ws(' ', o.oid, o.stxname, o.stxowner, to_jsonb(o) ->> 'stxstattarget', pg_get_statisticsobjdef(o.oid)), ',' order by o.oid) -- since 10
@@ -283,7 +289,9 @@ select 'operators, casts, aggregates, text search, statistics and the like',
            (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_language o),
            (select string_agg(o.oid::text || o::text, ',' order by o.oid) from pg_am o where o.oid >= 16384),
            (select string_agg(concat_ws(' ', o.umid, o.umoptions::text), ',' order by o.umid) from pg_user_mappings o),
-           (select string_agg(concat_ws(' ', o.ftrelid, o.ftoptions::text), ',' order by o.ftrelid) from pg_foreign_table o
+           (select string_agg(concat_ws(' ', o.ftrelid, o.ftoptions::text, (
+                select string_agg(concat_ws(' ', a.attname, a.attfdwoptions::text), ';' order by a.attnum) from pg_attribute a
+                where a.attrelid = o.ftrelid and a.attfdwoptions is not null)), ',' order by o.ftrelid) from pg_foreign_table o
             where o.ftrelid in (select oid from relations))))
 ) s
 order by 1;
