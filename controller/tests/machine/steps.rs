@@ -80,6 +80,15 @@ fn an_agent_that_stays_away_leads_back_until_the_switch_was_given_out() {
 }
 
 #[test]
+fn an_agent_that_stays_away_leads_back_though_the_clock_was_set_back() {
+    let mut world = World::ready(&["a"]);
+    world.cut_over();
+    world.now = world.now.checked_sub(std::time::Duration::from_secs(3600)).unwrap();
+    world.happen(&Event::AgentAway { agent: TARGET.to_owned() });
+    assert_eq!(world.phase(0), "Ready");
+}
+
+#[test]
 fn a_step_that_leads_back_tells_of_no_retry_for_nothing_is_held() {
     let mend = "mend the cause on the server, then `whimbrel migration retry`";
     let failed = |world: &mut World, step| {

@@ -3,7 +3,7 @@ use whimbrel_tests::{
     Outcome, cli,
     cluster::Cluster,
     ensure, pgbench,
-    stage::{self, Plan, Stage},
+    stage::{self, Hand, Plan, Stage},
     wait,
     workload::{self, Application},
 };
@@ -45,6 +45,17 @@ fn cut_over_around(stage: &mut Stage, act: impl FnOnce(&mut Stage) -> Outcome) -
     act(stage)?;
     open.commit()?;
     stage.wait_for("tough", "Succeeded")
+}
+
+/// A bank whose cutover has begun, and whose agent stands still at a point of it.
+fn frozen_in_cutover(stage: &Stage, point: &str) -> Outcome<Hand> {
+    create_bank(&stage.source, "app")?;
+    let mut hand = stage.hire("hand", point)?;
+    stage.create("tough", &["--database", "app", "--mode", "online", "--agent", "hand"])?;
+    stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+    stage.migration("cutover", "tough", &[])?;
+    hand.frozen()?;
+    Ok(hand)
 }
 
 fn assert_whole(stage: &Stage, bank: Application) -> Outcome {
@@ -169,13 +180,8 @@ fn told(stage: &Stage, kind: &str, server: &Cluster) -> Outcome {
 #[test]
 fn a_session_that_ends_in_the_switch_is_no_step_back() -> Outcome {
     stage::play(&Plan::default(), |stage| {
-        create_bank(&stage.source, "app")?;
         // The first look is VERIFY's.
-        let mut hand = stage.hire("hand", "quiet.beginning=freeze:2")?;
-        stage.create("tough", &["--database", "app", "--mode", "online", "--agent", "hand"])?;
-        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
-        stage.migration("cutover", "tough", &[])?;
-        hand.frozen()?;
+        let hand = frozen_in_cutover(stage, "quiet.beginning=freeze:2")?;
         let ended = stage.source.psql(
             "app",
             "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name like 'whimbrel/control %'",
@@ -194,12 +200,7 @@ fn a_session_that_ends_in_the_switch_is_no_step_back() -> Outcome {
 #[test]
 fn a_session_that_ends_in_a_step_is_no_step_back() -> Outcome {
     stage::play(&Plan::default(), |stage| {
-        create_bank(&stage.source, "app")?;
-        let mut hand = stage.hire("hand", "sequences.proved=freeze")?;
-        stage.create("tough", &["--database", "app", "--mode", "online", "--agent", "hand"])?;
-        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
-        stage.migration("cutover", "tough", &[])?;
-        hand.frozen()?;
+        let hand = frozen_in_cutover(stage, "sequences.proved=freeze")?;
         let ended = stage.target.psql(
             "app",
             "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name like 'whimbrel/sequences %'",
@@ -375,12 +376,7 @@ fn copy_folder(from: &std::path::Path, to: &std::path::Path) -> Outcome {
 #[test]
 fn an_agent_that_stays_away_in_a_cutover_leads_back() -> Outcome {
     stage::play(&Plan::default(), |stage| {
-        create_bank(&stage.source, "app")?;
-        let mut hand = stage.hire("hand", "sequences.proved=freeze")?;
-        stage.create("tough", &["--database", "app", "--mode", "online", "--agent", "hand"])?;
-        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
-        stage.migration("cutover", "tough", &[])?;
-        hand.frozen()?;
+        let hand = frozen_in_cutover(stage, "sequences.proved=freeze")?;
         stage.wait_for("tough", "WaitingForCutoverTrigger")?;
         let events = stage.migration("events", "tough", &[])?;
         ensure!(events.contains("AgentAway"), "{events}");

@@ -49,7 +49,8 @@ fn may_lead_back(migration: &Migration, index: usize, now: Timestamp) -> bool {
     let database = &migration.databases[index];
     let begun = database.phase().cutover().map(|cutover| cutover.started_at);
     migration.spec.mode == Mode::Online
-        && begun.is_some_and(|begun| now.duration_since(begun) >= COMES_BACK)
+        // Also where it begins in the future, since the clock was set back.
+        && begun.is_some_and(|begun| now.duration_since(begun).abs() >= COMES_BACK)
         && !database.may_have_switched()
         && database.hold.is_none()
 }
