@@ -16,6 +16,7 @@ use tokio::{
     net::{TcpStream, UnixStream, lookup_host},
     time::timeout,
 };
+use tokio_rustls::client::TlsStream;
 
 use super::{ConnectError, ConnectProblem, Endpoint, SslMode, tls};
 
@@ -33,8 +34,28 @@ const USER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Addresses of one name that are tried; the deadline bounds them too.
 const ADDRESSES_MAX: usize = 8;
 
-trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
+trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {
+    /// The TCP socket below, where there is one.
+    fn tcp(&self) -> Option<&TcpStream>;
+}
+
+impl Duplex for TcpStream {
+    fn tcp(&self) -> Option<&TcpStream> {
+        Some(self)
+    }
+}
+
+impl Duplex for UnixStream {
+    fn tcp(&self) -> Option<&TcpStream> {
+        None
+    }
+}
+
+impl Duplex for TlsStream<TcpStream> {
+    fn tcp(&self) -> Option<&TcpStream> {
+        Some(self.get_ref().0)
+    }
+}
 
 /// A connected socket, encrypted or not.
 pub(crate) struct Wire {
@@ -49,8 +70,29 @@ impl Wire {
         self.tls
     }
 
+    pub(crate) fn is_tcp(&self) -> bool {
+        self.socket.tcp().is_some()
+    }
+
+    /// Whether the server has the address that we have: no network is between.
+    pub(crate) fn is_same_machine(&self) -> bool {
+        let Some(socket) = self.socket.tcp() else { return true };
+        let ends = socket.peer_addr().and_then(|peer| Ok((peer.ip(), socket.local_addr()?.ip())));
+        ends.is_ok_and(|(theirs, ours)| theirs == ours)
+    }
+
     pub(crate) fn channel_binding(&self) -> Option<Vec<u8>> {
         self.channel_binding.clone()
+    }
+
+    /// Keeps what the kernel holds of what was sent to us to about `bytes`, for good: it doesn't tune that itself any more.
+    /// A socket of another kind stays as it is.
+    pub(crate) fn bound_receive_buffer(&self, bytes: usize) {
+        let Some(socket) = self.socket.tcp() else { return };
+        if let Err(error) = SockRef::from(socket).set_recv_buffer_size(bytes) {
+            // Only speed hangs on it.
+            tracing::debug!(%error, "bounding a socket's receive buffer");
+        }
     }
 }
 
@@ -207,5 +249,31 @@ impl AsyncWrite for Wire {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_receive_buffer_is_bounded_where_the_socket_is_of_tcp() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let size = |wire: &Wire| SockRef::from(wire.socket.tcp().unwrap()).recv_buffer_size();
+        let wire = Wire { socket: Box::new(socket), tls: false, channel_binding: None };
+        wire.bound_receive_buffer(16 << 10);
+        // The kernel takes twice of it (socket(7)).
+        assert_eq!(
+            (wire.is_tcp(), wire.is_same_machine(), size(&wire).unwrap()),
+            (true, true, 32 << 10)
+        );
+
+        let (near, _far) = UnixStream::pair().unwrap();
+        let wire = Wire { socket: Box::new(near), tls: false, channel_binding: None };
+        wire.bound_receive_buffer(16 << 10);
+        assert!(!wire.is_tcp());
     }
 }

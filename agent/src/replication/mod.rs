@@ -9,6 +9,7 @@ mod connection;
 mod error;
 mod frames;
 mod login;
+mod near;
 mod options;
 pub mod pgoutput;
 mod query;

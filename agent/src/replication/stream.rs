@@ -13,6 +13,7 @@ use super::{
     EPOCH_UNIX_MICROS,
     connection::ReplicationConnection,
     error::ReplicationError,
+    near,
     options::StreamOptions,
     reader::{ReadError, Reader},
 };
@@ -61,6 +62,7 @@ impl ReplicationStream {
         from: Lsn,
         options: &StreamOptions,
     ) -> Result<Self, ReplicationError> {
+        near::bound(&mut connection).await?;
         let sql = options.start_sql(slot, from);
         frontend::query(&sql, connection.frames.outbox())
             .map_err(|error| ReplicationError::Io { doing: STARTING, error })?;
@@ -73,6 +75,12 @@ impl ReplicationStream {
                 _ => return Err(frame.refuse(STARTING)),
             }
         }
+    }
+
+    /// Whether it comes over TCP, and not through a socket of the server's own machine.
+    #[must_use]
+    pub fn is_tcp(&self) -> bool {
+        self.connection.frames.wire().is_tcp()
     }
 
     /// The next event; `None` when the server has ended the stream in good order. Cancel-safe: dropped half-way, it

@@ -46,7 +46,7 @@ impl Sender {
         let stream = self.start(connection, at.from).await?;
         let (acknowledged, unstreamed) = (reply.acknowledged(), &self.unstreamed);
         let (durable, received) = (at.from, at.from);
-        let pace = Pace::new();
+        let pace = Pace::new(stream.is_tcp());
         let pump = Pump { acknowledged, durable, received, stream, reply, unstreamed, pace };
         tokio::select! {
             result = pump.run() => result,

@@ -13,13 +13,22 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long it looks away over a backlog: the timer's granularity. At the rate that a walsender reaches (100 MB/s or so) a hundred
-/// kilobytes come meanwhile, which the socket's buffer holds, so the server need not wait.
-const PAUSE: Duration = Duration::from_millis(1);
+/// How long it looks away over a backlog. At the rate that a walsender reaches (100 MB/s or so) two hundred kilobytes come meanwhile:
+/// what the reader's buffer has no room for waits on the server's side, in one piece (`replication/near.rs`).
+const PAUSE: Duration = Duration::from_millis(2);
 
-/// What comes within [`PAUSE`] when there is a backlog: 2,000 transactions a second with a change each make half a kilobyte, a
+/// The same where the server has no room for it: a socket of its own machine holds a few hundred small messages, and the timer's
+/// granularity is how long these take.
+const SHORT_PAUSE: Duration = Duration::from_millis(1);
+
+/// What comes within [`BACKLOG_WINDOW`] when there is a backlog: 2,000 transactions a second with a change each make half a kilobyte, a
 /// walsender at work over the smallest changes 20.
 const BACKLOG_BYTES: usize = 4 << 10;
+const BACKLOG_WINDOW: Duration = Duration::from_millis(1);
+
+/// Whoever found so much at once has emptied a buffer that was full: more is behind it, in one piece, and is on its way. Looking
+/// away from that only keeps the server waiting.
+const THICK_BYTES: usize = 8 << 10;
 
 /// How long it looks away from a busy live stream: ten transactions or more come meanwhile. It is what the latency grows by, at most.
 const BUSY_PAUSE: Duration = Duration::from_millis(4);
@@ -36,6 +45,10 @@ const COMMIT: u8 = b'C';
 /// What came since when.
 #[derive(Debug)]
 pub(super) struct Pace {
+    /// Over a backlog.
+    pause: Duration,
+    /// Read since it was asked last.
+    burst: usize,
     since: Instant,
     bytes: usize,
     window: Instant,
@@ -44,17 +57,20 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new() -> Self {
-        Self::at(Instant::now())
+    /// `has_room`: whether the server's side of the socket holds what is not read at once.
+    pub(super) fn new(has_room: bool) -> Self {
+        Self::at(Instant::now(), if has_room { PAUSE } else { SHORT_PAUSE })
     }
 
-    fn at(now: Instant) -> Self {
-        Self { since: now, bytes: 0, window: now, transactions: 0, busy: false }
+    fn at(now: Instant, pause: Duration) -> Self {
+        let (burst, bytes, transactions) = (0, 0, 0);
+        Self { pause, burst, since: now, bytes, window: now, transactions, busy: false }
     }
 
     /// This message was read.
     pub(super) fn count(&mut self, message: &[u8]) {
         self.bytes += message.len();
+        self.burst += message.len();
         self.transactions += u32::from(message.first() == Some(&COMMIT));
     }
 
@@ -70,8 +86,10 @@ impl Pace {
             self.busy = count >= u128::from(BUSY_TRANSACTIONS) * passed.as_nanos();
             (self.window, self.transactions) = (now, 0);
         }
+        let thick = std::mem::take(&mut self.burst) >= THICK_BYTES;
         match (self.is_backlog(now), self.busy) {
-            (true, _) => PAUSE,
+            (true, _) if thick => Duration::ZERO,
+            (true, _) => self.pause,
             (false, true) => BUSY_PAUSE,
             (false, false) => Duration::ZERO,
         }
@@ -79,12 +97,12 @@ impl Pace {
 
     fn is_backlog(&mut self, now: Instant) -> bool {
         let (bytes, passed) = (self.bytes, now.duration_since(self.since));
-        if passed < PAUSE && bytes < BACKLOG_BYTES {
+        if passed < BACKLOG_WINDOW && bytes < BACKLOG_BYTES {
             return false;
         }
         (self.since, self.bytes) = (now, 0);
         // Above the rate, however long the window grew: 4 kB in a second are no backlog.
-        bytes as u128 * PAUSE.as_nanos() >= BACKLOG_BYTES as u128 * passed.as_nanos()
+        bytes as u128 * BACKLOG_WINDOW.as_nanos() >= BACKLOG_BYTES as u128 * passed.as_nanos()
     }
 }
 
@@ -95,7 +113,7 @@ mod tests {
     /// Transactions of one message of `bytes` each, `every` so often; the pauses behind the first thousand of them.
     fn pauses(bytes: usize, every: Duration) -> Vec<Duration> {
         let mut now = Instant::now();
-        let mut pace = Pace::at(now);
+        let mut pace = Pace::at(now, PAUSE);
         let mut message = vec![0; bytes];
         message[0] = COMMIT;
         let mut pauses = Vec::new();
@@ -129,5 +147,6 @@ mod tests {
         // A message of 150 bytes every 4 µs, as a walsender sends small inserts.
         assert!(backlog(pauses(150, Duration::from_micros(4))) > 0);
         assert!(backlog(pauses(4 << 10, Duration::from_micros(100))) > 50);
+        assert_eq!(backlog(pauses(16 << 10, Duration::from_micros(100))), 0, "more is on its way");
     }
 }
