@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use whimbrel_proto::Lsn;
 
-use super::{change::Changes, not_carried::not_carried};
+use super::{change::Changes, needs::goes_with_its_table, not_carried::not_carried};
 use crate::{
     fault::{Doing, Fault, Policy},
     target::{
@@ -123,25 +123,32 @@ impl Changes {
         structure::save(self.session(), &carried.cloned().collect::<Vec<_>>()).await
     }
 
-    /// New sequences first. A table is told where the command touched it first, which can be before the sequence that a
+    /// New sequences first, and last those that their tables take along to another schema. A table is told where the command touched it first, which can be before the sequence that a
     /// later part of the same command has made for a column of it (`drop constraint …, add column … bigserial`).
     pub(super) async fn in_order<'a>(
         &mut self,
         told: &'a [Structure],
     ) -> Result<Vec<&'a Structure>, Fault> {
-        let (mut first, mut then) = (Vec::new(), Vec::new());
+        let (mut first, mut then, mut last) = (Vec::new(), Vec::new(), Vec::new());
         for object in told {
-            let is_new = match object {
+            let place = match object {
                 // The schema that it may be in.
-                Structure::Schema(_) => true,
-                Structure::Sequence(_) => {
-                    structure::known(self.session(), object.id()).await?.is_none()
+                Structure::Schema(_) => &mut first,
+                Structure::Sequence(new) => {
+                    match structure::known(self.session(), object.id()).await? {
+                        None => &mut first,
+                        Some(Structure::Sequence(known)) if goes_with_its_table(&known, new) => {
+                            &mut last
+                        }
+                        Some(_) => &mut then,
+                    }
                 }
-                _ => false,
+                _ => &mut then,
             };
-            if is_new { first.push(object) } else { then.push(object) }
+            place.push(object);
         }
         first.append(&mut then);
+        first.append(&mut last);
         Ok(first)
     }
 
@@ -282,7 +289,7 @@ impl Changes {
     }
 
     /// The target's own form: a sequence goes with its table to another schema, and that command tells the table alone. It
-    /// is looked for under its new name first: the one that is known may be another's by now.
+    /// is looked for under its new name first: the one that is known may be another's by now. Last where its table has taken it.
     async fn sequence_here(
         &mut self,
         known: Option<&Structure>,
@@ -290,7 +297,7 @@ impl Changes {
     ) -> Result<Option<Structure>, Fault> {
         let mut names = vec![(&new.schema, &new.name)];
         if let Some(Structure::Sequence(known)) = known {
-            names.push((&known.schema, &known.name));
+            names.extend([(&known.schema, &known.name), (&new.schema, &known.name)]);
         }
         for (schema, name) in names {
             let here = self.form_here(schema, name).await?;

@@ -4,7 +4,10 @@
 //! Any change of a table's columns makes the stream tell them again before its next row, so this is the place of the change
 //! among the table's rows. What the catalog says is of a moment later, and can be carried here only if it is the form that
 //! the stream tells, column by column, and the table was not rewritten; otherwise the table's rows are copied again.
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use whimbrel_proto::Lsn;
 
@@ -71,6 +74,7 @@ impl Changes {
             objects,
             ..Note::default()
         };
+        self.leave_owners(&note, &HashSet::new()).await?;
         self.carry(&note, commit).await
     }
 }

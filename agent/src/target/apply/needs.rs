@@ -87,9 +87,18 @@ fn renamed_sequence(known: Option<&Structure>, now: &Structure) -> Option<Struct
         return None;
     };
     let owned_by = known.owned_by.clone();
-    let is_renamed = (&known.schema, &known.name) != (&now.schema, &now.name);
+    let schema = match goes_with_its_table(known, now) {
+        true => known.schema.clone(),
+        false => now.schema.clone(),
+    };
+    let is_renamed = (&known.schema, &known.name) != (&schema, &now.name);
     (!now.identity && is_renamed)
-        .then(|| Structure::Sequence(SequenceStructure { owned_by, ..now.clone() }))
+        .then(|| Structure::Sequence(SequenceStructure { owned_by, schema, ..now.clone() }))
+}
+
+/// Whether it comes to its new schema with the table that owns it: the server moves it in no other way.
+pub(super) fn goes_with_its_table(known: &SequenceStructure, now: &SequenceStructure) -> bool {
+    known.schema != now.schema && known.owned_by.is_some() && now.owned_by.is_some()
 }
 
 /// Whether a default is taken from a sequence of another name than before.
