@@ -1,6 +1,7 @@
 //! The newest known form of every object of the source, in the ledger: what a later form is compared with.
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
+use tokio::time::sleep;
 use tokio_postgres::{GenericClient, Row};
 
 use crate::{
@@ -17,7 +18,9 @@ pub(super) type Forms = HashMap<(u32, u32), Structure>;
 const DOING: &str = "keeping the source's structure in the ledger";
 
 /// How often the source's catalog is read anew because an object went while it was read, which has no definition then.
-const TRIES: usize = 5;
+const TRIES: u32 = 8;
+/// Between two of them, at first; then twice as long each time: whoever changes so much comes to an end of it.
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// Asks the source. `relations`: none means every object.
 pub(super) async fn fetch(
@@ -25,11 +28,12 @@ pub(super) async fn fetch(
     relations: Vec<u32>,
     under_snapshot: bool,
 ) -> Result<Vec<Structure>, Fault> {
-    for _ in 1..TRIES {
+    for tried in 0..TRIES - 1 {
         match fetch_once(caller, relations.clone(), under_snapshot).await {
             Err(fault) if fault.code == "CatalogChanges" => {}
             other => return other,
         }
+        sleep(BETWEEN_TRIES * 2_u32.pow(tried)).await;
     }
     fetch_once(caller, relations, under_snapshot).await
 }

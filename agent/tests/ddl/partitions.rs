@@ -3,7 +3,7 @@
 use whimbrel_proto::agent::v1::Step;
 
 use super::{cut_over, cut_over_alike, following, following_as, following_with, schema_of, steps};
-use crate::driver::{sql, value};
+use crate::driver::{sql, until, value};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_parent_loses_its_partitions_and_heirs_lose() {
@@ -246,4 +246,24 @@ async fn an_index_of_which_not_all_partitions_have_a_share_comes_as_it_is() {
         .await;
         cut_over_alike(&source, &target, &mut driver, 1).await;
     }
+}
+
+/// The partitions wait for their rows, since a rewrite told none, when the source has given them another column already.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_that_are_copied_again_get_their_parents_column_first() {
+    let (source, target, mut driver) = following(
+        "create table p (id int primary key, note text) partition by range (id);
+         create table p1 partition of p for values from (0) to (100);
+         insert into p select g, g from generate_series(1, 20) g",
+    )
+    .await;
+    sql(&source, "shop", "alter table p alter note type varchar(60) using note || '!'").await;
+    until(&target, "shop", "select count(*) from whimbrel.relation where point is null").await;
+    sql(
+        &source,
+        "shop",
+        "alter table p add column added int default 3;\ninsert into p values (30)",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
 }

@@ -406,3 +406,27 @@ async fn a_table_goes_to_another_schema_with_its_sequences() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// Only a row of the heir tells of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_parent_gets_a_column_with_a_sequence_of_its_own() {
+    let (source, target, mut driver) = following_as(
+        "create table parent (id int primary key, note text);
+         create table heir (extra int, primary key (id)) inherits (parent);
+         create table p (id int primary key) partition by range (id);
+         create table p1 partition of p for values from (0) to (100);
+         insert into heir select g, 'c', g from generate_series(1, 20) g",
+        false,
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter table parent add column counted serial;
+         insert into heir values (30);
+         alter table p add column counted serial;
+         insert into p values (1)",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

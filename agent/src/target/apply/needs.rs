@@ -29,14 +29,15 @@ impl Changes {
         }
         let lineage = lineage(table, &all);
         let types = types_of(table, &all);
-        let own = bare(&format!("{}.{}.", table.schema, table.name));
+        let own = columns_of(table, &lineage, &all);
         let mut objects = Vec::new();
         for form in &all {
             let is_needed = match form {
                 Structure::Schema(_) => true,
-                Structure::Sequence(of) => {
-                    of.owned_by.as_ref().is_none_or(|it| bare(it).starts_with(&own))
-                }
+                Structure::Sequence(of) => of
+                    .owned_by
+                    .as_ref()
+                    .is_none_or(|it| own.iter().any(|own| bare(it).starts_with(own))),
                 Structure::Relation(of) if lineage.contains(&of.oid) => true,
                 _ => types.contains(&form.id()),
             };
@@ -121,6 +122,16 @@ fn lineage(table: &RelationStructure, all: &[Structure]) -> HashSet<u32> {
         }
     }
     lineage
+}
+
+/// How what is owned by a column of the table, or of a parent of it, begins.
+fn columns_of(table: &RelationStructure, lineage: &HashSet<u32>, all: &[Structure]) -> Vec<String> {
+    let parents = all.iter().filter_map(|form| match form {
+        Structure::Relation(of) if lineage.contains(&of.oid) => Some(&**of),
+        _ => None,
+    });
+    let own = std::iter::once(table).chain(parents);
+    own.map(|of| bare(&format!("{}.{}.", of.schema, of.name))).collect()
 }
 
 /// The types of a table's columns, and what those are made of, by catalog and OID. Others that are unknown are nothing to this

@@ -157,13 +157,23 @@ async fn as_here(
             relations.extend(relation_of(table));
         }
         let known = structure::known(&**session, form.id()).await?;
-        if known.is_none()
+        if known.as_ref().is_none_or(|known| columns(known) != columns(&form))
             || ddl::statements(known.as_ref(), &form, Around::default()) != Ok(Vec::new())
         {
             unlike.push(form);
         }
     }
     Ok((relations, unlike))
+}
+
+/// What rows are copied by. A partition's and an heir's come with the parent's: there are no statements for them.
+fn columns(form: &Structure) -> Vec<(&str, &str)> {
+    match form {
+        Structure::Relation(of) => {
+            of.columns.iter().map(|column| (&*column.name, &*column.type_name)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Which of these tables the held snapshot does not have in the form that they have here; all of them, where a type is another.
