@@ -103,6 +103,9 @@ pub struct Migration {
     pub validation: Option<ValidationDetails>,
     /// The operator said that what is there may be replaced.
     pub overwrite_confirmed: bool,
+    /// The store was restored from a backup since: what the order says of overwriting was said of another target.
+    #[serde(default)]
+    pub restored: bool,
     /// That the window is over was told.
     #[serde(default)]
     pub window_end_told: bool,
@@ -216,6 +219,7 @@ impl Migration {
             check_epoch: 0,
             validation: None,
             overwrite_confirmed: false,
+            restored: false,
             window_end_told: false,
             hold: None,
             databases,
@@ -365,6 +369,13 @@ impl Database {
         }
         self.phase = next;
         Ok(())
+    }
+
+    /// Past the point of no return, and not known to be over: a ledger that is gone shows that it is, or that nothing can go on.
+    #[must_use]
+    pub fn must_go_on(&self) -> bool {
+        let is_over = self.hold.as_ref().is_some_and(|hold| hold.code == "LedgerMissing");
+        self.may_have_switched() && !is_over
     }
 
     /// The switch was given out, and may have been made.

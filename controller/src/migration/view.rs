@@ -257,9 +257,7 @@ pub fn allowed(migration: &Migration) -> Vec<&'static str> {
         acts.push("retry");
     }
     let cancelable = |d: &Database| {
-        !d.phase().is_final()
-            && !d.may_have_switched()
-            && !matches!(d.phase(), DatabasePhase::Cleaning(_))
+        !d.phase().is_final() && !d.must_go_on() && !matches!(d.phase(), DatabasePhase::Cleaning(_))
     };
     if any(&cancelable) {
         acts.push("cancel");

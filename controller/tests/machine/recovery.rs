@@ -1,10 +1,10 @@
 //! Agents that come again, tasks that fail, reports that come late or twice.
 use whimbrel_controller::migration::{
-    Command, CommandKind, CutoverRequest, Event, Failure, Goal, HoldKind, Mode, Policy, ReportKind,
-    Secret, Step, StepOrder, TRIES_MAX, Task, allowed,
+    Command, CommandKind, CutoverRequest, Event, Failure, FindingState, Goal, HoldKind, Mode,
+    Policy, ReportKind, Secret, Spec, State, Step, StepOrder, TRIES_MAX, Task, allowed, state,
 };
 
-use crate::world::{SOURCE, TARGET, World, failure};
+use crate::world::{SOURCE, TARGET, World, failure, spec};
 
 fn reborn(agent: &str, incarnation: &str) -> Event {
     Event::AgentIncarnation { agent: agent.to_owned(), incarnation: incarnation.to_owned() }
@@ -325,6 +325,36 @@ fn a_restored_store_starts_both_ends_anew_though_the_agents_process_is_known() {
     world.happen(&reborn(TARGET, "1"));
     world.stream(0);
     assert_eq!(world.phase(0), "Ready");
+}
+
+/// Its database may be live since.
+#[test]
+fn a_restored_store_asks_again_before_anything_is_overwritten() {
+    let mut world =
+        World::new(Spec { overwrite: true, ..spec(Mode::Online, Goal::Migrate, &["a"]) });
+    world.happen(&Event::StoreRestored);
+    world.checks(FindingState::Succeeded, &["a"]);
+    assert_eq!(state(&world.migration).0, State::WaitingForUserAction);
+    let asked = world.notes.iter().find(|note| note.kind == "OverwriteConfirmationNeeded").unwrap();
+    assert!(asked.message.contains("live"), "{}", asked.message);
+    world.happen(&Event::StoreRestored);
+    world.happen(&Event::ConfirmOverwrite);
+    assert_eq!(world.phase(0), "Copying");
+}
+
+/// A store of the moment of the switch, restored after the end: nothing is left of ours on the target, and the database is live.
+#[test]
+fn a_switch_whose_ledger_is_gone_can_be_cancelled() {
+    let mut world = World::ready(&["a"]);
+    world.cut_over();
+    world.steps_until(0, Step::Switch);
+    let cancel = Event::Cancel { databases: vec![] };
+    assert_eq!(world.attempt(&cancel).unwrap_err().code, "PastTheSwitch");
+    let gone = Failure { code: "LedgerMissing".to_owned(), ..failure(Policy::Hold) };
+    world.task(0, Task::Receive, ReportKind::TaskFailed(gone));
+    assert!(allowed(&world.migration).contains(&"cancel"));
+    world.happen(&cancel);
+    assert_eq!(world.kinds().last(), Some(&&CommandKind::CleanSource));
 }
 
 fn runs(database: &str, epoch: u64) -> Event {

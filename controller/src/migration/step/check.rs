@@ -179,10 +179,18 @@ impl Work {
     /// The checks passed: ask about what is there, wait for the window, or begin.
     fn after_checks(&mut self) -> Result<(), Refusal> {
         let there: Vec<_> = self.live().filter(|d| d.existing_oid != 0).map(|d| &d.name).collect();
-        let spec = &self.migration.spec;
-        if !there.is_empty() && !spec.overwrite && !self.migration.overwrite_confirmed {
+        let migration = &self.migration;
+        let may = migration.overwrite_confirmed || migration.spec.overwrite && !migration.restored;
+        if !there.is_empty() && !may {
             let there = there.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ");
-            self.note("", "OverwriteConfirmationNeeded", format!("on the target already: {there}"));
+            let live = match migration.restored {
+                true => {
+                    "; the controller's store was restored: look whether they are live, made by this migration itself"
+                }
+                false => "",
+            };
+            let message = format!("on the target already: {there}{live}");
+            self.note("", "OverwriteConfirmationNeeded", message);
             return self.enter(Phase::OverwriteConfirmation);
         }
         self.wait_or_begin()

@@ -31,7 +31,7 @@ impl Work {
         for index in &chosen {
             let database = &self.migration.databases[*index];
             let final_already = database.phase().is_final() && databases.is_empty();
-            if database.may_have_switched() && !final_already {
+            if database.must_go_on() && !final_already {
                 let name = &database.name;
                 let message = format!(
                     "database {name} is past the point of no return: its cutover has come to the switch, the only way is on"

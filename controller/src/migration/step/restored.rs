@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::event::{Failure, Policy},
+    super::{
+        event::{Failure, Policy},
+        phase::Phase,
+    },
     Work,
 };
 
@@ -12,12 +15,17 @@ use super::{
 pub(super) const TARGET_IS_LIVE: &str = "TargetIsLive";
 
 impl Work {
-    /// Every agent is met as if for the first time.
+    /// Every agent is met as if for the first time. And a database of that name that is on the target may be the one that this very
+    /// migration made, and live: whoever let it be replaced, before, did not speak of that.
     pub(super) fn store_restored(&mut self) {
         if self.migration.is_over() {
             return;
         }
         self.migration.seen.clear();
+        self.migration.restored = true;
+        if !matches!(self.migration.phase(), Phase::Moving) {
+            self.migration.overwrite_confirmed = false;
+        }
         self.note(
             "",
             "StoreRestored",
