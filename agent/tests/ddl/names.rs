@@ -198,3 +198,57 @@ async fn columns_that_exchange_their_names_or_hand_them_on_keep_their_values() {
         assert!(!copied.contains(&format!("public.{name}")), "{notes}");
     }
 }
+
+/// Of one table, one domain, one type: with the cutover, and with a row that comes before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_that_exchange_their_names_or_hand_them_on_are_what_they_were() {
+    let table = |name: &str| {
+        format!(
+            "create table {name} (id int, v int, w int, constraint {name}_one check (v > 1),
+                 constraint {name}_two check (v > 2), constraint {name}_three check (v > 3),
+                 constraint {name}_v unique (v), constraint {name}_w unique (w), constraint {name}_pkey primary key (id));
+             create index {name}_old on {name} (v, w);
+             create index {name}_new on {name} (w, v);
+             insert into {name} values (1, 10, 20)"
+        )
+    };
+    let change = |name: &str| {
+        let rename = |what: &str, from: &str, to: &str| {
+            format!("alter table {name} rename constraint {name}_{from} to {name}_{to};")
+                .replace("table", what)
+        };
+        let index =
+            |from: &str, to: &str| format!("alter index {name}_{from} rename to {name}_{to};");
+        [
+            rename("table", "one", "tmp"),
+            rename("table", "two", "one"),
+            rename("table", "tmp", "two"),
+            rename("table", "three", "four"),
+            index("v", "tmp"),
+            index("w", "v"),
+            index("old", "w"),
+            index("new", "old"),
+            index("tmp", "new"),
+            index("pkey", "key"),
+        ]
+        .concat()
+    };
+    let schema = [
+        table("quiet"),
+        table("told"),
+        "create domain d as int constraint one check (value > 1) constraint two check (value > 2)"
+            .into(),
+        "create type pair as (x text, y text, z text)".into(),
+        "create table pairs (id int primary key, p pair)".into(),
+        "insert into pairs values (1, row('x', 'y', 'z'))".into(),
+    ];
+    let attributes =
+        "alter type pair rename attribute x to tmp; alter type pair rename attribute y to x;
+         alter type pair rename attribute tmp to y; insert into pairs values (2, row('y', 'x', 'z'))";
+    let domain = "alter domain d rename constraint two to three; alter domain d rename constraint one to two";
+    let told = format!(
+        "{} alter table told add more text; insert into told values (2, 30, 40, 'more')",
+        change("told")
+    );
+    arrive(&schema.join(";\n"), &[&change("quiet"), &told, attributes, domain]).await;
+}

@@ -71,6 +71,8 @@ impl Changes {
             objects,
             ..Note::default()
         };
+        // An index may have the name that a key's has handed on.
+        self.set_names_aside(&note.objects, &note, commit).await?;
         self.carry(&note, commit).await
     }
 }

@@ -144,7 +144,7 @@ pub(super) fn alter(
             statements.push(format!("alter table {name} set {how}"));
         }
         statements.extend(parts::detach(old, new));
-        statements.extend(parts::old_constraints(old, new));
+        statements.extend(parts::old_constraints(old, new, around));
     }
     statements.extend(parts::old_indexes(old, new));
     match new.relkind {
