@@ -252,3 +252,25 @@ async fn parts_that_exchange_their_names_or_hand_them_on_are_what_they_were() {
     );
     arrive(&schema.join(";\n"), &[&change("quiet"), &told, attributes, domain]).await;
 }
+
+/// An heir's columns are renamed with its parent's, in the same order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn columns_of_parents_exchange_their_names_in_their_heirs_too() {
+    arrive(
+        "create table p (id int primary key, a text, b text default 'of b') partition by range (id);
+         create table p1 partition of p for values from (0) to (10);
+         create table p2 partition of p for values from (10) to (20);
+         insert into p values (1, 'a', 'b'), (11, 'a', 'b');
+         create table q (id int primary key, a text, b text not null);
+         create table heir (own text, primary key (id)) inherits (q);
+         insert into q values (1, 'a', 'b');
+         insert into heir values (1, 'a', 'b', 'own')",
+        &[
+            "alter table p rename a to tmp; alter table p rename b to a; alter table p rename tmp to b;
+             insert into p values (2, 'b', 'a'), (12, 'b', 'a')",
+            "alter table q rename a to tmp; alter table q rename b to a; alter table q rename tmp to b;
+             update heir set b = 'new'; update only q set a = 'new'",
+        ],
+    )
+    .await;
+}
