@@ -113,7 +113,7 @@ impl RelationStructure {
         let form = serde_json::json!({"class": 1259, "oid": 7, "schema": "s", "name": "t", "relkind": "r",
             "persistence": "p", "owner": "o", "options": [], "parents": [], "children": [], "identity": "d",
             "keyed": true, "columns": columns, "stored": [], "binary": true, "constraints": [], "indexes": []});
-        serde_json::from_value(form).unwrap()
+        serde_json::from_value(form).expect("a form of a test is whole")
     }
 }
 
