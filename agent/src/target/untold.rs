@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use tokio_postgres::GenericClient;
 
 use super::{
-    apply::{bring, is_renumbered},
+    apply::{bring, has_columns_anew},
     ddl::{self, Around},
     ledger::Ledger,
     load::parents_first,
@@ -226,7 +226,7 @@ fn may_be_untold(before: Option<&Structure>, now: &Structure) -> bool {
 pub(super) fn has_other_rows(before: Option<&Structure>, now: &Structure) -> bool {
     match (before, now) {
         (Some(Structure::Relation(before)), Structure::Relation(now)) => {
-            now.relkind.is_table() && (before.file != now.file || is_renumbered(before, now))
+            now.relkind.is_table() && (before.file != now.file || has_columns_anew(before, now))
         }
         (None, Structure::Relation(now)) => now.relkind.is_table(),
         _ => false,

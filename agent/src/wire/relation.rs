@@ -101,6 +101,22 @@ pub struct RelationStructure {
     pub indexes: Vec<IndexStructure>,
 }
 
+#[cfg(test)]
+impl RelationStructure {
+    /// A table with these columns, by number and name.
+    pub(crate) fn of_columns(columns: &[(i16, &str)]) -> Self {
+        let column = |(num, name): &(i16, &str)| {
+            serde_json::json!({"num": num, "name": name, "type": "text", "type_oid": 25, "typmod": -1, "not_null": false,
+                "identity": "", "generated": "", "statistics": -1, "inherited": false, "local": true})
+        };
+        let columns: Vec<_> = columns.iter().map(column).collect();
+        let form = serde_json::json!({"class": 1259, "oid": 7, "schema": "s", "name": "t", "relkind": "r",
+            "persistence": "p", "owner": "o", "options": [], "parents": [], "children": [], "identity": "d",
+            "keyed": true, "columns": columns, "stored": [], "binary": true, "constraints": [], "indexes": []});
+        serde_json::from_value(form).expect("a form of a test is whole")
+    }
+}
+
 impl RelationStructure {
     /// It inherits, and is no partition.
     pub fn is_heir(&self) -> bool {

@@ -3,13 +3,20 @@ use crate::{cut_over_alike, driver::sql, following_as};
 
 /// With event triggers, and without.
 async fn arrive(schema: &str, scripts: &[&str]) {
+    arrive_telling(schema, scripts).await;
+}
+
+/// What the cutover without them tells.
+async fn arrive_telling(schema: &str, scripts: &[&str]) -> String {
+    let mut notes = String::new();
     for follow in [true, false] {
         let (source, target, mut driver) = following_as(schema, follow).await;
         for script in scripts {
             sql(&source, "shop", script).await;
         }
-        cut_over_alike(&source, &target, &mut driver, 1).await;
+        notes = cut_over_alike(&source, &target, &mut driver, 1).await;
     }
+    notes
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -146,6 +153,124 @@ async fn whatever_has_a_name_can_hand_it_on() {
            insert into typed values (2, 'a2', 'b2', 2, row(2), row('y'));
            select nextval('sa');
            commit"],
+    )
+    .await;
+}
+
+/// Two columns of one type that exchange their names are told by nothing but their places in the stream.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn columns_that_exchange_their_names_or_hand_them_on_keep_their_values() {
+    let table = |name: &str| {
+        format!(
+            "create table {name} (id int primary key, a text, b text, c text);
+             insert into {name} select g, 'a' || g, 'b' || g, 'c' || g from generate_series(1, 3) g"
+        )
+    };
+    let tables = ["told", "late", "ring", "chain", "quiet", "alone", "anew"].map(table);
+    let swap = |name: &str| {
+        format!(
+            "alter table {name} rename a to tmp; alter table {name} rename b to a; alter table {name} rename tmp to b"
+        )
+    };
+    let notes = arrive_telling(
+        &tables.join(";\n"),
+        &[
+            &format!("begin; update told set a = 'old' where id = 1; {};
+                      update told set a = 'new' where id = 2; insert into told values (4, 'b4', 'a4', 'c4'); commit",
+                     swap("told")),
+            &format!("{}; insert into late values (4, 'b4', 'a4', 'c4')", swap("late")),
+            &format!("{};\nupdate late set b = 'swapped back' where id = 1", swap("late")),
+            "alter table ring rename a to tmp; alter table ring rename c to a; alter table ring rename b to c;
+             alter table ring rename tmp to b; update ring set a = 'A', b = 'B', c = 'C' where id = 2",
+            "alter table chain rename c to d; alter table chain rename b to c; alter table chain rename a to b;
+             alter table chain add a text default 'more'; update chain set a = 'A', b = 'B', d = 'D' where id = 2",
+            &swap("quiet"),
+            "alter table alone rename c to d; alter table alone rename b to c",
+            &format!("{}; alter table anew drop a; alter table anew add a text; update anew set b = 'B' where id = 2",
+                     swap("anew")),
+        ],
+    )
+    .await;
+    // Nothing has left its column, but where one was made anew.
+    let copied = notes.split_once("were copied: ").map_or("", |(_, tables)| tables);
+    let copied = copied.split(';').next().unwrap_or_default();
+    for name in ["quiet", "alone"] {
+        assert!(!copied.contains(&format!("public.{name}")), "{notes}");
+    }
+}
+
+/// Of one table, one domain, one type: with the cutover, and with a row that comes before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_that_exchange_their_names_or_hand_them_on_are_what_they_were() {
+    let table = |name: &str| {
+        format!(
+            "create table {name} (id int, v int, w int, constraint {name}_one check (v > 1),
+                 constraint {name}_two check (v > 2), constraint {name}_three check (v > 3),
+                 constraint {name}_v unique (v), constraint {name}_w unique (w), constraint {name}_pkey primary key (id));
+             create index {name}_old on {name} (v, w);
+             create index {name}_new on {name} (w, v);
+             insert into {name} values (1, 10, 20)"
+        )
+    };
+    let change = |name: &str| {
+        let rename = |what: &str, from: &str, to: &str| {
+            format!("alter table {name} rename constraint {name}_{from} to {name}_{to};")
+                .replace("table", what)
+        };
+        let index =
+            |from: &str, to: &str| format!("alter index {name}_{from} rename to {name}_{to};");
+        [
+            rename("table", "one", "tmp"),
+            rename("table", "two", "one"),
+            rename("table", "tmp", "two"),
+            rename("table", "three", "four"),
+            index("v", "tmp"),
+            index("w", "v"),
+            index("old", "w"),
+            index("new", "old"),
+            index("tmp", "new"),
+            index("pkey", "key"),
+        ]
+        .concat()
+    };
+    let schema = [
+        table("quiet"),
+        table("told"),
+        "create domain d as int constraint one check (value > 1) constraint two check (value > 2)"
+            .into(),
+        "create type pair as (x text, y text, z text)".into(),
+        "create table pairs (id int primary key, p pair)".into(),
+        "insert into pairs values (1, row('x', 'y', 'z'))".into(),
+    ];
+    let attributes =
+        "alter type pair rename attribute x to tmp; alter type pair rename attribute y to x;
+         alter type pair rename attribute tmp to y; insert into pairs values (2, row('y', 'x', 'z'))";
+    let domain = "alter domain d rename constraint two to three; alter domain d rename constraint one to two";
+    let told = format!(
+        "{} alter table told add more text; insert into told values (2, 30, 40, 'more')",
+        change("told")
+    );
+    arrive(&schema.join(";\n"), &[&change("quiet"), &told, attributes, domain]).await;
+}
+
+/// An heir's columns are renamed with its parent's, in the same order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn columns_of_parents_exchange_their_names_in_their_heirs_too() {
+    arrive(
+        "create table p (id int primary key, a text, b text default 'of b') partition by range (id);
+         create table p1 partition of p for values from (0) to (10);
+         create table p2 partition of p for values from (10) to (20);
+         insert into p values (1, 'a', 'b'), (11, 'a', 'b');
+         create table q (id int primary key, a text, b text not null);
+         create table heir (own text, primary key (id)) inherits (q);
+         insert into q values (1, 'a', 'b');
+         insert into heir values (1, 'a', 'b', 'own')",
+        &[
+            "alter table p rename a to tmp; alter table p rename b to a; alter table p rename tmp to b;
+             insert into p values (2, 'b', 'a'), (12, 'b', 'a')",
+            "alter table q rename a to tmp; alter table q rename b to a; alter table q rename tmp to b;
+             update heir set b = 'new'; update only q set a = 'new'",
+        ],
     )
     .await;
 }

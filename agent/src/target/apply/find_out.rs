@@ -75,6 +75,8 @@ impl Changes {
             ..Note::default()
         };
         self.leave_owners(&note, &HashSet::new()).await?;
+        // An index may have the name that a key's has handed on.
+        self.set_names_aside(&note.objects, &note, commit).await?;
         self.carry(&note, commit).await
     }
 }
@@ -222,12 +224,52 @@ fn is_the_change(
     now: &RelationStructure,
     told: &pgoutput::Relation,
 ) -> bool {
-    known.file == now.file && !is_renumbered(known, now) && unlike(&now.stored, told).is_none()
+    known.file == now.file && !has_columns_anew(known, now) && unlike(&now.stored, told).is_none()
 }
 
-/// Whether a column has been made anew under its name.
+/// Whether a column has been made anew under its name, and is none that has exchanged names with others or has one handed on. With
+/// those no value leaves its column. And as long as all columns are there that were known, the stream can't have told a row
+/// by the known names in their known order and meant other columns by them: it was told before the names were exchanged.
+pub(in crate::target) fn has_columns_anew(
+    known: &RelationStructure,
+    now: &RelationStructure,
+) -> bool {
+    let has = |of: &RelationStructure, num: i16| of.columns.iter().any(|it| it.num == num);
+    let was_there = |name: &str| known.columns.iter().any(|old| old.name == name);
+    let stay = known.columns.iter().all(|old| has(now, old.num));
+    let exchanged = now.columns.iter().all(|it| !was_there(&it.name) || has(known, it.num));
+    is_renumbered(known, now) && !(stay && exchanged)
+}
+
+/// Whether a column's name was another's.
 pub(in crate::target) fn is_renumbered(known: &RelationStructure, now: &RelationStructure) -> bool {
     now.columns.iter().any(|column| {
         known.columns.iter().any(|old| old.name == column.name && old.num != column.num)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_anew(known: &[(i16, &str)], now: &[(i16, &str)]) -> bool {
+        let form = RelationStructure::of_columns;
+        has_columns_anew(&form(known), &form(now))
+    }
+
+    #[test]
+    fn names_that_columns_have_exchanged_make_none_anew() {
+        let known = [(1, "id"), (2, "a"), (3, "b")];
+        assert!(!is_anew(&known, &known));
+        assert!(!is_anew(&known, &[(1, "id"), (2, "b"), (3, "a")]));
+        assert!(!is_anew(&known, &[(1, "id"), (2, "b"), (3, "x")]));
+        assert!(!is_anew(&known, &[(1, "id"), (2, "b"), (3, "a"), (4, "c")]));
+        assert!(is_anew(&known, &[(1, "id"), (3, "b"), (4, "a")]), "dropped and added");
+        assert!(
+            is_anew(&known, &[(1, "id"), (2, "x"), (3, "b"), (4, "a")]),
+            "added under its name"
+        );
+        // Rows can have been told in between by the known names, of other columns.
+        assert!(is_anew(&known, &[(1, "id"), (3, "a")]));
+    }
 }

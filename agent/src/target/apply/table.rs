@@ -225,7 +225,7 @@ fn columns(known: &[Column], stream: &pgoutput::Relation) -> Result<Vec<TableCol
         return Err(format!("its column {:?} is gone", gone.name));
     }
     let full = stream.replica_identity == pgoutput::REPLICA_IDENTITY_FULL;
-    stream
+    let columns: Vec<TableColumn> = stream
         .columns
         .iter()
         .map(|column| {
@@ -248,7 +248,12 @@ fn columns(known: &[Column], stream: &pgoutput::Relation) -> Result<Vec<TableCol
                 used: AtomicBool::new(false),
             })
         })
-        .collect()
+        .collect::<Result<_, String>>()?;
+    // Nothing but their places tells that two of one type have exchanged their names.
+    match known.iter().map(|known| &known.name).eq(columns.iter().map(|column| &column.name)) {
+        true => Ok(columns),
+        false => Err("its columns are in another order".into()),
+    }
 }
 
 fn changed(label: &str, what: &str) -> Fault {
@@ -265,8 +270,8 @@ mod tests {
     use crate::wire::{Publish, TableIdentity};
 
     fn tables() -> Tables {
-        let column = Column {
-            name: "id".into(),
+        let column = |name: &str| Column {
+            name: name.into(),
             type_oid: 23,
             typmod: -1,
             type_name: "integer".into(),
@@ -280,15 +285,17 @@ mod tests {
             name: "t".into(),
             pages: 0,
             bytes: 0,
-            columns: vec![column],
+            columns: vec![column("id")],
             identity: TableIdentity::Key,
             publish: Publish::All,
             file: None,
             conflicts: false,
             binary: true,
         };
-        let catalog =
-            Catalog { server_version: 150_000, relations: vec![relation], ..Catalog::default() };
+        let columns = vec![column("a"), column("b")];
+        let two = Relation { oid: 9, name: "two".into(), columns, ..relation.clone() };
+        let relations = vec![relation, two];
+        let catalog = Catalog { server_version: 150_000, relations, ..Catalog::default() };
         Tables::new(Arc::new(catalog), HashMap::from([(7, Lsn(1))]))
     }
 
@@ -313,12 +320,14 @@ mod tests {
     fn every_difference_is_named() {
         let tables = tables();
         assert!(tables.resolve(&stream(7, "t", &[("id", 23)])).is_ok());
+        assert!(tables.resolve(&stream(9, "two", &[("a", 23), ("b", 23)])).is_ok());
         for (other, what) in [
             (stream(8, "new", &[("id", 23)]), "was not there"),
             (stream(7, "renamed", &[("id", 23)]), "was named public.t"),
             (stream(7, "t", &[]), "\"id\" is gone"),
             (stream(7, "t", &[("id", 23), ("x", 23)]), "\"x\" is new"),
             (stream(7, "t", &[("id", 20)]), "type of its column \"id\""),
+            (stream(9, "two", &[("b", 23), ("a", 23)]), "in another order"),
         ] {
             let fault = tables.resolve(&other).unwrap_err();
             assert_eq!(fault.code, "SourceSchemaChanged");

@@ -1,5 +1,5 @@
 //! Columns: known by their numbers, which a rename does not change.
-use super::{Around, name_of, not_null};
+use super::{Around, name_of, not_null, renames::ordered};
 use crate::{
     postgres::{identifier, literal},
     wire::{ColumnStructure, RelationStructure, Structure},
@@ -46,21 +46,20 @@ fn same(of: &RelationStructure, num: i16) -> Option<&ColumnStructure> {
 
 /// Renames alone. An inherited column is renamed with its parent's.
 pub(super) fn rename(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
-    new.columns
-        .iter()
-        .filter(|column| !column.inherited)
-        .filter_map(|column| Some((same(old, column.num)?, column)))
-        .filter(|(before, after)| before.name != after.name)
-        .map(|(before, after)| {
-            format!(
-                "alter {} {} rename column {} to {}",
-                new.relkind.keyword(),
-                name_of(new),
-                identifier(&before.name),
-                identifier(&after.name)
-            )
-        })
+    let alter = format!("alter {} {} rename column", new.relkind.keyword(), name_of(new));
+    let renamed = renamed(old, new).into_iter();
+    renamed
+        .map(|(from, to)| format!("{alter} {} to {}", identifier(&from), identifier(&to)))
         .collect()
+}
+
+/// The old names of columns and their new ones, in an order that goes.
+fn renamed(old: &RelationStructure, new: &RelationStructure) -> Vec<(String, String)> {
+    let own = new.columns.iter().filter(|column| !column.inherited);
+    let renames = own
+        .filter_map(|column| Some((same(old, column.num)?.name.clone(), column.name.clone())))
+        .collect();
+    ordered(renames, old.columns.iter().map(|column| column.name.as_str()))
 }
 
 pub(super) fn alter(
@@ -229,16 +228,16 @@ pub(super) fn alter_attributes(old: &RelationStructure, new: &RelationStructure)
         let name = identifier(&gone.name);
         statements.push(format!("{alter} drop attribute if exists {name} cascade"));
     }
+    for (from, to) in renamed(old, new) {
+        let (from, to) = (identifier(&from), identifier(&to));
+        statements.push(format!("{alter} rename attribute {from} to {to} cascade"));
+    }
     for column in &new.columns {
         let name = identifier(&column.name);
         let Some(before) = same(old, column.num) else {
             statements.push(format!("{alter} add attribute {} cascade", attribute(column)));
             continue;
         };
-        if before.name != column.name {
-            let from = identifier(&before.name);
-            statements.push(format!("{alter} rename attribute {from} to {name} cascade"));
-        }
         if (&before.type_name, &before.collation) != (&column.type_name, &column.collation) {
             let collation = column
                 .collation

@@ -10,6 +10,7 @@ mod not_null;
 mod objects;
 mod parts;
 mod relation;
+mod renames;
 
 use crate::wire::{RelationStructure, Structure};
 

@@ -1,5 +1,5 @@
 //! NOT NULL. 18 keeps it as a constraint: it has a name, may be no heir's, and need not be proven of the rows that are there.
-use super::{Around, name_of};
+use super::{Around, name_of, renames::Rename};
 use crate::{
     postgres::{identifier, literal},
     wire::{ColumnStructure, RelationStructure},
@@ -130,20 +130,33 @@ fn is_renamed(old: &ColumnStructure, new: &ColumnStructure) -> bool {
         && !(old.not_null_inherited && new.not_null_inherited)
 }
 
+/// Those of columns that stay, which share their names with the table's other constraints.
+pub(super) fn renames(
+    old: &RelationStructure,
+    new: &RelationStructure,
+    around: Around<'_>,
+) -> Vec<Rename> {
+    if !around.names_not_null {
+        return Vec::new();
+    }
+    let rename = |after: &ColumnStructure| {
+        let before = old.columns.iter().find(|before| before.num == after.num)?;
+        let stays = before.not_null && after.not_null && !is_another(before, after);
+        (stays && is_renamed(before, after))
+            .then(|| Some((before.not_null_name.clone()?, after.not_null_name.clone()?)))?
+    };
+    new.columns.iter().filter_map(rename).collect()
+}
+
+/// Its name it has already.
 fn alter(table: &str, old: &ColumnStructure, new: &ColumnStructure) -> Vec<String> {
-    let (Some(mut name), Some(to)) = (old.not_null_name.as_ref(), new.not_null_name.as_ref())
-    else {
+    let (Some(name), Some(to)) = (old.not_null_name.as_ref(), new.not_null_name.as_ref()) else {
         return Vec::new();
     };
-    let alter = format!("alter table {table}");
+    let name = if is_renamed(old, new) { to } else { name };
     let mut statements = Vec::new();
-    if is_renamed(old, new) {
-        let (from, to) = (identifier(name), identifier(to));
-        statements.push(format!("{alter} rename constraint {from} to {to}"));
-        name = new.not_null_name.as_ref().unwrap_or(name);
-    }
     if old.not_null_unproven && !new.not_null_unproven {
-        statements.push(format!("{alter} validate constraint {}", identifier(name)));
+        statements.push(format!("alter table {table} validate constraint {}", identifier(name)));
     }
     statements.extend(heirs(table, old.not_null_alone, new));
     statements

@@ -1,5 +1,5 @@
 //! Sequences, types, functions, schemas, extensions.
-use super::Around;
+use super::{Around, renames::ordered};
 use crate::{
     postgres::{identifier, literal, qualified},
     wire::{
@@ -180,23 +180,26 @@ fn alter_labels(old: &TypeStructure, new: &TypeStructure, name: &str) -> Vec<Str
 
 fn alter_domain(old: &TypeStructure, new: &TypeStructure, name: &str) -> Vec<String> {
     let alter = format!("alter domain {name}");
-    let mut statements = Vec::new();
+    let (mut statements, mut renames, mut proven) = (Vec::new(), Vec::new(), Vec::new());
     for before in &old.constraints {
-        let kept = new.constraints.iter().find(|after| after.oid == before.oid);
-        let from = identifier(&before.name);
-        match kept {
-            None => statements.push(format!("{alter} drop constraint if exists {from}")),
+        let name = identifier(&before.name);
+        match new.constraints.iter().find(|after| after.oid == before.oid) {
+            None => statements.push(format!("{alter} drop constraint if exists {name}")),
             Some(after) => {
-                let to = identifier(&after.name);
-                if before.name != after.name {
-                    statements.push(format!("{alter} rename constraint {from} to {to}"));
-                }
+                renames.push((before.name.clone(), after.name.clone()));
                 if !before.valid && after.valid {
-                    statements.push(format!("{alter} validate constraint {to}"));
+                    let name = identifier(&after.name);
+                    proven.push(format!("{alter} validate constraint {name}"));
                 }
             }
         }
     }
+    let named = old.constraints.iter().map(|constraint| constraint.name.as_str());
+    for (from, to) in ordered(renames, named) {
+        let (from, to) = (identifier(&from), identifier(&to));
+        statements.push(format!("{alter} rename constraint {from} to {to}"));
+    }
+    statements.extend(proven);
     for after in &new.constraints {
         if !old.constraints.iter().any(|before| before.oid == after.oid) {
             statements.push(add_check(name, after));

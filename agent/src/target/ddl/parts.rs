@@ -1,5 +1,8 @@
 //! What hangs on a table: constraints, indexes, parents, replica identity.
-use super::name_of;
+use super::{
+    Around, name_of, not_null,
+    renames::{Rename, ordered},
+};
 use crate::{
     postgres::{identifier, qualified},
     wire::{ConstraintStructure, IndexStructure, ParentName, RelationKind, RelationStructure},
@@ -63,32 +66,38 @@ fn drops_columns(old: &RelationStructure, new: &RelationStructure) -> bool {
 
 /// Gone, renamed and validated ones. Foreign keys may not be here yet, or hold no more than they will: what else they have
 /// become is left to the cutover, but for the name, or there would be two of them.
-pub(super) fn old_constraints(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
-    let table = name_of(new);
-    let mut statements = Vec::new();
+pub(super) fn old_constraints(
+    old: &RelationStructure,
+    new: &RelationStructure,
+    around: Around<'_>,
+) -> Vec<String> {
+    let alter = format!("alter table {}", name_of(new));
+    let (mut gone, mut proven) = (Vec::new(), Vec::new());
+    let mut renames = not_null::renames(old, new, around);
     for before in &old.constraints {
-        let name = identifier(&before.name);
         match kept_or_alike(old, new, before) {
             None if before.inherited && before.contype == "f" => {
-                statements.extend(share_of_parents_key(old, new, before));
+                renames.extend(share_of_parents_key(old, new, before));
             }
-            None => statements
-                .push(format!("alter table {table} drop constraint if exists {name} cascade")),
+            None => {
+                let name = identifier(&before.name);
+                gone.push(format!("{alter} drop constraint if exists {name} cascade"));
+            }
             Some(after) if after.inherited && ["c", "f"].contains(&after.contype.as_str()) => {}
             Some(after) => {
-                if before.name != after.name {
-                    let to = identifier(&after.name);
-                    statements
-                        .push(format!("alter table {table} rename constraint {name} to {to}"));
-                }
+                renames.push((before.name.clone(), after.name.clone()));
                 if before.contype != "f" && !before.valid && after.valid {
                     let name = identifier(&after.name);
-                    statements.push(format!("alter table {table} validate constraint {name}"));
+                    proven.push(format!("{alter} validate constraint {name}"));
                 }
             }
         }
     }
-    statements
+    let named = old.constraints.iter().map(|constraint| constraint.name.as_str());
+    let renames = ordered(renames, named).into_iter().map(|(from, to)| {
+        format!("{alter} rename constraint {} to {}", identifier(&from), identifier(&to))
+    });
+    gone.into_iter().chain(renames).chain(proven).collect()
 }
 
 /// A partition that was attached with a foreign key of its own keeps it on the source, as its share of the parent's. Here it
@@ -98,14 +107,13 @@ fn share_of_parents_key(
     old: &RelationStructure,
     new: &RelationStructure,
     share: &ConstraintStructure,
-) -> Option<String> {
+) -> Option<Rename> {
     let own = new.constraints.iter().find(|own| {
         own.contype == "f"
             && own.definition == share.definition
             && old.constraints.iter().all(|here| here.name != own.name)
     })?;
-    let (from, to) = (identifier(&share.name), identifier(&own.name));
-    Some(format!("alter table {} rename constraint {from} to {to}", name_of(new)))
+    Some((share.name.clone(), own.name.clone()))
 }
 
 /// Those that are new, but for foreign keys.
@@ -173,24 +181,28 @@ fn index_kept<'a>(of: &'a RelationStructure, index: &IndexStructure) -> Option<&
 
 /// Gone and renamed ones.
 pub(super) fn old_indexes(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
-    let mut statements = Vec::new();
+    let (mut gone, mut renames, mut set) = (Vec::new(), Vec::new(), Vec::new());
     for before in &old.indexes {
-        let name = qualified(&new.schema, &before.name);
         match index_kept(new, before).filter(|after| is_that(old, new, before.oid, after.oid)) {
             // Taken over by a constraint (USING INDEX), under the constraint's name.
             None if new.constraints.iter().any(|c| c.name == before.name) => {}
-            None => statements.push(format!("drop index if exists {name} cascade")),
+            None => {
+                let name = qualified(&new.schema, &before.name);
+                gone.push(format!("drop index if exists {name} cascade"));
+            }
             Some(after) => {
-                if before.name != after.name {
-                    statements
-                        .push(format!("alter index {name} rename to {}", identifier(&after.name)));
-                }
+                renames.push((before.name.clone(), after.name.clone()));
                 let name = qualified(&new.schema, &after.name);
-                statements.extend(set_storage(&name, &before.definition, &after.definition));
+                set.extend(set_storage(&name, &before.definition, &after.definition));
             }
         }
     }
-    statements
+    let named = old.indexes.iter().map(|index| index.name.as_str());
+    let renames = ordered(renames, named).into_iter().map(|(from, to)| {
+        let from = qualified(&new.schema, &from);
+        format!("alter index {from} rename to {}", identifier(&to))
+    });
+    gone.into_iter().chain(renames).chain(set).collect()
 }
 
 /// The storage parameters in an index's definition: `fillfactor='70', fastupdate='off'`.

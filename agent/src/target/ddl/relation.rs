@@ -144,7 +144,7 @@ pub(super) fn alter(
             statements.push(format!("alter table {name} set {how}"));
         }
         statements.extend(parts::detach(old, new));
-        statements.extend(parts::old_constraints(old, new));
+        statements.extend(parts::old_constraints(old, new, around));
     }
     statements.extend(parts::old_indexes(old, new));
     match new.relkind {
@@ -291,8 +291,14 @@ pub(in crate::target) fn numbered(
 ) -> RelationStructure {
     let forms: Vec<&RelationStructure> = known.into_iter().chain([new]).collect();
     let mut here = here.clone();
+    let mut of_columns = forms.clone();
+    if known.is_some_and(|known| has_new_names(&here, known, new)) {
+        of_columns.reverse();
+    }
     for column in &mut here.columns {
-        let named = forms.iter().find_map(|f| f.columns.iter().find(|c| c.name == column.name));
+        let named =
+            of_columns.iter().find_map(|f| f.columns.iter().find(|c| c.name == column.name));
+        let named = known.and_then(|known| inherited(&column.name, known, new)).or(named);
         column.num = named.map_or(-1, |named| named.num);
         column.not_null_oid = not_null_oid(&forms, column);
         if !column.generated.is_empty() && is_generated_as_before(known, new, column.num) {
@@ -316,6 +322,34 @@ pub(in crate::target) fn numbered(
         parent.oid = named.map_or(0, |named| named.oid);
     }
     here
+}
+
+/// The column of that name that came with a parent's, and does still: it has its new name with the parent's, which goes first.
+fn inherited<'a>(
+    name: &str,
+    known: &RelationStructure,
+    new: &'a RelationStructure,
+) -> Option<&'a ColumnStructure> {
+    let column = new.columns.iter().find(|column| column.inherited && column.name == name)?;
+    let before = known.columns.iter().find(|before| before.num == column.num)?;
+    before.inherited.then_some(column)
+}
+
+/// Whether a person has given the columns here their new names already. A name can be one column's in the known form and another
+/// one's in the new form: then their places tell. Those of what inherits are not its own.
+fn has_new_names(
+    here: &RelationStructure,
+    known: &RelationStructure,
+    new: &RelationStructure,
+) -> bool {
+    let names = |of: &RelationStructure| -> Vec<String> {
+        of.columns.iter().map(|column| column.name.clone()).collect()
+    };
+    let here = names(here);
+    let mut before = names(known);
+    // It may have gone with its type.
+    before.retain(|name| here.contains(name));
+    known.parents.is_empty() && new.parents.is_empty() && here == names(new) && here != before
 }
 
 /// The source's number of the not-null constraint that has this name there, or had it.
@@ -367,4 +401,30 @@ fn arbitrates(new: &RelationStructure) -> bool {
         new.constraints.iter().filter(|c| ["p", "u", "x"].contains(&c.contype.as_str())).peekable();
     let any = keys.peek().is_some() || new.indexes.iter().any(|index| index.unique);
     any && keys.all(|key| !key.definition.contains(" DEFERRABLE"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The source's numbers of the columns that are here.
+    fn numbers(here: &[&str], known: &[(i16, &str)], new: &[(i16, &str)]) -> Vec<i16> {
+        let here: Vec<(i16, &str)> = here.iter().map(|name| (0, *name)).collect();
+        let form = RelationStructure::of_columns;
+        let here = numbered(&form(&here), Some(&form(known)), &form(new));
+        here.columns.iter().map(|column| column.num).collect()
+    }
+
+    #[test]
+    fn a_column_is_known_by_its_older_name_unless_a_person_has_given_it_the_new_one() {
+        let known = [(1, "a"), (2, "b")];
+        let (handed, exchanged) = ([(1, "b"), (2, "x")], [(1, "b"), (2, "a")]);
+        for new in [handed, exchanged] {
+            assert_eq!(numbers(&["a", "b"], &known, &new), [1, 2], "not yet");
+            assert_eq!(numbers(&["b", new[1].1], &known, &new), [1, 2], "by hand");
+        }
+        // One has gone with its type, before those that exchange their names are renamed.
+        let three = [(1, "a"), (2, "b"), (3, "c")];
+        assert_eq!(numbers(&["a", "b"], &three, &exchanged), [1, 2]);
+    }
 }
