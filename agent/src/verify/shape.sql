@@ -166,6 +166,12 @@ select 'settings of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
            c.relowner, c.relpersistence, c.reltablespace, c.relam,
            -- Filled for the first time, or emptied: by no other command.
            case when c.relkind = 'm' and not c.relispopulated then 'no data' end,
+           -- Of a foreign table no form is kept that would tell its parents, its bound and its columns' options.
+           case when c.relkind = 'f' then concat(
+               pg_get_expr(c.relpartbound, c.oid), -- since 10
+               '|', (select string_agg(h.inhparent::text, ',' order by h.inhseqno) from pg_inherits h where h.inhrelid = c.oid),
+               '|', (select string_agg(concat_ws(' ', a.attname, a.attfdwoptions::text), ';' order by a.attnum) from pg_attribute a
+                     where a.attrelid = c.oid and a.attfdwoptions is not null)) end,
            (select string_agg(concat_ws(' ', a.attname,
                                         a.attidentity, -- since 10
                                         a.attacl::text,
