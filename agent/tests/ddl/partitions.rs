@@ -258,6 +258,30 @@ async fn a_foreign_table_gets_the_parents_and_the_bound_that_it_has() {
     }
 }
 
+/// No message tells that the foreign one has left its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_takes_the_place_of_a_foreign_partition() {
+    for follow in [true, false] {
+        let schema = "create foreign data wrapper nothing;
+            create server far foreign data wrapper nothing;
+            create table p (a int, v text) partition by range (a);
+            create foreign table archived partition of p for values from (0) to (10) server far;
+            create foreign table stays partition of p for values from (10) to (20) server far;
+            create table back (a int, v text)";
+        let (source, target, mut driver) = following_as(schema, follow).await;
+        sql(
+            &source,
+            "shop",
+            "alter table p detach partition archived;
+             insert into back values (1, 'x');
+             alter table p attach partition back for values from (0) to (10);
+             insert into p values (2, 'y')",
+        )
+        .await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+    }
+}
+
 /// Made of its ends, it must not be there when the partitions are attached, or each of them gets a share.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_index_of_which_not_all_partitions_have_a_share_comes_as_it_is() {

@@ -35,7 +35,7 @@ impl Changes {
         let label = new.label();
         let doing = format!("carrying {} of {label}", note.tag);
         self.at_savepoint("savepoint", &doing).await?;
-        let refused = match self.execute_over_rows(&statements, &doing, note).await {
+        let refused = match self.execute_in_its_place(&statements, new, note).await {
             Ok(()) => return self.at_savepoint("release", &doing).await,
             Err(fault) if fault.policy != Policy::Hold => return Err(fault),
             Err(fault) if !self.may_dump || !lacks_something(&fault.message) => {
@@ -97,7 +97,7 @@ impl Changes {
         Ok(early)
     }
 
-    async fn at_savepoint(&mut self, what: &str, doing: &str) -> Result<(), Fault> {
+    pub(super) async fn at_savepoint(&mut self, what: &str, doing: &str) -> Result<(), Fault> {
         self.session().batch_execute(&format!("{what} {BEFORE}")).await.doing(doing)
     }
 }
