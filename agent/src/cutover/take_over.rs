@@ -11,7 +11,7 @@ use super::{rights::settle_rights, steps::Steps, verify::unaltered_since_marker}
 use crate::{
     fault::Fault,
     postgres::Client,
-    verify::{schema_changed, schema_not_carried, shape_difference, shape_of},
+    verify::{disabled_keys, schema_changed, schema_not_carried, shape_difference, shape_of},
     wire::{Ask, ShapeItem, SnapshotKind, Structure},
 };
 
@@ -28,7 +28,7 @@ const MADE_AGAIN: &str = "what was dropped is there again as it was";
 /// Objects that are named when they differ; the rest is counted.
 const NAMED: usize = 5;
 
-/// Takes over what has changed; what it was, for an operator to read. `seen`: the source's shape, when it was read just now.
+/// Takes over what has changed; what it was, and which foreign keys can't be as they are there, for an operator to read. `seen`: the source's shape, when it was read just now.
 pub(super) async fn take_over(
     steps: &Steps<'_>,
     session: &mut Client,
@@ -45,7 +45,7 @@ pub(super) async fn take_over(
         None if receiver.has_dropped(session).await? => MADE_AGAIN.to_owned(),
         None => {
             as_it_was(steps, session, &now).await?;
-            return Ok(None);
+            return Ok(disabled_keys(&now));
         }
     };
     unaltered_since_marker(steps).await?;
@@ -84,13 +84,8 @@ pub(super) async fn take_over(
             dumped.in_use.join("; ")
         )
     });
-    Ok(Some(
-        [Some(taken), by_hand, in_use, rights.told]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join("; "),
-    ))
+    let told = [Some(taken), by_hand, in_use, rights.told, disabled_keys(&now)];
+    Ok(Some(told.into_iter().flatten().collect::<Vec<_>>().join("; ")))
 }
 
 /// The source's schema is what was dumped last. What the stream has carried since, there and back, must have come to that here

@@ -22,13 +22,44 @@ pub(super) async fn alter_options(
     older: &Entry,
     doing: &str,
 ) -> Result<bool, Fault> {
+    set_options(client, entry, older, doing, |now, then| {
+        (now.head, &now.then) == (then.head, &then.then)
+    })
+    .await
+}
+
+/// Of a foreign table that can't be made anew, for something uses it: in the caller's transaction, its options and its owner. What
+/// else its CREATE tells is set with the traits (parents, columns' options), or the comparison of the shapes names it (columns).
+/// `false` when more has changed than that tells.
+///
+/// # Errors
+/// The server's.
+pub(super) async fn alter_in_use(
+    client: &impl GenericClient,
+    entry: &Entry,
+    older: &Entry,
+    doing: &str,
+) -> Result<bool, Fault> {
+    if entry.kind != "FOREIGN TABLE" {
+        return Ok(false);
+    }
+    set_options(client, entry, older, doing, |now, then| now.then == then.then).await
+}
+
+async fn set_options(
+    client: &impl GenericClient,
+    entry: &Entry,
+    older: &Entry,
+    doing: &str,
+    is_alike: impl Fn(&Made<'_>, &Made<'_>) -> bool,
+) -> Result<bool, Fault> {
     let Some(options_of) = options_of(&entry.kind) else { return Ok(false) };
     let (now, then) = (Made::of(entry), Made::of(older));
     let Some((object, (now, then))) = owned_object(&entry.sql).zip(now.zip(then)) else {
         return Ok(false);
     };
     let Some(name) = object.strip_prefix(&*entry.kind).map(str::trim) else { return Ok(false) };
-    if (now.head, &now.then) != (then.head, &then.then) {
+    if !is_alike(&now, &then) {
         return Ok(false);
     }
     let row = client.query_one(options_of, &[&name, &bare(name)]).await.doing(doing)?;
@@ -64,7 +95,7 @@ struct Made<'a> {
     /// Its CREATE, before the options.
     head: &'a str,
     options: &'a str,
-    /// What follows the CREATE, but for the owner.
+    /// What follows the CREATE, but for the owner, and for the options of columns, which are traits.
     then: String,
 }
 
@@ -78,8 +109,24 @@ impl<'a> Made<'a> {
             .map(|(head, options)| (head, options.trim()));
         let (head, options) = with_options.unwrap_or((create, ""));
         let then = owner_line(then).map_or_else(|| then.to_owned(), |l| then.replacen(l, "", 1));
+        let then = without_options_of_columns(&then);
         Some(Self { head: head.trim_end(), options, then })
     }
+}
+
+fn without_options_of_columns(then: &str) -> String {
+    let (mut kept, mut rest) = (String::new(), then);
+    while let Some((line, behind)) = rest.split_once('\n') {
+        let is_begun = line.starts_with("ALTER FOREIGN TABLE ") && line.ends_with(" OPTIONS (");
+        if let Some((_, behind)) = behind.split_once("\n);\n").filter(|_| is_begun) {
+            rest = behind;
+            continue;
+        }
+        kept.push_str(line);
+        kept.push('\n');
+        rest = behind;
+    }
+    kept.trim().to_owned()
 }
 
 /// What makes the options `new` of those that have the names `here`.
@@ -134,5 +181,11 @@ mod tests {
         let (with, without) = (Made::of(&with).unwrap(), Made::of(&without).unwrap());
         assert_eq!((with.head, with.options), (without.head, "host 'a'"));
         assert_eq!((without.options, with.then), ("", without.then));
+        let of_column = "ALTER FOREIGN TABLE ONLY t ALTER COLUMN a OPTIONS (\n    name 'x'\n);\n";
+        let then =
+            format!("\n\n{of_column}ALTER TABLE ONLY t ALTER COLUMN a SET STATISTICS 5;\n\n");
+        let set = "ALTER TABLE ONLY t ALTER COLUMN a SET STATISTICS 5;";
+        assert_eq!(without_options_of_columns(&then), set);
+        assert_eq!(without_options_of_columns("\n\n"), "");
     }
 }

@@ -5,7 +5,11 @@
 //! it because the stream could not go on without it: it is taken as it is, and that is told.
 use tokio_postgres::{GenericClient, error::SqlState};
 
-use super::{foreign_options::alter_options, schema::Entry, text_search::alter_in_place};
+use super::{
+    foreign_options::{alter_in_use, alter_options},
+    schema::Entry,
+    text_search::alter_in_place,
+};
 use crate::fault::{Doing, Fault};
 
 /// Before an entry.
@@ -55,8 +59,7 @@ pub(super) async fn make_anew(
     let doing = format!("{doing}: {name}");
     client.batch_execute(&format!("savepoint {BEFORE}")).await.doing(&doing)?;
     let Err(error) = client.batch_execute(&entry.sql).await else {
-        client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
-        return Ok(Made::New);
+        return release(client, Made::New, &doing).await;
     };
     // The last one is of a catalog's own index: some kinds of objects are not looked for before.
     let duplicates = [
@@ -72,8 +75,7 @@ pub(super) async fn make_anew(
     // One of these words may have been made early, from a dump of a moment when it had no mappings yet.
     let altered = alter_in_place(client, entry, &doing).await?;
     if was == Was::Alike && !altered {
-        client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
-        return Ok(Made::AsItWas);
+        return release(client, Made::AsItWas, &doing).await;
     }
     let altered = altered
         || match older {
@@ -81,8 +83,7 @@ pub(super) async fn make_anew(
             None => false,
         };
     if altered {
-        client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
-        return Ok(Made::Altered);
+        return release(client, Made::Altered, &doing).await;
     }
     let object = owned_object(&entry.sql);
     let in_use = SqlState::DEPENDENT_OBJECTS_STILL_EXIST;
@@ -93,13 +94,18 @@ pub(super) async fn make_anew(
         None => Fault::sql(&doing, &error),
         Some(sql) => match client.batch_execute(&sql).await {
             Ok(()) => {
-                client.batch_execute(&format!("release {BEFORE}")).await.doing(&doing)?;
-                return Ok(Made::Anew);
+                return release(client, Made::Anew, &doing).await;
             }
             Err(error) if was == Was::Missing && error.code() == Some(&in_use) => {
                 return take_as_it_is(client, entry, &doing).await;
             }
-            Err(error) => Fault::sql(&doing, &error),
+            Err(error) => {
+                let fault = Fault::sql(&doing, &error);
+                if error.code() == Some(&in_use) && leave(client, entry, older, &doing).await? {
+                    return Ok(Made::Altered);
+                }
+                fault
+            }
         },
     };
     let object = object.unwrap_or(&name);
@@ -111,6 +117,27 @@ pub(super) async fn make_anew(
         "on the target: drop {object} cascade; -- note what goes with it: the next cutover makes the object itself, and what \
          depends on it is made by hand; then order the cutover again"
     )))
+}
+
+async fn release(client: &impl GenericClient, made: Made, doing: &str) -> Result<Made, Fault> {
+    client.batch_execute(&format!("release {BEFORE}")).await.doing(doing)?;
+    Ok(made)
+}
+
+/// What something uses is altered as far as it can be; whether the rest is as on the source is told later.
+async fn leave(
+    client: &impl GenericClient,
+    entry: &Entry,
+    older: Option<&Entry>,
+    doing: &str,
+) -> Result<bool, Fault> {
+    let Some(older) = older else { return Ok(false) };
+    client.batch_execute(&format!("rollback to {BEFORE}")).await.doing(doing)?;
+    if !alter_in_use(client, entry, older, doing).await? {
+        return Ok(false);
+    }
+    client.batch_execute(&format!("release {BEFORE}")).await.doing(doing)?;
+    Ok(true)
 }
 
 /// A person's object gets the source's owner, and comments.

@@ -21,6 +21,9 @@ use crate::{
     wire::{Catalog, ShapeItem},
 };
 
+/// Before a foreign table is attached.
+const BEFORE_ATTACH: &str = "whimbrel_attach";
+
 /// What the stream carries, or the switch makes: all other kinds of entries are made from the new dump.
 const CARRIED: [&str; 24] = [
     "ACL",
@@ -284,7 +287,8 @@ fn attaches<'a>(entry: &Entry, foreign: &[&'a str]) -> Option<&'a str> {
     foreign.iter().find(is_it).copied()
 }
 
-/// One that a person has attached is left.
+/// One that a person has attached is left. Another one may have its place here until the parents are set that have changed on
+/// the source ([`Receiver::take_traits`]): then this one's are set there too.
 async fn attach(
     client: &impl GenericClient,
     entry: &Entry,
@@ -293,10 +297,16 @@ async fn attach(
 ) -> Result<(), Fault> {
     let doing = format!("{doing}: attaching {child}");
     let apart = "select from pg_class where oid = to_regclass($1) and not relispartition";
-    if client.query_opt(apart, &[&child]).await.doing(&doing)?.is_some() {
-        client.batch_execute(&entry.sql).await.doing(&doing)?;
+    if client.query_opt(apart, &[&child]).await.doing(&doing)?.is_none() {
+        return Ok(());
     }
-    Ok(())
+    client.batch_execute(&format!("savepoint {BEFORE_ATTACH}")).await.doing(&doing)?;
+    let mut end = format!("release {BEFORE_ATTACH}");
+    if let Err(error) = client.batch_execute(&entry.sql).await {
+        tracing::debug!(%error, child, "not attached so far");
+        end = format!("rollback to {BEFORE_ATTACH}; {end}");
+    }
+    client.batch_execute(&end).await.doing(doing)
 }
 
 /// What is only said of an object.

@@ -35,5 +35,5 @@ pub use rights::{
     Alike, Held, MAINTAIN_SINCE, Right, Wider, missing, rights_by_object, rights_of, wider,
 };
 pub use sequences::{jumped, sequence_difference, sequence_values};
-pub use shape::{schema_changed, schema_not_carried, shape_difference, shape_of};
+pub use shape::{disabled_keys, schema_changed, schema_not_carried, shape_difference, shape_of};
 pub use traits::traits_of;

@@ -24,10 +24,31 @@ pub async fn shape_of(client: &Client, selected: &Selected) -> Result<Vec<ShapeI
 /// Objects that are named in a difference; the rest is counted.
 const NAMED: usize = 5;
 
+/// What the items of foreign keys begin with that are not enforced. Nothing of that is carried.
+const DISABLED: &str = "disabled foreign key ";
+
+/// Foreign keys whose triggers are disabled, for an operator to read: where they are made they are enforced.
+pub fn disabled_keys(source: &[ShapeItem]) -> Option<String> {
+    let keys = source.iter().filter_map(|item| item.object.strip_prefix(DISABLED));
+    let keys: Vec<&str> = keys.collect();
+    let named = keys[..keys.len().min(NAMED)].join(", ");
+    let more = match keys.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    (!keys.is_empty()).then(|| {
+        format!(
+            "enforced on the target, though their triggers are disabled on the source (look for rows that violate them, and for \
+             what writes such rows): foreign keys {named}{more}"
+        )
+    })
+}
+
 /// How the shape has changed, in words; `None` when it has not.
 pub fn shape_difference(then: &[ShapeItem], now: &[ShapeItem]) -> Option<String> {
     let index = |items: &[ShapeItem]| -> BTreeMap<String, String> {
-        items.iter().map(|item| (item.object.clone(), item.digest.clone())).collect()
+        let told = items.iter().filter(|item| !item.object.starts_with(DISABLED));
+        told.map(|item| (item.object.clone(), item.digest.clone())).collect()
     };
     let (then, now) = (index(then), index(now));
     let mut found = Vec::new();
@@ -78,6 +99,15 @@ mod tests {
 
     fn item(object: &str, digest: &str) -> ShapeItem {
         ShapeItem { object: object.into(), digest: digest.into() }
+    }
+
+    #[test]
+    fn a_key_that_is_disabled_is_no_change() {
+        let item = |n: usize| item(&format!("disabled foreign key k{n} of public.t"), "");
+        assert_eq!(disabled_keys(&[]), None);
+        assert_eq!(shape_difference(&[], &[item(1)]), None);
+        let told = disabled_keys(&(0..6).map(item).collect::<Vec<_>>()).unwrap();
+        assert!(told.ends_with("k4 of public.t, and 1 more"), "{told}");
     }
 
     #[test]

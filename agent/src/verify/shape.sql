@@ -114,6 +114,13 @@ where not t.tgisinternal
    -- A partition's share of its parent's trigger, which is internal before 15: only whether it fires can be its own.
    or t.tgparentid <> 0 and t.tgenabled <> (select p.tgenabled from pg_trigger p where p.oid = t.tgparentid) -- since 13
 union all
+-- Told in the cutover; a key whose triggers are disabled is enforced all the same where it is made.
+select distinct 'disabled foreign key ' || quote_ident(k.conname) || ' of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), ''
+from pg_trigger t
+join pg_constraint k on k.oid = t.tgconstraint and k.contype = 'f'
+join own c on c.oid = t.tgrelid join every n on n.oid = c.relnamespace
+where t.tgisinternal and t.tgenabled = 'D'
+union all
 -- By the types alone: a parameter's name is quoted where it is a keyword, which depends on the version.
 select 'function ' || quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || oidvectortypes(p.proargtypes) || ')',
        -- With its source, which is the snapshot's; the text is what was committed when it was read.
@@ -166,6 +173,12 @@ select 'settings of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
            c.relowner, c.relpersistence, c.reltablespace, c.relam,
            -- Filled for the first time, or emptied: by no other command.
            case when c.relkind = 'm' and not c.relispopulated then 'no data' end,
+           -- Of a foreign table no form is kept that would tell its parents, its bound and its columns' options.
+           case when c.relkind = 'f' then concat(
+               pg_get_expr(c.relpartbound, c.oid), -- since 10
+               '|', (select string_agg(h.inhparent::text, ',' order by h.inhseqno) from pg_inherits h where h.inhrelid = c.oid),
+               '|', (select string_agg(concat_ws(' ', a.attname, a.attfdwoptions::text), ';' order by a.attnum) from pg_attribute a
+                     where a.attrelid = c.oid and a.attfdwoptions is not null)) end,
            (select string_agg(concat_ws(' ', a.attname,
                                         a.attidentity, -- since 10
                                         a.attacl::text,

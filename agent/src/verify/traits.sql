@@ -46,6 +46,18 @@ columns as (
     join pg_type t on t.oid = a.atttypid
     where r.relkind in ('r', 'p', 'm')
 ),
+-- The parents of foreign tables.
+heirs as (
+    select r.item, r.name, format('%I.%I', n.nspname, p.relname) as parent,
+           pg_get_expr(f.relpartbound, f.oid) as bound -- since 10
+           null::text as bound -- before 10
+    from relations r
+    join pg_class f on f.oid = r.oid
+    join pg_inherits h on h.inhrelid = r.oid
+    join pg_class p on p.oid = h.inhparent and {relation p.oid}
+    join pg_namespace n on n.oid = p.relnamespace
+    where r.relkind = 'f'
+),
 indexes as (
     select r.item, r.name as of_table, x.oid, x.relname, x.reltablespace, i.indisclustered, format('%I.%I', n.nspname, x.relname) as name
     from relations r
@@ -112,6 +124,20 @@ cross join lateral (
     from (values ('p'::"char", 'plain'), ('e', 'external'), ('m', 'main'), ('x', 'extended')) words(letter, word)
 ) names
 where relkind = 'm' and attstorage <> typstorage
+union all
+select item,
+       case when bound is null then format('alter table %s no inherit %s', name, parent)
+            else format('alter table %s detach partition %s', parent, name) end,
+       case when bound is null then format('alter table %s inherit %s', name, parent)
+            else format('alter table %s attach partition %s %s', parent, name, bound) end
+from heirs
+union all
+select r.item, format('alter foreign table %s alter column %I options (drop %I)', r.name, a.attname, o.option_name),
+       format('alter foreign table %s alter column %I options (add %I %L)', r.name, a.attname, o.option_name, o.option_value)
+from relations r
+join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+cross join lateral pg_options_to_table(a.attfdwoptions) o
+where r.relkind = 'f'
 union all
 select item, format('alter table %s set without cluster', of_table), format('alter table %s cluster on %I', of_table, relname)
 from indexes

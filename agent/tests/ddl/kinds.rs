@@ -1,5 +1,5 @@
 //! Each kind of change, with rows before and after it.
-use super::{cut_over, cut_over_alike, following};
+use super::{cut_over, cut_over_alike, following, following_as};
 use crate::driver::{sql, value};
 
 const SCHEMA: &str = "
@@ -258,6 +258,21 @@ async fn what_comes_with_the_switch() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
     assert_eq!(value(&target, "shop", "select count(*) from seen").await, "1");
+}
+
+/// No command of ours would disable them, and the application's rows must not fail there without a word.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn foreign_keys_that_are_disabled_meanwhile_are_told() {
+    for follow in [true, false] {
+        let schema = "create table parent (id int primary key);
+            create table child (id int primary key, of int constraint \"its parent\" references parent);
+            create table plain (id int primary key)";
+        let (source, target, mut driver) = following_as(schema, follow).await;
+        sql(&source, "shop", "alter table child disable trigger all").await;
+        let notes = cut_over_alike(&source, &target, &mut driver, 1).await;
+        assert!(notes.contains("foreign keys \"its parent\" of public.child"), "{notes}");
+        assert!(!notes.contains("taken over"), "{notes}");
+    }
 }
 
 /// Writes are often stopped by taking rights away; the application must find them on the target.

@@ -130,7 +130,8 @@ async fn what_is_gone_by_then_holds_and_is_told() {
         "shop",
         "begin;
          create collation co (locale = 'C');
-         alter table t add c text collate co;
+         create collation stays (locale = 'C');
+         alter table t add s text collate stays, add c text collate co;
          drop collation co cascade;
          commit",
     )
@@ -140,6 +141,7 @@ async fn what_is_gone_by_then_holds_and_is_told() {
     assert!(failure.message.contains("\"public.co\""), "{failure:?}");
     assert!(failure.remedy.contains("must be made first"), "{failure:?}");
     assert!(!failure.remedy.contains("TEXT SEARCH"), "{failure:?}");
+    assert!(failure.remedy.contains("CREATE COLLATION public.stays"), "{failure:?}");
     sql(&target, "shop", "create collation co (locale = 'C')").await;
     driver.kill().await;
     let oid = driver.target_oid();

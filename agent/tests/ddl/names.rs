@@ -113,6 +113,42 @@ async fn partitions_and_tables_of_other_schemas_exchange_their_names() {
     .await;
 }
 
+/// With all that is in them, whether or not a row tells of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schemas_that_exchange_their_names_keep_what_they_hold() {
+    let of = |schema: &str| {
+        format!(
+            "create schema {schema};
+             create type {schema}.kind as enum ('{schema}1', '{schema}2');
+             create table {schema}.t (id serial primary key, v text unique, k {schema}.kind);
+             create table {schema}.only_{schema} (id int primary key, v text);
+             create table {schema}.quiet (id int primary key, v text);
+             create function {schema}.f() returns text language sql as $$ select '{schema}' $$;
+             create view {schema}.seen as select v from {schema}.quiet;
+             insert into {schema}.t (v) values ('{schema}'); insert into {schema}.only_{schema} values (1, '{schema}');
+             insert into {schema}.quiet values (1, '{schema}');"
+        )
+    };
+    arrive(
+        &["a", "b", "c"].map(of).join("\n"),
+        &[
+            "begin;
+             insert into a.t (v) values ('a2'); insert into b.t (v) values ('b2');
+             alter schema a rename to tmp; alter schema b rename to a; alter schema tmp rename to b;
+             insert into a.t (v, k) values ('b3', 'b2'); insert into b.t (v, k) values ('a3', 'a2');
+             insert into a.only_b values (2, 'b'); update b.only_a set v = 'a!';
+             alter schema c rename to d;
+             insert into d.only_c values (2, 'c');
+             commit",
+            "alter table a.t add w int; update a.t set w = 1; delete from b.t where v = 'a'",
+        ],
+    )
+    .await;
+    let exchange =
+        "alter schema a rename to tmp; alter schema b rename to a; alter schema tmp rename to b";
+    arrive(&["a", "b"].map(of).join("\n"), &[exchange]).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_has_a_name_can_hand_it_on() {
     arrive(

@@ -218,6 +218,70 @@ async fn a_foreign_table_comes_as_the_partition_that_it_is() {
     assert_eq!(schema_of(&source), schema_of(&target));
 }
 
+/// Nothing but the cutover's dump and comparison knows of them, and no more than the parents has changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_table_gets_the_parents_and_the_bound_that_it_has() {
+    let schema = "create foreign data wrapper nothing;
+        create server far foreign data wrapper nothing;
+        create table p (a int, v text) partition by range (a);
+        create table q (a int, v text) partition by range (a);
+        create foreign table p1 partition of p for values from (0) to (10) server far;
+        create foreign table p2 partition of p for values from (10) to (20) server far;
+        create foreign table gone partition of p for values from (20) to (30) server far;
+        create foreign table apart (a int, v text) server far;
+        create table one (a int, v text);
+        create table other (a int, v text);
+        create foreign table heir (a int, v text, w int) inherits (one) server far;
+        create foreign table own (a int, v text) server far;
+        create view seen as select v from p1 union all select v from heir;
+        create table t (id int primary key)";
+    let steps = [
+        "alter table p detach partition p1; alter table p attach partition p1 for values from (0) to (9);
+         alter table p detach partition p2; alter table q attach partition p2 for values from (0) to (10);
+         alter table p detach partition gone;
+         alter foreign table heir no inherit one; alter foreign table heir inherit other;
+         alter foreign table own inherit one",
+        // What is attached has its place from what goes.
+        "alter table p detach partition p1; alter table p detach partition p2; drop foreign table gone;
+         alter table p attach partition p2 for values from (0) to (10);
+         alter table p attach partition apart for values from (10) to (20);
+         create foreign table made partition of p for values from (20) to (30) server far;
+         alter foreign table heir inherit other, alter w options (add column_name 'x'), options (add name 'y')",
+    ];
+    for follow in [true, false] {
+        for step in steps {
+            let (source, target, mut driver) = following_as(schema, follow).await;
+            sql(&source, "shop", step).await;
+            cut_over(&mut driver, 1).await;
+            assert_eq!(schema_of(&source), schema_of(&target), "{step}");
+        }
+    }
+}
+
+/// No message tells that the foreign one has left its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_takes_the_place_of_a_foreign_partition() {
+    for follow in [true, false] {
+        let schema = "create foreign data wrapper nothing;
+            create server far foreign data wrapper nothing;
+            create table p (a int, v text) partition by range (a);
+            create foreign table archived partition of p for values from (0) to (10) server far;
+            create foreign table stays partition of p for values from (10) to (20) server far;
+            create table back (a int, v text)";
+        let (source, target, mut driver) = following_as(schema, follow).await;
+        sql(
+            &source,
+            "shop",
+            "alter table p detach partition archived;
+             insert into back values (1, 'x');
+             alter table p attach partition back for values from (0) to (10);
+             insert into p values (2, 'y')",
+        )
+        .await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+    }
+}
+
 /// Made of its ends, it must not be there when the partitions are attached, or each of them gets a share.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_index_of_which_not_all_partitions_have_a_share_comes_as_it_is() {

@@ -194,16 +194,22 @@ impl Changes {
             (Some(Structure::Schema(before)), Structure::Schema(after))
                 if before.name != after.name =>
             {
-                structure::rename_schema(self.session(), &before.name, &after.name).await?;
-                self.tables.rename_schema(&before.name, &after.name);
-                // The stream does not say it again: the tables themselves have not changed.
-                self.rename_told(&before.name, &after.name);
-                self.altered.catalog = true;
-                self.resolve_again();
+                self.know_schema(&before.name, &after.name).await?;
             }
             _ => {}
         }
         Ok(Some(old))
+    }
+
+    /// What the schema holds is known by its new name.
+    pub(super) async fn know_schema(&mut self, from: &str, to: &str) -> Result<(), Fault> {
+        structure::rename_schema(self.session(), from, to).await?;
+        self.tables.rename_schema(from, to);
+        // The stream does not say it again: the tables themselves have not changed.
+        self.rename_told(from, to);
+        self.altered.catalog = true;
+        self.resolve_again();
+        Ok(())
     }
 
     async fn run(

@@ -52,7 +52,7 @@ impl Changes {
     }
 
     /// Gives with an error the table whose rows are in the way, as its label.
-    async fn execute(
+    pub(super) async fn execute(
         &mut self,
         statements: &[String],
         doing: &str,

@@ -51,7 +51,7 @@ impl About {
 
 /// Turns row changes into statements.
 pub(in crate::target) struct Changes {
-    client: Arc<Client>,
+    pub(super) client: Arc<Client>,
     /// The source, for what a table is made of when no event trigger tells it.
     pub(super) caller: Caller,
     /// They take a dump apart.

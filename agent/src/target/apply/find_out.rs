@@ -52,6 +52,7 @@ impl Changes {
         };
         let is_new = known.is_none();
         let certain = known.is_some_and(|known| is_the_change(&known, &form, told));
+        self.rename_schemas(&form, commit).await?;
         self.rename_sequences(&form, commit).await?;
         self.make_room(&form, commit).await?;
         // Types of ours have a schema's name before their own, and a sequence may be new too.

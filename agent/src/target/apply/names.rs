@@ -14,7 +14,7 @@ use crate::{
     wire::{ConstraintStructure, Note, RelationStructure, Structure},
 };
 
-/// A schema, and what is unique in it. Types and relations share it: a relation has a type of its name.
+/// A schema, and what is unique in it; a schema's own name is in none. Types and relations share it: a relation has a type of its name.
 type Name = (String, String);
 
 impl Changes {
@@ -28,7 +28,10 @@ impl Changes {
         self.write_rows_before().await?;
         let wanted: HashSet<Name> = objects.iter().flat_map(names).collect();
         let mut aside = HashSet::new();
-        for new in objects {
+        // What a schema holds is known by its name of then.
+        let (schemas, others): (Vec<_>, Vec<_>) =
+            objects.iter().partition(|it| matches!(it, Structure::Schema(_)));
+        for new in schemas.into_iter().chain(others) {
             if self.tables.is_ahead(new.id().1, commit) {
                 continue;
             }
@@ -38,6 +41,9 @@ impl Changes {
                 self.local(sql, note).await?;
             }
             structure::save(self.session(), std::slice::from_ref(&form)).await?;
+            if let (Structure::Schema(known), Structure::Schema(form)) = (&known, &form) {
+                self.know_schema(&known.name, &form.name).await?;
+            }
             aside.insert(new.id());
         }
         Ok(aside)
@@ -58,7 +64,9 @@ fn names(of: &Structure) -> Vec<Name> {
         Structure::Sequence(of) => own(&of.schema, &of.name),
         Structure::Type(of) => own(&of.schema, &of.name),
         Structure::Function(of) => own(&of.schema, &format!("{}({})", of.name, of.arguments)),
-        Structure::Schema(_) | Structure::Extension(_) => Vec::new(),
+        // In none.
+        Structure::Schema(of) => own(&String::new(), &of.name),
+        Structure::Extension(_) => Vec::new(),
     }
 }
 
@@ -96,6 +104,10 @@ fn set_aside(
             let old = routine(of);
             of.name.clone_from(&aside);
             format!("alter routine {old} rename")
+        }
+        Structure::Schema(of) => {
+            let old = std::mem::replace(&mut of.name, aside.clone());
+            format!("alter schema {} rename", identifier(&old))
         }
         _ => return None,
     };

@@ -58,6 +58,28 @@ impl Changes {
         Ok(objects)
     }
 
+    /// Gives schemas their new names, if the table is in another one than before: by that name it may be another here, and it is the
+    /// schema that has a new name, not the table that has moved.
+    pub(super) async fn rename_schemas(
+        &mut self,
+        table: &RelationStructure,
+        commit: Lsn,
+    ) -> Result<(), Fault> {
+        let known = structure::known(self.session(), (table.class, table.oid)).await?;
+        let Some(Structure::Relation(known)) = known else { return Ok(()) };
+        if known.schema == table.schema {
+            return Ok(());
+        }
+        let known = structure::all(self.session()).await?;
+        let all = structure::fetch(&self.caller, Vec::new(), false).await?;
+        let is_renamed = |form: &Structure| match (known.get(&form.id()), form) {
+            (Some(Structure::Schema(known)), Structure::Schema(now)) => known.name != now.name,
+            _ => false,
+        };
+        let objects = all.into_iter().filter(is_renamed).collect();
+        self.carry_renamed(objects, commit).await
+    }
+
     /// Gives sequences their new names, if the table takes a default of another one than before: by that name it may be another here.
     pub(super) async fn rename_sequences(
         &mut self,
@@ -73,6 +95,10 @@ impl Changes {
         let all = structure::fetch(&self.caller, Vec::new(), false).await?;
         let objects: Vec<Structure> =
             all.iter().filter_map(|form| renamed_sequence(known.get(&form.id()), form)).collect();
+        self.carry_renamed(objects, commit).await
+    }
+
+    async fn carry_renamed(&mut self, objects: Vec<Structure>, commit: Lsn) -> Result<(), Fault> {
         if objects.is_empty() {
             return Ok(());
         }

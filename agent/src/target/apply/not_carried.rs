@@ -9,7 +9,7 @@ const SEARCH_PATH: &str = "if a function that it calls finds what is missing by 
                            search_path = …, there and on the source (rows are applied with an empty one); ";
 
 /// Of what the stream does not carry the source may have it no more, or no role here may make it.
-const MADE_FIRST: &str = "what is missing of collations, operators, casts, aggregates, text search, servers and the like must be made \
+const MADE_FIRST: &str = "what is missing of collations, operators, casts, aggregates, text search, servers, foreign tables and the like must be made \
                           first, as it is on the source (pg_dump --schema-only has it), or was when this came; ";
 
 /// `what`: why, in words; `statements`: what would make the object, if that is known.
