@@ -32,6 +32,9 @@ pub struct Fault {
     pub ledger_epoch: u64,
 }
 
+/// SQLSTATEs: undefined_table, invalid_schema_name, undefined_column.
+pub const GONE: [&str; 3] = ["42P01", "3F000", "42703"];
+
 impl Fault {
     /// Made from its parts; say the remedy with [`Fault::remedy`].
     pub fn new(policy: Policy, code: &'static str, message: impl Into<String>) -> Self {
@@ -69,6 +72,19 @@ impl Fault {
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = remedy.into();
+        self
+    }
+
+    /// As it is, or to be tried again where it says that a table, schema or column is gone: what was read by its name was dropped or
+    /// renamed since its name was read. For the source alone: what is missing on the target does not come by itself.
+    #[must_use]
+    pub fn again_if_gone(mut self) -> Self {
+        let is_gone = |state: &str| self.message.ends_with(&format!("(SQLSTATE {state})"));
+        if self.policy == Policy::Hold && GONE.into_iter().any(is_gone) {
+            self.policy = Policy::Retry;
+            self.code = "CatalogChanges".into();
+            self.remedy = "nothing: it is tried again with what is there now".to_owned();
+        }
         self
     }
 
@@ -265,6 +281,15 @@ impl<T> Doing<T> for Result<T, ReplicationError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_gone_is_tried_again_and_nothing_else() {
+        let told = |state: &SqlState| Fault::refused("reading", state, "no").again_if_gone();
+        assert_eq!(told(&SqlState::UNDEFINED_TABLE).policy, Policy::Retry);
+        assert_eq!(told(&SqlState::UNDEFINED_COLUMN).code, "CatalogChanges");
+        assert_eq!(told(&SqlState::UNDEFINED_FUNCTION).policy, Policy::Hold);
+        assert_eq!(told(&SqlState::ADMIN_SHUTDOWN).policy, Policy::Away);
+    }
 
     #[test]
     fn every_class_has_one_policy() {

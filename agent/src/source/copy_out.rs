@@ -1,7 +1,7 @@
 //! Rows of a table, or of a range of its pages, as COPY gives them.
 use super::sender::Sender;
 use crate::{
-    fault::{Doing, Fault},
+    fault::{Doing, Fault, GONE},
     postgres::{identifier, literal, qualified},
     replication::{ReplicationError, RowsConnection},
     wire::{CopyFormat, CopyOf, Frame, FrameSender, PageRange},
@@ -12,9 +12,6 @@ const LOCK_TIMEOUT: &str = "set local lock_timeout = '60s'";
 
 /// OID of `pg_class`. The function that tells an object's names asks the catalog of now, not the snapshot's.
 const CLASSES: u32 = 1259;
-
-/// SQLSTATEs: undefined_table, invalid_schema_name, undefined_column.
-const GONE: [&str; 3] = ["42P01", "3F000", "42703"];
 
 /// Leaves the savepoint that a copy is made under, and gives up its locks (PostgreSQL manual, 13.3 Explicit Locking).
 const LEAVE: &str = "rollback to savepoint part; release savepoint part";

@@ -26,7 +26,8 @@ impl Sender {
             self.session("checksum").await?
         };
         let version = client.server_version_num();
-        verify::table_checksum(&client, (&name.0, &name.1), columns, version).await
+        let sum = verify::table_checksum(&client, (&name.0, &name.1), columns, version).await;
+        sum.map_err(Fault::again_if_gone)
     }
 
     /// The files of tables now, or as the snapshot sees them, by OID: see `Relation::file`.

@@ -50,7 +50,8 @@ impl Sender {
                 "drop publication if exists {name}; create publication {name}{of} with (publish = '{publish}{truncate}')"
             ))
             .await
-            .doing(format!("making publication {name}"))?;
+            .doing(format!("making publication {name}"))
+            .map_err(Fault::again_if_gone)?;
         }
         tx.commit().await.doing("making the publications")
     }

@@ -61,7 +61,7 @@ from pg_attrdef d
 join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
 join own c on c.oid = d.adrelid
 join every n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p', 'f')
+where c.relkind in ('r', 'p', 'f', 'v')
 union all
 select 'view ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname), md5(pg_get_viewdef(c.oid))
 from own c join every n on n.oid = c.relnamespace

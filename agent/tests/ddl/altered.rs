@@ -1,6 +1,8 @@
 //! Objects that were there when the copy began and are altered while the stream runs, of kinds that no event trigger tells in
 //! a form that can be carried: they come with the dump of the cutover, and bring what hangs on them.
 use super::{between, cut_over, cut_over_alike, following};
+use whimbrel_proto::agent::v1::Step;
+
 use crate::{
     cluster::{Cluster, programs_of},
     driver::{HBA, sql, value},
@@ -307,4 +309,24 @@ async fn a_partition_does_not_fire_what_is_disabled_there() {
     cut_over(&mut driver, 1).await;
     let fires = "select string_agg(tgrelid::regclass || ' ' || tgenabled::text, ',' order by tgrelid::regclass::text) from pg_trigger";
     assert_eq!(value(&target, "shop", fires).await, "p O,p1 D,p2 O");
+}
+
+/// Nothing differs on the source: here the default went with the old function.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_views_default_that_went_with_its_function_is_told() {
+    let (source, _target, mut driver) = following(
+        "create function f() returns int language sql as 'select 1';
+         create table t (id int primary key, a int);
+         create view v as select * from t;
+         alter view v alter a set default f()",
+    )
+    .await;
+    let again = "begin; alter view v alter a drop default; drop function f(); \
+         create function f() returns int language sql as 'select 1'; alter view v alter a set default f(); commit";
+    sql(&source, "shop", again).await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    let failure = driver.step(Step::Complete, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "SourceSchemaChanged", "{failure:?}");
+    assert!(failure.message.contains("default of a of public.v"), "{failure:?}");
 }

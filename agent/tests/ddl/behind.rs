@@ -7,7 +7,7 @@ use whimbrel_proto::agent::v1::{CopyLimits, Step, report::Kind};
 use super::{
     cluster::Cluster,
     cut_over_alike,
-    driver::{Driver, HBA, database, sql},
+    driver::{Driver, HBA, database, session, sql, until},
     following,
 };
 
@@ -105,4 +105,28 @@ async fn what_was_changed_there_and_back_is_compared_here() {
     driver.back(1).await;
     sql(&target, "shop", "create index of_v on t (v)").await;
     cut_over_alike(&source, &target, &mut driver, 2).await;
+}
+
+/// Its size is asked for when it is there no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_dropped_while_the_tables_are_read_is_left_out() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    let schema =
+        "create table t (id int primary key);\ninsert into t values (1);\ncreate table x (id int)";
+    sql(&source, "shop", schema).await;
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    let other = session(&source, "shop").await;
+    other.batch_execute("begin; drop table x").await.unwrap();
+    let waits = "select count(*) from pg_stat_activity where application_name like 'whimbrel%' and wait_event_type = 'Lock'";
+    let gone = async {
+        until(&source, "shop", waits).await;
+        other.batch_execute("commit").await.unwrap();
+    };
+    let begun = async {
+        driver.begin(1, 0).await;
+        driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    };
+    tokio::join!(gone, begun);
+    cut_over_alike(&source, &target, &mut driver, 1).await;
 }

@@ -38,4 +38,6 @@ select json_build_object(
            'binary', coalesce(l.binary, false))::text
 from tables t
 left join columns l on l.attrelid = t.oid
+-- One that was dropped meanwhile has no size any more.
+where t.pages is not null and t.bytes is not null
 order by t.bytes desc, t.oid;
