@@ -1,8 +1,8 @@
 //! Objects that were there when the copy began and are altered while the stream runs, of kinds that no event trigger tells in
 //! a form that can be carried: they come with the dump of the cutover, and bring what hangs on them.
-use super::{between, cut_over, cut_over_alike, following};
 use whimbrel_proto::agent::v1::Step;
 
+use super::{between, cut_over, cut_over_alike, following};
 use crate::{
     cluster::{Cluster, programs_of},
     driver::{HBA, sql, value},

@@ -430,3 +430,15 @@ async fn a_parent_gets_a_column_with_a_sequence_of_its_own() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// The stream tells a value by its label alone, and not which one bears it by then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_enums_label_may_be_handed_on() {
+    let hand_on = "alter type mode rename value 'a' to 'was_a';
+         alter type mode rename value 'b' to 'a';
+         insert into modes values (2, 'a')";
+    arrive(SCHEMA, &[hand_on]).await;
+    let tell = "insert into modes values (3, 'was_a');
+         update modes set m = 'a' where id = 1";
+    arrive(SCHEMA, &[hand_on, tell]).await;
+}

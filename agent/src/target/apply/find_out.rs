@@ -177,6 +177,7 @@ impl Bringing<'_> {
         for table in self.copied {
             changes.empty(*table, &note).await?;
         }
+        let handed = changes.tables_of_handed_labels(&note).await?;
         let taken = changes.take_from_gone(&mut note).await?;
         changes.leave_owners(&note, &taken).await?;
         let later = if self.late { changes.drop_first(&mut note).await? } else { Vec::new() };
@@ -193,7 +194,7 @@ impl Bringing<'_> {
             let note = Note { tag: TAG.into(), dropped: later, ..Note::default() };
             changes.carry(&note, commit).await?;
         }
-        for table in self.copied {
+        for table in self.copied.iter().chain(&handed) {
             changes.hold(*table).await?;
         }
         changes.keep_catalog().await?;

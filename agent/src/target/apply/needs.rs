@@ -162,7 +162,7 @@ fn columns_of(table: &RelationStructure, lineage: &HashSet<u32>, all: &[Structur
 
 /// The types of a table's columns, and what those are made of, by catalog and OID. Others that are unknown are nothing to this
 /// table: one of them that can't be carried must not hold it.
-fn types_of(table: &RelationStructure, all: &[Structure]) -> HashSet<(u32, u32)> {
+pub(super) fn types_of(table: &RelationStructure, all: &[Structure]) -> HashSet<(u32, u32)> {
     let mut types = HashSet::new();
     let mut words = words_of(table);
     while let Some(word) = words.pop() {
