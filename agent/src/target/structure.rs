@@ -17,12 +17,15 @@ pub(super) type Forms = HashMap<(u32, u32), Structure>;
 
 const DOING: &str = "keeping the source's structure in the ledger";
 
+/// Of a fault: an object went while the source's catalog was read.
+pub(in crate::target) const CATALOG_CHANGES: &str = "CatalogChanges";
+
 /// How often the source's catalog is read anew because an object went while it was read, which has no definition then.
 const TRIES: u32 = 8;
 /// Between two of them, at first; then twice as long each time: whoever changes so much comes to an end of it.
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
-/// Asks the source. `relations`: none means every object.
+/// Asks the source. `relations`: none means every object. Under a snapshot it is asked once: what is gone stays gone for that.
 pub(super) async fn fetch(
     caller: &Caller,
     relations: Vec<u32>,
@@ -30,7 +33,7 @@ pub(super) async fn fetch(
 ) -> Result<Vec<Structure>, Fault> {
     for tried in 0..TRIES - 1 {
         match fetch_once(caller, relations.clone(), under_snapshot).await {
-            Err(fault) if fault.code == "CatalogChanges" => {}
+            Err(fault) if fault.code == CATALOG_CHANGES && !under_snapshot => {}
             other => return other,
         }
         sleep(BETWEEN_TRIES * 2_u32.pow(tried)).await;
@@ -72,9 +75,9 @@ fn catalog_changes(what: &str, error: &str) -> Fault {
     tracing::debug!(object = what, error, "an object of the source could not be read");
     let message = format!(
         "reading from the source's catalog what its objects are made of: {what} was dropped or changed at that moment, \
-         {TRIES} times one after the other"
+         several times one after the other"
     );
-    Fault::retry("CatalogChanges", message).remedy(
+    Fault::retry(CATALOG_CHANGES, message).remedy(
         "nothing: it is tried again; if that does not end, look for what makes and drops objects on the source all the time \
          (a job, a pool of tests) and stop it for a while",
     )

@@ -214,3 +214,17 @@ async fn the_not_null_of_a_domain_keeps_its_name() {
         assert!(here.contains("code filled never empty"), "{here}");
     }
 }
+
+/// The table waits for its rows, and its default has the new name on the source alone: no command tells the table.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_copied_again_may_have_a_sequence_of_another_name() {
+    let (source, target, mut driver) = following(
+        "create table t (id serial primary key, a int);
+         insert into t (a) select generate_series(1, 30)",
+    )
+    .await;
+    let renamed = "begin; alter table t add column r text default md5(random()::text); \
+         alter sequence t_id_seq rename to counts; commit";
+    sql(&source, "shop", renamed).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

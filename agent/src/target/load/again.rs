@@ -18,7 +18,7 @@ use crate::{
         ddl::{self, Around, relation_of},
         ledger::Ledger,
         receive::Receiver,
-        structure,
+        structure::{self, CATALOG_CHANGES},
     },
     wire::{Answer, Ask, Relation, RelationKind, SnapshotKind, Structure, unexpected_answer},
 };
@@ -69,7 +69,14 @@ pub(in crate::target) async fn copy_waiting(
     // First the publications, then the snapshot: every transaction that commits behind its point began after them.
     receiver.caller.ask(Ask::Publish).await?;
     let point = receiver.take_snapshot(SnapshotKind::Renewed).await?.point;
-    let (mut relations, mut unlike) = as_here(receiver, &session, &waiting).await?;
+    let (mut relations, mut unlike) = match as_here(receiver, &session, &waiting).await {
+        // What the snapshot has and the catalog no more has no definition: another snapshot.
+        Err(fault) if fault.code == CATALOG_CHANGES && !at_end => {
+            receiver.caller.ask(Ask::Release).await?;
+            return Ok(Some(point));
+        }
+        other => other?,
+    };
     let mut gone = gone(receiver, &session, &waiting, &relations).await?;
     let same = last.forms == unlike && last.gone == gone;
     let first = if same { last.point } else { point };
@@ -157,13 +164,29 @@ async fn as_here(
             relations.extend(relation_of(table));
         }
         let known = structure::known(&**session, form.id()).await?;
-        if known.as_ref().is_none_or(|known| columns(known) != columns(&form))
-            || ddl::statements(known.as_ref(), &form, Around::default()) != Ok(Vec::new())
-        {
+        if !known.is_some_and(|known| takes_rows_alike(&known, &form)) {
             unlike.push(form);
         }
     }
     Ok((relations, unlike))
+}
+
+/// Rows of one can be copied into the other.
+fn takes_rows_alike(known: &Structure, form: &Structure) -> bool {
+    let (old, new) = (without_defaults(known), without_defaults(form));
+    columns(known) == columns(form)
+        && ddl::statements(Some(&old), &new, Around::default()) == Ok(Vec::new())
+}
+
+/// Rows that are copied take none; and one calls a sequence by its name, which may be a new one: the table is not told then.
+fn without_defaults(form: &Structure) -> Structure {
+    let mut form = form.clone();
+    if let Structure::Relation(of) = &mut form {
+        of.columns.iter_mut().filter(|column| column.generated.is_empty()).for_each(|column| {
+            column.default = None;
+        });
+    }
+    form
 }
 
 /// What rows are copied by. A partition's and an heir's come with the parent's: there are no statements for them.
