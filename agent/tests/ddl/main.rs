@@ -19,6 +19,7 @@ mod own;
 mod partitions;
 mod places;
 mod published;
+mod random;
 mod renumbered;
 mod rights;
 mod rules;
