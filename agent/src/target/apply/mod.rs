@@ -25,6 +25,7 @@ mod find_out;
 mod fold;
 mod group;
 mod lacking;
+mod loosen;
 mod names;
 mod needs;
 mod not_carried;
