@@ -82,3 +82,17 @@ async fn a_table_leaves_a_schema_that_is_made_again() {
     )
     .await;
 }
+
+/// A row tells that another table has its name: the older one goes at that place, with its sequence.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_whose_sequence_a_domain_uses_is_made_again() {
+    arrive(
+        "create table a (id serial primary key, v text); create domain da as int default nextval('a_id_seq');
+         create table ta (id int primary key, q da); insert into ta (id) values (1), (2);
+         create table b (id int primary key, v text)",
+        "alter domain da drop default; drop table a; alter table b rename to a; create sequence a_id_seq owned by a.id;
+         alter domain da set default nextval('a_id_seq');
+         insert into a values (1, 'x'); insert into ta (id) values (3)",
+    )
+    .await;
+}
