@@ -1,4 +1,4 @@
--- The tables and columns that DROP … CASCADE of the target's own object $2.$3 would take along. $1: what it is; $4: a routine's
+-- The tables and columns that DROP CASCADE of the target's own object $2.$3 would take along. $1: what it is; $4: a routine's
 -- arguments. What is a part of another takes that along as well: a table's type, what a generated column is made of.
 with recursive goes as (
     select class, oid, 0 as part from (
