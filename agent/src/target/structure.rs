@@ -169,11 +169,29 @@ pub(super) async fn named(
     schema: &str,
     name: &str,
 ) -> Result<Option<Structure>, Fault> {
+    of_name(client, "relation", schema, name).await
+}
+
+/// The type of that name that is not a relation's, as far as is known.
+pub(super) async fn type_named(
+    client: &impl GenericClient,
+    schema: &str,
+    name: &str,
+) -> Result<Option<Structure>, Fault> {
+    of_name(client, "type", schema, name).await
+}
+
+async fn of_name(
+    client: &impl GenericClient,
+    kind: &str,
+    schema: &str,
+    name: &str,
+) -> Result<Option<Structure>, Fault> {
     let row = client
         .query_opt(
-            "select document::text from whimbrel.structure where document ->> 'kind' = 'relation' \
-             and document ->> 'schema' = $1 and document ->> 'name' = $2 limit 1",
-            &[&schema, &name],
+            "select document::text from whimbrel.structure where document ->> 'kind' = $1 \
+             and document ->> 'schema' = $2 and document ->> 'name' = $3 limit 1",
+            &[&kind, &schema, &name],
         )
         .await
         .doing(DOING)?;

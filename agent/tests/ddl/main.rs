@@ -14,6 +14,7 @@ mod identities;
 mod inherits;
 mod kinds;
 mod lacking;
+mod made_again;
 mod names;
 mod own;
 mod partitions;

@@ -23,11 +23,29 @@ impl Changes {
     /// Drops what nothing hangs on, and takes from the note what is to be dropped behind its objects.
     pub(super) async fn drop_first(&mut self, note: &mut Note) -> Result<Vec<Dropped>, Fault> {
         let left = self.drop_free(&note.dropped).await?;
+        self.keep_holders(note, &left).await?;
         let (later, now) = std::mem::take(&mut note.dropped)
             .into_iter()
             .partition(|gone| left.contains(gone) && !is_taken(gone, &note.objects));
         note.dropped = now;
         Ok(later)
+    }
+
+    /// A schema or an extension that something is of still here, and another one has its name by now: that one it is from then on,
+    /// with its columns and tables. It is altered to what that one is.
+    async fn keep_holders(&mut self, note: &mut Note, left: &[Dropped]) -> Result<(), Fault> {
+        let stays = |gone: &Dropped| {
+            ["schema", "extension"].contains(&gone.kind.as_str())
+                && left.contains(gone)
+                && is_taken(gone, &note.objects)
+        };
+        let (stay, go) = std::mem::take(&mut note.dropped).into_iter().partition(stays);
+        note.dropped = go;
+        let stay: Vec<Dropped> = stay;
+        for gone in stay {
+            structure::forget(self.session(), (gone.class, gone.oid)).await?;
+        }
+        Ok(())
     }
 
     /// Tables that have left a parent which is gone: it would take them along.

@@ -180,7 +180,10 @@ impl Bringing<'_> {
         let handed = changes.tables_of_handed_labels(&note).await?;
         let taken = changes.take_from_gone(&mut note).await?;
         changes.leave_owners(&note, &taken).await?;
+        changes.loosen(&mut note).await?;
+        let all_gone = note.dropped.clone();
         let later = if self.late { changes.drop_first(&mut note).await? } else { Vec::new() };
+        changes.keep_values(&note.dropped, &note.objects, &all_gone).await?;
         let aside = changes.set_names_aside(&note.objects, &note, commit).await?;
         let left = match changes.carry_late(&note, commit).await? {
             Some((_, fault)) if self.all => return Err(fault),
@@ -190,7 +193,8 @@ impl Bringing<'_> {
             None => 0,
         };
         if !later.is_empty() {
-            changes.drop_free(&later).await?;
+            let left = changes.drop_free(&later).await?;
+            changes.keep_values(&left, &[], &all_gone).await?;
             let note = Note { tag: TAG.into(), dropped: later, ..Note::default() };
             changes.carry(&note, commit).await?;
         }

@@ -27,6 +27,7 @@ mod group;
 mod labels;
 mod lacking;
 mod leave_places;
+mod loosen;
 mod names;
 mod needs;
 mod not_carried;

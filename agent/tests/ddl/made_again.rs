@@ -1,0 +1,98 @@
+//! What is dropped and made again under its name, while tables keep what used it: their columns, defaults and indexes hang on the
+//! older one here, and no event trigger tells that they have left it.
+use crate::{cut_over_alike, driver::sql, following_as};
+
+async fn arrive(schema: &str, script: &str) {
+    let (source, target, mut driver) = following_as(schema, false).await;
+    sql(&source, "shop", script).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// The column is the source's with all its values: CASCADE would take it along with the domain.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sequence_that_a_domain_uses_is_made_again() {
+    arrive(
+        "create sequence sq; create domain dq as int default nextval('sq');
+         create table tq (id int primary key, q dq);
+         insert into tq (id) values (1), (2), (3)",
+        "alter domain dq drop default; drop sequence sq; create sequence sq;
+         alter domain dq set default nextval('sq'); insert into tq (id) values (4)",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sequence_that_a_column_uses_is_made_again() {
+    arrive(
+        "create sequence s; create table t (id bigint primary key default nextval('s'));
+         create table own (id serial primary key, v text);
+         insert into t default values; insert into own (v) values ('a')",
+        "alter table t alter id drop default; drop sequence s; create sequence s start 100;
+         alter table t alter id set default nextval('s'); insert into t default values;
+         drop sequence own_id_seq cascade; create sequence own_id_seq start 100 owned by own.id;
+         alter table own alter id set default nextval('own_id_seq'); insert into own (v) values ('b')",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_that_a_table_uses_is_made_again() {
+    arrive(
+        "create function nr() returns int language sql as 'select 1';
+         create table t (id int primary key, n int default nr());
+         create function f(int) returns int language sql immutable as 'select $1';
+         create table i (a int primary key); create index by_f on i (f(a));
+         create function low(int) returns bool language sql immutable as 'select $1 < 10';
+         create domain few as int check (low(value)); create table d (id int primary key, few few);
+         insert into t values (1); insert into i values (1); insert into d values (1, 1)",
+        "alter table t alter n drop default; drop function nr();
+         create function nr() returns int language sql as 'select 2';
+         alter table t alter n set default nr(); insert into t values (2);
+         drop function f(int) cascade;
+         create function f(int) returns int language sql immutable as 'select $1 + 1';
+         create index by_f on i (f(a)); insert into i values (2);
+         drop function low(int) cascade;
+         create function low(int) returns bool language sql immutable as 'select $1 < 20';
+         alter domain few add check (low(value)); insert into d values (2, 2)",
+    )
+    .await;
+}
+
+/// What a column is of has its name and its words still, and nobody has rewritten the column: here it would go with the extension.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_extension_that_a_column_is_of_is_made_again() {
+    arrive(
+        "create extension citext; create table t (id int primary key, c citext);
+         insert into t values (1, 'A'), (2, 'b')",
+        "alter table t alter c type text; drop extension citext; create extension citext;
+         alter table t alter c type citext; insert into t values (3, 'C')",
+    )
+    .await;
+}
+
+/// It leaves its schema, which is gone then: another one has the name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_leaves_a_schema_that_is_made_again() {
+    arrive(
+        "create schema again; create table again.t (id int primary key, v text);
+         create table again.gone (id int primary key); create function again.f() returns int language sql as 'select 1';
+         insert into again.t values (1, 'a')",
+        "alter table again.t set schema public; drop schema again cascade; create schema again;
+         create table again.u (id int primary key); insert into again.u values (1)",
+    )
+    .await;
+}
+
+/// A row tells that another table has its name: the older one goes at that place, with its sequence.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_whose_sequence_a_domain_uses_is_made_again() {
+    arrive(
+        "create table a (id serial primary key, v text); create domain da as int default nextval('a_id_seq');
+         create table ta (id int primary key, q da); insert into ta (id) values (1), (2);
+         create table b (id int primary key, v text)",
+        "alter domain da drop default; drop table a; alter table b rename to a; create sequence a_id_seq owned by a.id;
+         alter domain da set default nextval('a_id_seq');
+         insert into a values (1, 'x'); insert into ta (id) values (3)",
+    )
+    .await;
+}
