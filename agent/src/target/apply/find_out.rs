@@ -190,6 +190,7 @@ impl Bringing<'_> {
             let note = Note { tag: TAG.into(), dropped: later, ..Note::default() };
             changes.carry(&note, commit).await?;
         }
+        changes.bring_cleared(commit).await?;
         for table in self.copied {
             changes.hold(*table).await?;
         }

@@ -22,7 +22,7 @@ impl Changes {
     pub(super) async fn execute_behind_what_it_lacks(
         &mut self,
         statements: Vec<String>,
-        new: &Structure,
+        (old, new): (Option<&Structure>, &Structure),
         note: &Note,
     ) -> Result<(), Fault> {
         if statements.is_empty() {
@@ -31,7 +31,8 @@ impl Changes {
         let label = new.label();
         let doing = format!("carrying {} of {label}", note.tag);
         self.at_savepoint("savepoint", &doing).await?;
-        let refused = match self.execute_over_rows(&statements, &doing, note).await {
+        let refused = match self.execute_on_cleared_way(&statements, (old, new), &doing, note).await
+        {
             Ok(()) => return self.at_savepoint("release", &doing).await,
             Err(fault) if fault.policy != Policy::Hold => return Err(fault),
             Err(fault) if !self.may_dump || !lacks_something(&fault.message) => {
@@ -46,7 +47,8 @@ impl Changes {
             let what = &role.unwrap_or(&refused).message;
             return Err(not_carried(note, &label, what, &statements));
         }
-        let Err(fault) = self.execute_over_rows(&statements, &doing, note).await else {
+        let again = self.execute_on_cleared_way(&statements, (old, new), &doing, note).await;
+        let Err(fault) = again else {
             return self.at_savepoint("release", &doing).await;
         };
         if fault.policy != Policy::Hold {
