@@ -11,6 +11,7 @@ mod disabled;
 mod driver;
 mod humble;
 mod identities;
+mod in_the_way;
 mod inherits;
 mod kinds;
 mod lacking;

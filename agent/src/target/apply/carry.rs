@@ -43,6 +43,8 @@ pub(super) struct Altered {
     pub(super) copy: bool,
     /// Tables that this transaction of the source has rewritten.
     pub(super) rewritten: HashSet<u32>,
+    /// What the cutover has taken away here for another object's form, and the source may have still.
+    pub(super) cleared: Vec<(u32, u32)>,
 }
 
 impl Changes {
@@ -241,7 +243,7 @@ impl Changes {
         {
             self.drop_keys_to_retyped(old, new, note).await?;
         }
-        self.execute_behind_what_it_lacks(statements, new, note).await
+        self.execute_behind_what_it_lacks(statements, (old, new), note).await
     }
 
     /// Whether a person has made a type that could not be carried: its functions could not, or what a domain is made of.

@@ -198,6 +198,7 @@ impl Bringing<'_> {
             let note = Note { tag: TAG.into(), dropped: later, ..Note::default() };
             changes.carry(&note, commit).await?;
         }
+        changes.bring_cleared(commit).await?;
         for table in self.copied.iter().chain(&handed) {
             changes.hold(*table).await?;
         }

@@ -26,7 +26,7 @@ impl Changes {
     pub(super) async fn execute_behind_what_it_lacks(
         &mut self,
         statements: Vec<String>,
-        new: &Structure,
+        (old, new): (Option<&Structure>, &Structure),
         note: &Note,
     ) -> Result<(), Fault> {
         if statements.is_empty() {
@@ -35,7 +35,7 @@ impl Changes {
         let label = new.label();
         let doing = format!("carrying {} of {label}", note.tag);
         self.at_savepoint("savepoint", &doing).await?;
-        let refused = match self.execute_in_its_place(&statements, new, note).await {
+        let refused = match self.execute_in_its_place(&statements, (old, new), note).await {
             Ok(()) => return self.at_savepoint("release", &doing).await,
             Err(fault) if fault.policy != Policy::Hold => return Err(fault),
             Err(fault) if !self.may_dump || !lacks_something(&fault.message) => {
@@ -50,7 +50,8 @@ impl Changes {
             let what = &role.unwrap_or(&refused).message;
             return Err(not_carried(note, &label, what, &statements));
         }
-        let Err(fault) = self.execute_over_rows(&statements, &doing, note).await else {
+        let again = self.execute_on_cleared_way(&statements, (old, new), &doing, note).await;
+        let Err(fault) = again else {
             return self.at_savepoint("release", &doing).await;
         };
         if fault.policy != Policy::Hold {

@@ -22,13 +22,12 @@ impl Changes {
     pub(super) async fn execute_in_its_place(
         &mut self,
         statements: &[String],
-        new: &Structure,
+        (old, new): (Option<&Structure>, &Structure),
         note: &Note,
     ) -> Result<(), Fault> {
         let doing = format!("carrying {} of {}", note.tag, new.label());
-        let Err(refused) = self.execute_over_rows(statements, &doing, note).await else {
-            return Ok(());
-        };
+        let result = self.execute_on_cleared_way(statements, (old, new), &doing, note).await;
+        let Err(refused) = result else { return Ok(()) };
         if refused.policy != Policy::Hold || !refused.message.ends_with(OVERLAPS) {
             return Err(refused);
         }
@@ -36,7 +35,7 @@ impl Changes {
         if !self.leave_places(new, &doing).await? {
             return Err(refused);
         }
-        self.execute_over_rows(statements, &doing, note).await
+        self.execute_on_cleared_way(statements, (old, new), &doing, note).await
     }
 
     /// Detaches from the partition's parent the foreign tables that the source has elsewhere by now. Whether there was any.

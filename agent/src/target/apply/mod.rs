@@ -24,6 +24,7 @@ mod family;
 mod find_out;
 mod fold;
 mod group;
+mod in_the_way;
 mod labels;
 mod lacking;
 mod leave_places;

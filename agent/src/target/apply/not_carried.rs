@@ -70,7 +70,7 @@ fn lacks_room(what: &str) -> Option<&'static str> {
     }
 }
 
-fn has_state(what: &str, state: &str) -> bool {
+pub(super) fn has_state(what: &str, state: &str) -> bool {
     what.ends_with(&format!("(SQLSTATE {state})"))
 }
 
