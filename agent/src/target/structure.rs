@@ -17,9 +17,6 @@ pub(super) type Forms = HashMap<(u32, u32), Structure>;
 
 const DOING: &str = "keeping the source's structure in the ledger";
 
-/// Of a fault: an object went while the source's catalog was read.
-pub(in crate::target) const CATALOG_CHANGES: &str = "CatalogChanges";
-
 /// How often the source's catalog is read anew because an object went while it was read, which has no definition then.
 const TRIES: u32 = 8;
 /// Between two of them, at first; then twice as long each time: whoever changes so much comes to an end of it.
@@ -33,7 +30,7 @@ pub(super) async fn fetch(
 ) -> Result<Vec<Structure>, Fault> {
     for tried in 0..TRIES - 1 {
         match fetch_once(caller, relations.clone(), under_snapshot).await {
-            Err(fault) if fault.code == CATALOG_CHANGES && !under_snapshot => {}
+            Err(fault) if fault.code == "CatalogChanges" && !under_snapshot => {}
             other => return other,
         }
         sleep(BETWEEN_TRIES * 2_u32.pow(tried)).await;
@@ -77,7 +74,7 @@ fn catalog_changes(what: &str, error: &str) -> Fault {
         "reading from the source's catalog what its objects are made of: {what} was dropped or changed at that moment, \
          several times one after the other"
     );
-    Fault::retry(CATALOG_CHANGES, message).remedy(
+    Fault::retry("CatalogChanges", message).remedy(
         "nothing: it is tried again; if that does not end, look for what makes and drops objects on the source all the time \
          (a job, a pool of tests) and stop it for a while",
     )

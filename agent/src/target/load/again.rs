@@ -18,7 +18,7 @@ use crate::{
         ddl::{self, Around, relation_of},
         ledger::Ledger,
         receive::Receiver,
-        structure::{self, CATALOG_CHANGES},
+        structure,
     },
     wire::{Answer, Ask, Relation, RelationKind, SnapshotKind, Structure, unexpected_answer},
 };
@@ -71,7 +71,7 @@ pub(in crate::target) async fn copy_waiting(
     let point = receiver.take_snapshot(SnapshotKind::Renewed).await?.point;
     let (mut relations, mut unlike) = match as_here(receiver, &session, &waiting).await {
         // What the snapshot has and the catalog no more has no definition: another snapshot.
-        Err(fault) if fault.code == CATALOG_CHANGES && !at_end => {
+        Err(fault) if fault.code == "CatalogChanges" && !at_end => {
             receiver.caller.ask(Ask::Release).await?;
             return Ok(Some(point));
         }
