@@ -28,7 +28,8 @@ const MADE_AGAIN: &str = "what was dropped is there again as it was";
 /// Objects that are named when they differ; the rest is counted.
 const NAMED: usize = 5;
 
-/// Takes over what has changed; what it was, and which foreign keys can't be as they are there, for an operator to read. `seen`: the source's shape, when it was read just now.
+/// Takes over what has changed; what it was, and which foreign keys can't be as they are there, for an operator to read. `seen`: the source's
+/// shape, when it was read just now.
 pub(super) async fn take_over(
     steps: &Steps<'_>,
     session: &mut Client,

@@ -1,10 +1,11 @@
 //! What hangs on a column hinders its new type: on the source it was dropped first, without a word, and made anew behind it.
+use whimbrel_proto::agent::v1::report::Kind;
+
 use crate::{
     cut_over_alike,
     driver::{Driver, sql, value},
     following_as,
 };
-use whimbrel_proto::agent::v1::report::Kind;
 
 /// Of the source: older servers have no BEGIN ATOMIC.
 const ATOMIC: &str =

@@ -125,8 +125,9 @@ impl Changes {
         structure::save(self.session(), &carried.cloned().collect::<Vec<_>>()).await
     }
 
-    /// New sequences first, and last those that their tables take along to another schema. A table is told where the command touched it first, which can be before the sequence that a
-    /// later part of the same command has made for a column of it (`drop constraint …, add column … bigserial`).
+    /// New sequences first, and last those that their tables take along to another schema. A table is told where the command
+    /// touched it first, which can be before the sequence that a later part of the same command has made for a column of it
+    /// (`drop constraint …, add column … bigserial`).
     pub(super) async fn in_order<'a>(
         &mut self,
         told: &'a [Structure],

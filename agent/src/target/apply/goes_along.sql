@@ -34,7 +34,7 @@ with recursive goes as (
         where d.classid = goes.class and d.objid = goes.oid and d.objsubid = goes.part and d.deptype = 'i'
     ) next
 )
-select n.nspname::text as schema, c.relname::text as name, a.attname::text as column_name, c.relkind = 'p' as is_partitioned
+select n.nspname::text as schema, c.relname::text as name, a.attname::text as column_name
 from goes
 join pg_class c on goes.class = 'pg_class'::regclass and c.oid = goes.oid
 join pg_namespace n on n.oid = c.relnamespace

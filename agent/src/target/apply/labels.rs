@@ -12,6 +12,9 @@ impl Changes {
     /// Tables with values of types whose labels the note hands on: rows that the stream has brought since then came by the new names,
     /// and were taken by the old ones. Those are to be copied again.
     pub(super) async fn tables_of_handed_labels(&mut self, note: &Note) -> Result<Vec<u32>, Fault> {
+        if !note.objects.iter().any(|form| matches!(form, Structure::Type(_))) {
+            return Ok(Vec::new());
+        }
         let known = structure::all(self.session()).await?;
         let is_handed_on = |new: &&Structure| match (known.get(&new.id()), new) {
             (Some(Structure::Type(old)), Structure::Type(new)) => hands_on(old, new),
