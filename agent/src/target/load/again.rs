@@ -259,3 +259,26 @@ impl Receiver {
         Ok(self.spec.online && !waiting(session).await?.is_empty())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::RelationStructure;
+
+    /// With columns that came with its parent's.
+    fn partition(columns: &[(i16, &str)], default: Option<&str>) -> Structure {
+        let mut of = RelationStructure::of_columns(columns);
+        for column in &mut of.columns {
+            (column.inherited, column.default) = (true, default.map(str::to_owned));
+        }
+        Structure::Relation(Box::new(of))
+    }
+
+    #[test]
+    fn a_partition_that_has_another_column_by_now_is_unlike() {
+        let known = partition(&[(1, "id")], None);
+        assert!(takes_rows_alike(&known, &known));
+        assert!(!takes_rows_alike(&known, &partition(&[(1, "id"), (2, "added")], None)));
+        assert!(takes_rows_alike(&known, &partition(&[(1, "id")], Some("nextval('s')"))));
+    }
+}
