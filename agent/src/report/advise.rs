@@ -163,20 +163,21 @@ async fn look(
     side: &str,
     is_wanted: impl Fn(Told) -> bool,
 ) -> Result<(Vec<Row>, Vec<Item>), Fault> {
-    let mut places = vec![(Where::Server, MAINTENANCE_DATABASE)];
-    places.extend(databases.iter().map(|database| (Where::EachDatabase, database.as_str())));
+    let migrated = [Where::EachDatabase, Where::EachMigrated];
+    let mut places = vec![(vec![Where::Server], MAINTENANCE_DATABASE)];
+    places.extend(databases.iter().map(|database| (migrated.to_vec(), database.as_str())));
     if !databases.iter().any(|database| database == MAINTENANCE_DATABASE) {
-        places.push((Where::EachDatabase, MAINTENANCE_DATABASE));
+        places.push((vec![Where::EachDatabase], MAINTENANCE_DATABASE));
     }
     let (mut rows, mut items) = (Vec::new(), Vec::new());
-    for (place, database) in places {
+    for (here, database) in places {
         let client = match open(endpoint, database).await {
             Ok(client) => client,
             // It may not be on the target yet.
             Err(fault) if fault.code == "DatabaseDoesNotExist" => continue,
             Err(fault) => return Err(fault),
         };
-        for look in LOOKS.iter().filter(|look| look.place == place && is_wanted(look.told)) {
+        for look in LOOKS.iter().filter(|look| here.contains(&look.place) && is_wanted(look.told)) {
             match look.rows(&client).await {
                 Ok(found) => rows.extend(found),
                 Err(fault) => items.push(unreadable(look, side, &fault)),

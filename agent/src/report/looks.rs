@@ -27,6 +27,8 @@ pub(super) enum Where {
     Server,
     /// In each database, and in `postgres`, where jobs are kept.
     EachDatabase,
+    /// In each database that was migrated.
+    EachMigrated,
 }
 
 /// One look.
@@ -67,7 +69,7 @@ pub(super) const LOOKS: [Look; 11] = [
         code: "ConnectedToSource",
         says: "still connected to the source",
         told: Told::OfSource,
-        place: Where::Server,
+        place: Where::EachMigrated,
         needs: None,
         sql: include_str!("sql/connections.sql"),
     },
@@ -180,7 +182,7 @@ impl Look {
         let rows = client.query(&sql, &[&ROWS_MAX]).await.doing(&doing)?;
         let database = match self.place {
             Where::Server => String::new(),
-            Where::EachDatabase => client.database().to_owned(),
+            Where::EachDatabase | Where::EachMigrated => client.database().to_owned(),
         };
         let text =
             |row: &tokio_postgres::Row, at| row.get::<_, Option<String>>(at).unwrap_or_default();

@@ -1,8 +1,11 @@
 //! Event triggers that are there, and have not told all: somebody had switched them off for a while.
-use whimbrel_proto::agent::v1::Step;
+use whimbrel_proto::agent::v1::{Step, report::Kind};
 
 use super::{cut_over_alike, following, steps};
-use crate::{cluster::Cluster, driver::sql};
+use crate::{
+    cluster::Cluster,
+    driver::{Driver, sql, value},
+};
 
 /// Does what no trigger tells.
 async fn untold(source: &Cluster, change: &str) {
@@ -47,6 +50,46 @@ async fn a_rewrite_that_a_disabled_trigger_did_not_tell_comes_with_its_rows() {
     untold(&source, "alter table t alter v type text using md5(v::text)").await;
     sql(&target, "shop", "alter table t alter v type text").await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// Here the column is of the domain still, and would go with it, with all its values.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_is_kept_whose_domain_goes_after_a_disabled_trigger_did_not_tell_that_it_left_it()
+{
+    let schema = "create domain word as text; create table t (id int primary key, v word); \
+                  insert into t values (1, 'a'), (2, 'b')";
+    let (source, target, mut driver) = following(schema).await;
+    let oid = driver.target_oid();
+    let leave = "alter table t alter v type text";
+    untold(&source, leave).await;
+    sql(&source, "shop", "drop domain word;\ninsert into t values (3, 'c')").await;
+    let failure = driver.failure().await;
+    assert_eq!(failure.code, "SchemaChangeNotCarried", "{failure:?}");
+    let said = "DROP DOMAIN on the source can't be carried: type public.word is gone there, and column \"v\" of table \"public\".\"t\"";
+    assert!(failure.message.starts_with(said), "{}", failure.message);
+    assert_eq!(value(&target, "shop", "select string_agg(v, '' order by id) from t").await, "ab");
+
+    sql(&target, "shop", leave).await;
+    let mut next = Driver::another(&driver).await;
+    next.begin(2, oid).await;
+    next.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    cut_over_alike(&source, &target, &mut next, 1).await;
+}
+
+/// The same of a table that had left its schema.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_is_kept_whose_schema_goes_after_a_disabled_trigger_did_not_tell_that_it_left_it() {
+    let schema = "create schema s; create table s.t (id int primary key, v text); \
+                  insert into s.t values (1, 'a'), (2, 'b')";
+    let (source, target, mut driver) = following(schema).await;
+    untold(&source, "alter table s.t set schema public").await;
+    sql(&source, "shop", "drop schema s;\ninsert into t values (3, 'c')").await;
+    let failure = driver.failure().await;
+    assert!(
+        failure.message.contains("table \"s\".\"t\", which the source has still"),
+        "{failure:?}"
+    );
+    assert_eq!(value(&target, "shop", "select count(*) from s.t").await, "2");
 }
 
 /// Whatever made it so.

@@ -33,6 +33,21 @@ const PRESENCE_TIMEOUT: Duration = Duration::from_secs(3);
 /// What is sent to an agent.
 pub(super) type Outgoing = mpsc::Sender<Result<link::ControllerMessage, Status>>;
 
+/// When an agent was last heard.
+#[derive(Clone, Copy)]
+struct Heard {
+    /// For operators.
+    at: Timestamp,
+    /// For decisions: it does not jump.
+    instant: Instant,
+}
+
+impl Heard {
+    fn now() -> Self {
+        Self { at: Fleet::now(), instant: Instant::now() }
+    }
+}
+
 /// A session with an agent.
 pub(super) struct Session {
     pub(super) agent: String,
@@ -43,7 +58,7 @@ pub(super) struct Session {
     /// Ends it.
     pub(super) cancel: CancellationToken,
     pub(super) queries: Mutex<HashMap<String, oneshot::Sender<link::QueryAnswer>>>,
-    heard: Mutex<Timestamp>,
+    heard: Mutex<Heard>,
     running: AtomicU32,
 }
 
@@ -61,17 +76,26 @@ impl Session {
             wake: Notify::new(),
             cancel,
             queries: Mutex::default(),
-            heard: Mutex::new(Fleet::now()),
+            heard: Mutex::new(Heard::now()),
             running: AtomicU32::new(u32::try_from(hello.running.len()).unwrap_or(u32::MAX)),
         }
     }
 
-    pub(super) fn last_heard(&self) -> Timestamp {
+    fn heard(&self) -> Heard {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn last_heard(&self) -> Timestamp {
+        self.heard().at
+    }
+
+    /// Since it was last heard.
+    pub(super) fn silence(&self) -> Duration {
+        self.heard().instant.elapsed()
+    }
+
     pub(super) fn hear(&self) {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Fleet::now();
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Heard::now();
     }
 
     pub(super) fn running_tasks(&self) -> u32 {
@@ -178,12 +202,12 @@ impl Fleet {
             }
             sessions.remove(&session.agent);
         }
+        let heard = session.heard();
         self.lost
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(session.agent.clone(), Instant::now());
-        let heard = session.last_heard();
-        let noted = self.change(&session.agent, None, |a| a.last_seen_at = Some(heard)).await;
+            .insert(session.agent.clone(), heard.instant);
+        let noted = self.change(&session.agent, None, |a| a.last_seen_at = Some(heard.at)).await;
         if let Err(error) = noted {
             // Only told to operators; the next session writes it again.
             tracing::warn!(agent = session.agent, %error, "when the agent was last seen is not noted");

@@ -19,19 +19,26 @@ pub struct AgentState {
 }
 
 impl Fleet {
-    /// How long it has had no session, as far as this life of the controller knows; `None`: it has one.
+    /// How long it has not been heard, as far as this life of the controller knows; `None`: it is here. Where nothing closes its
+    /// connection (it is frozen, or a network between drops all) it is missed when its lease is over, well before the keepalive of the
+    /// connection finds out.
     #[must_use]
     pub fn away_for(&self, agent: &str) -> Option<Duration> {
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).get(agent).copied();
-        self.session(agent).is_none().then(|| lost.unwrap_or(self.begun).elapsed())
+        match self.session(agent).map(|session| session.silence()) {
+            Some(silence) => (silence >= LEASE_TTL).then_some(silence),
+            None => Some(lost.unwrap_or(self.begun).elapsed()),
+        }
     }
 
     /// Neither here nor lost just now.
     #[must_use]
     pub fn is_away(&self, agent: &str) -> bool {
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).get(agent).copied();
-        let just_now = lost.is_some_and(|at| at.elapsed() < LEASE_TTL);
-        self.session(agent).is_none() && !just_now
+        match self.session(agent) {
+            Some(session) => session.silence() >= LEASE_TTL,
+            None => lost.is_none_or(|at| at.elapsed() >= LEASE_TTL),
+        }
     }
 
     /// What is known of an agent now. One whose session has just been lost counts as connected until its lease is over:

@@ -1,7 +1,7 @@
 //! Carries what a command on the source has dropped.
 use whimbrel_proto::Lsn;
 
-use super::change::Changes;
+use super::{change::Changes, find_out::TAG};
 use crate::{
     fault::{Doing, Fault},
     postgres::qualified,
@@ -62,6 +62,12 @@ impl Changes {
             && !self.goes_with_another(dropped).await?
             && !self.is_of_extension(dropped).await?
         {
+            // What nobody told is looked at before (`find_out.rs`, `family.rs`), with the forms of all that is carried with it.
+            if dropped.part == 0 && note.tag != TAG {
+                // What let go of it there may have been told by nobody: the session had event triggers switched off.
+                let only = std::slice::from_ref(dropped);
+                self.keep_values(only, &note.objects, (&note.tag, &note.dropped)).await?;
+            }
             self.local(&sql, note).await?;
         }
         if dropped.part == 0 {

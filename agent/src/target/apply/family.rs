@@ -110,7 +110,7 @@ impl Changes {
         named.push(Structure::Relation(Box::new(table.clone())));
         // What gets loose here is known without that from then on: the cutover gives it the form of now.
         self.loosen(&mut note.clone()).await?;
-        self.keep_values(&note.dropped, &named, &note.dropped).await?;
+        self.keep_values(&note.dropped, &named, (TAG, &note.dropped)).await?;
         self.set_names_aside(&named, &note, commit).await?;
         self.carry(&note, commit).await
     }

@@ -183,7 +183,7 @@ impl Bringing<'_> {
         changes.loosen(&mut note).await?;
         let all_gone = note.dropped.clone();
         let later = if self.late { changes.drop_first(&mut note).await? } else { Vec::new() };
-        changes.keep_values(&note.dropped, &note.objects, &all_gone).await?;
+        changes.keep_values(&note.dropped, &note.objects, (TAG, &all_gone)).await?;
         let aside = changes.set_names_aside(&note.objects, &note, commit).await?;
         let left = match changes.carry_late(&note, commit).await? {
             Some((_, fault)) if self.all => return Err(fault),
@@ -194,7 +194,7 @@ impl Bringing<'_> {
         };
         if !later.is_empty() {
             let left = changes.drop_free(&later).await?;
-            changes.keep_values(&left, &[], &all_gone).await?;
+            changes.keep_values(&left, &[], (TAG, &all_gone)).await?;
             let note = Note { tag: TAG.into(), dropped: later, ..Note::default() };
             changes.carry(&note, commit).await?;
         }

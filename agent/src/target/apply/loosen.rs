@@ -4,7 +4,7 @@
 //! no form of it tells. Here it hangs on the older one still, and CASCADE would take it along: of a domain, the columns with all
 //! their values. So it gets loose here too, and is made anew with the forms of now; and where a column of a table would go along
 //! nevertheless that the source has, nothing is dropped.
-use super::{change::Changes, find_out::TAG};
+use super::change::Changes;
 use crate::{
     fault::{Doing, Fault},
     postgres::{identifier, qualified},
@@ -70,7 +70,7 @@ impl Changes {
     }
 
     /// Before `dropped` goes with all that hangs on it. `objects`: which get another form afterwards; of a table that is copied again
-    /// a column may go before that, but not behind it.
+    /// a column may go before that, but not behind it. The command on the source that this is for, and all that is gone with it.
     ///
     /// # Errors
     /// A hold, if a table's column would go that the source has.
@@ -78,7 +78,7 @@ impl Changes {
         &mut self,
         dropped: &[Dropped],
         objects: &[Structure],
-        all_gone: &[Dropped],
+        (tag, all_gone): (&str, &[Dropped]),
     ) -> Result<(), Fault> {
         for gone in dropped {
             let Some(found) = self.found(gone).await? else { continue };
@@ -102,7 +102,7 @@ impl Changes {
                 {
                     continue;
                 }
-                return Err(kept_by_source(gone, &known, column.as_deref()));
+                return Err(kept_by_source(tag, gone, &known, column.as_deref()));
             }
         }
         Ok(())
@@ -163,7 +163,12 @@ fn is_kept(known: &RelationStructure, column: Option<&str>, objects: &[Structure
     new.unwrap_or(known).columns.iter().any(|it| it.num == old.num)
 }
 
-fn kept_by_source(gone: &Dropped, known: &RelationStructure, column: Option<&str>) -> Fault {
+fn kept_by_source(
+    tag: &str,
+    gone: &Dropped,
+    known: &RelationStructure,
+    column: Option<&str>,
+) -> Fault {
     let (kind, identity) = (&gone.kind, &gone.identity);
     let table = qualified(&known.schema, &known.name);
     let what = match column {
@@ -171,7 +176,7 @@ fn kept_by_source(gone: &Dropped, known: &RelationStructure, column: Option<&str
         None => format!("table {table}"),
     };
     let message = format!(
-        "{TAG} on the source can't be carried: {kind} {identity} is gone there, and {what}, which the source has still, \
+        "{tag} on the source can't be carried: {kind} {identity} is gone there, and {what}, which the source has still, \
          would go with it here"
     );
     Fault::hold("SchemaChangeNotCarried", message).remedy(format!(
