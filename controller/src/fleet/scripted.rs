@@ -17,7 +17,7 @@ use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tonic::Status;
 use whimbrel_proto::agent::v1::{self as link, agent_message, controller_message::Kind as Told};
 
-use super::{Fleet, FleetParts, LEASE_TTL, Listener, TokenKey};
+use super::{Fleet, FleetParts, Listener, TokenKey, state::SILENT};
 use crate::{
     data_dir::DataDir,
     migration::{
@@ -290,16 +290,16 @@ async fn it_is_known_how_long_an_agent_is_away() {
 }
 
 #[tokio::test]
-async fn an_agent_that_falls_silent_is_missed_when_its_lease_is_over() {
+async fn an_agent_that_falls_silent_is_missed_before_its_connection_is() {
     let scene = Scene::new().await;
     let mut agent = scene.hello("first").await;
     assert!(matches!(agent.hear().await, Some(Told::Welcome(_))));
     tokio::time::pause();
-    tokio::time::advance(LEASE_TTL - Duration::from_secs(1)).await;
+    tokio::time::advance(SILENT - Duration::from_secs(1)).await;
     assert_eq!((scene.fleet.away_for("a"), scene.fleet.is_away("a")), (None, false));
     // Its connection stands; nothing comes.
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert!(scene.fleet.away_for("a").unwrap() >= LEASE_TTL && scene.fleet.is_away("a"));
+    assert!(scene.fleet.away_for("a").unwrap() >= SILENT && scene.fleet.is_away("a"));
 
     // What is counted goes on when the connection is given up, and ends with the next word.
     tokio::time::advance(Duration::from_secs(5)).await;
@@ -311,7 +311,7 @@ async fn an_agent_that_falls_silent_is_missed_when_its_lease_is_over() {
         }
     };
     timeout(PATIENCE, gone).await.expect("the session ends");
-    assert!(scene.fleet.away_for("a").unwrap() >= Duration::from_secs(20));
+    assert!(scene.fleet.away_for("a").unwrap() >= SILENT + Duration::from_secs(5));
     let mut agent = scene.hello("first").await;
     assert!(matches!(agent.hear().await, Some(Told::Welcome(_))));
     assert_eq!((scene.fleet.away_for("a"), scene.fleet.is_away("a")), (None, false));

@@ -7,6 +7,10 @@ use whimbrel_proto::v1;
 use super::{Fleet, PoisonError, session::LEASE_TTL};
 use crate::store::Agent;
 
+/// Whoever has a session and says nothing for so long is away: two beats of an agent without work (one each ten seconds) are lost, and
+/// the lease of one with work has been over for a while.
+pub(super) const SILENT: Duration = Duration::from_secs(25);
+
 /// What is known of an agent now.
 #[derive(Clone, Debug)]
 pub struct AgentState {
@@ -20,13 +24,13 @@ pub struct AgentState {
 
 impl Fleet {
     /// How long it has not been heard, as far as this life of the controller knows; `None`: it is here. Where nothing closes its
-    /// connection (it is frozen, or a network between drops all) it is missed when its lease is over, well before the keepalive of the
-    /// connection finds out.
+    /// connection (it is frozen, or a network between drops all) it is missed well before the keepalive of the connection finds
+    /// out.
     #[must_use]
     pub fn away_for(&self, agent: &str) -> Option<Duration> {
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).get(agent).copied();
         match self.session(agent).map(|session| session.silence()) {
-            Some(silence) => (silence >= LEASE_TTL).then_some(silence),
+            Some(silence) => (silence >= SILENT).then_some(silence),
             None => Some(lost.unwrap_or(self.begun).elapsed()),
         }
     }
@@ -36,7 +40,7 @@ impl Fleet {
     pub fn is_away(&self, agent: &str) -> bool {
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).get(agent).copied();
         match self.session(agent) {
-            Some(session) => session.silence() >= LEASE_TTL,
+            Some(session) => session.silence() >= SILENT,
             None => lost.is_none_or(|at| at.elapsed() >= LEASE_TTL),
         }
     }
