@@ -21,17 +21,14 @@ const NAMES: usize = 10;
 
 impl Changes {
     /// A known table behind its parents and with its kin, as far as that is known. Those that were rewritten with it are emptied,
-    /// and their rows come again.
+    /// and their rows come again. `all`: the forms of everything, where it has a family.
     pub(super) async fn with_its_family(
         &mut self,
         table: Box<RelationStructure>,
+        all: Vec<Structure>,
         commit: Lsn,
     ) -> Result<Vec<Structure>, Fault> {
-        if table.parents.is_empty() && table.children.is_empty() {
-            return Ok(vec![Structure::Relation(table)]);
-        }
         let oid = table.oid;
-        let all = structure::fetch(&self.caller, Vec::new(), false).await?;
         let (parents, kin) = family(&table, &all);
         let mut objects = vec![Structure::Relation(table)];
         for form in all {
@@ -132,6 +129,24 @@ impl Changes {
         let note = Note { tag: TAG.into(), objects, dropped: gone.to_vec(), ..Note::default() };
         self.leave_parents(&note).await?;
         self.leave_owners(&note, &taken).await
+    }
+
+    /// The form that the source has now, and where the table has parents or heirs, the forms of everything at that moment: those of
+    /// another moment can have other names of a parent's columns. `None`: it is gone.
+    pub(super) async fn now_with_all(
+        &mut self,
+        oid: u32,
+    ) -> Result<Option<(Box<RelationStructure>, Vec<Structure>)>, Fault> {
+        let Some(form) = self.now(oid).await? else { return Ok(None) };
+        if form.parents.is_empty() && form.children.is_empty() {
+            return Ok(Some((form, Vec::new())));
+        }
+        let all = structure::fetch(&self.caller, Vec::new(), false).await?;
+        let form = all.iter().find_map(|form| match form {
+            Structure::Relation(form) if form.oid == oid => Some(form.clone()),
+            _ => None,
+        });
+        Ok(form.map(|form| (form, all)))
     }
 
     /// The form that the source has now.

@@ -40,8 +40,7 @@ impl Changes {
         commit: Lsn,
         fault: Fault,
     ) -> Result<(), Fault> {
-        let form = self.now(told.id).await?;
-        let Some(form) = form else {
+        let Some((form, all)) = self.now_with_all(told.id).await? else {
             self.tables.is_gone(told.id);
             return Ok(());
         };
@@ -64,7 +63,7 @@ impl Changes {
             true => self.needs_of(&form).await?,
             false => Vec::new(),
         };
-        let family = self.with_its_family(form, commit).await?;
+        let family = self.with_its_family(form, all, commit).await?;
         objects.retain(|need| family.iter().all(|form| form.id() != need.id()));
         objects.extend(family);
         let objects = parents_first(objects);
