@@ -70,7 +70,8 @@ impl Changes {
     }
 
     /// Before `dropped` goes with all that hangs on it. `objects`: which get another form afterwards; of a table that is copied again
-    /// a column may go before that, but not behind it. The command on the source that this is for, and all that is gone with it.
+    /// a column may go before that, but not behind it. `tag`: what the source has done; `all_gone`:
+    /// all that it dropped with that.
     ///
     /// # Errors
     /// A hold, if a table's column would go that the source has.
