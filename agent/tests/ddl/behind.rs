@@ -8,7 +8,7 @@ use super::{
     cluster::Cluster,
     cut_over_alike,
     driver::{Driver, HBA, database, session, sql, until},
-    following,
+    following, following_as,
 };
 
 /// A table that the application makes anew while a cutover runs: the attempt took the new one from the catalog, and the
@@ -128,5 +128,40 @@ async fn a_table_that_is_dropped_while_the_tables_are_read_is_left_out() {
         driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
     };
     tokio::join!(gone, begun);
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// With what it owned, and what hung on it. No event trigger tells that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_may_go_before_its_new_copy_is_made() {
+    let schema = "create table owner (id serial primary key, v int);
+        insert into owner (v) select generate_series(1, 10);
+        create table kept (id serial primary key, v int);
+        insert into kept (v) select generate_series(1, 10);
+        create table child (id int primary key, owner int references owner);
+        insert into child values (1, 1);
+        create view shown as select id from owner;
+        create sequence loose owned by owner.v";
+    let (source, target, mut driver) = following_as(schema, false).await;
+    // A slot's snapshot waits for it.
+    let older = session(&source, "shop").await;
+    older.batch_execute("begin; select txid_current()").await.unwrap();
+    sql(
+        &source,
+        "shop",
+        "alter table owner alter v type text using v || 'a'; insert into owner (v) values ('b');
+         alter table kept alter v type text using v || 'a'; insert into kept (v) values ('b')",
+    )
+    .await;
+    until(&source, "shop", "select count(*) from pg_replication_slots where temporary").await;
+    sql(
+        &source,
+        "shop",
+        "alter sequence loose owned by none; drop view shown; drop table owner cascade;
+         insert into child values (2, 1000)",
+    )
+    .await;
+    older.batch_execute("commit").await.unwrap();
+    until(&target, "shop", "select count(*) where to_regclass('owner') is null").await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }

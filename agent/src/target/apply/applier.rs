@@ -99,6 +99,8 @@ impl<'a> Applier<'a> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if self.is_time_to_copy() {
+                // An idle source has nothing to commit it with, and where the ledger stands is what the copies go by.
+                self.write(None).await?;
                 return Ok(Ended::TablesWait(self.stale));
             }
             if let Some(frame) = self.frames.try_next() {

@@ -120,7 +120,7 @@ impl Applier<'_> {
     }
 
     /// Commits all that is here, with the position that it reaches.
-    async fn write(&mut self, marker: Option<u32>) -> Result<(), Fault> {
+    pub(super) async fn write(&mut self, marker: Option<u32>) -> Result<(), Fault> {
         self.send_run().await?;
         self.changes.settle_chunk().await?;
         if std::mem::take(&mut self.changes.altered.commit) {

@@ -125,7 +125,8 @@ async fn bring_kin(
     bring(receiver, ledger, parents_first(forms), gone, &copied).await
 }
 
-/// Tables that the snapshot does not have. Among chosen ones those can't be told from what is no longer chosen.
+/// Tables that the snapshot does not have, with the sequences that went with them. Among chosen ones those can't be told from
+/// what is no longer chosen.
 async fn gone(
     receiver: &Receiver,
     session: &Client,
@@ -135,8 +136,13 @@ async fn gone(
     let mut gone = Vec::new();
     if receiver.spec.selected.is_everything() {
         for oid in waiting.iter().filter(|oid| !relations.iter().any(|there| there.oid == **oid)) {
+            gone.extend(structure::owned(&**session, *oid).await?);
             gone.extend(structure::known(&**session, (CLASSES, *oid)).await?);
         }
+    }
+    if gone.iter().any(is_sequence) {
+        let now = structure::fetch(&receiver.caller, Vec::new(), true).await?;
+        gone.retain(|form| !is_sequence(form) || now.iter().all(|there| there.id() != form.id()));
     }
     Ok(gone)
 }
