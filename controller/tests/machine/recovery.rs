@@ -327,6 +327,25 @@ fn a_restored_store_starts_both_ends_anew_though_the_agents_process_is_known() {
     assert_eq!(world.phase(0), "Ready");
 }
 
+/// It can have led back since, and the application writes to the source.
+#[test]
+fn a_restored_store_goes_on_with_no_cutover_before_its_switch() {
+    for (step, phase) in
+        [(Step::Mark, "Ready"), (Step::Verify, "Ready"), (Step::Switch, "CuttingOver")]
+    {
+        let mut world = World::ready(&["a"]);
+        world.cut_over();
+        world.steps_until(0, step);
+        world.happen(&Event::StoreRestored);
+        assert_eq!(world.phase(0), phase, "{step:?}");
+        if phase == "Ready" {
+            assert_eq!(world.db(0).message.as_ref().unwrap().code, "CutoverOfAnotherTime");
+            world.cut_over();
+            assert_eq!(world.outstanding(0), Some((Step::Mark, 2)));
+        }
+    }
+}
+
 /// Its database may be live since.
 #[test]
 fn a_restored_store_asks_again_before_anything_is_overwritten() {

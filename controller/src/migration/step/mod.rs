@@ -114,7 +114,7 @@ pub fn step(migration: &Migration, event: &Event, now: Timestamp) -> Result<Outc
         Event::HandOver(hand_over) => work.hand_over(hand_over)?,
         Event::TargetChanged { target } => work.target_changed(target),
         Event::Report(report) => work.report(report)?,
-        Event::StoreRestored => work.store_restored(),
+        Event::StoreRestored => work.store_restored()?,
         Event::AgentRuns { agent, epochs } => work.agent_runs(agent, epochs),
         Event::AgentIncarnation { agent, incarnation } => {
             work.agent_incarnation(agent, incarnation);

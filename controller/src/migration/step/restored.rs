@@ -7,6 +7,7 @@ use super::{
     super::{
         event::{Failure, Policy},
         phase::Phase,
+        refusal::Refusal,
     },
     Work,
 };
@@ -16,10 +17,11 @@ pub(super) const TARGET_IS_LIVE: &str = "TargetIsLive";
 
 impl Work {
     /// Every agent is met as if for the first time. And a database of that name that is on the target may be the one that this very
-    /// migration made, and live: whoever let it be replaced, before, did not speak of that.
-    pub(super) fn store_restored(&mut self) {
+    /// migration made, and live: whoever let it be replaced, before, did not speak of that. A cutover that the store has on its way
+    /// can have led back since, and the application writes to the source again: it is ordered anew, or not.
+    pub(super) fn store_restored(&mut self) -> Result<(), Refusal> {
         if self.migration.is_over() {
-            return;
+            return Ok(());
         }
         self.migration.seen.clear();
         self.migration.restored = true;
@@ -31,6 +33,10 @@ impl Work {
             "StoreRestored",
             "the controller's store was restored from a backup: tasks are started anew as their agents come",
         );
+        for index in 0..self.migration.databases.len() {
+            self.step_back_if_possible(index, &cutover_of_another_time())?;
+        }
+        Ok(())
     }
 
     /// Epochs are ours to give, and none is given before it is recorded: a later one was given by a later state of the store.
@@ -68,6 +74,18 @@ impl Work {
             ledger_epoch: 0,
         };
         self.hold(index, &failure);
+    }
+}
+
+fn cutover_of_another_time() -> Failure {
+    Failure {
+        policy: Policy::Hold,
+        code: "CutoverOfAnotherTime".to_owned(),
+        message: "the controller's store was restored from a backup that was made within a cutover: nobody knows here whether that led back \
+                  since, and the application writes to the source"
+            .to_owned(),
+        remedy: "Order the cutover again, if the application's writes are stopped.".to_owned(),
+        ledger_epoch: 0,
     }
 }
 
