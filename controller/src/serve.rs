@@ -121,7 +121,8 @@ impl Controller {
             addresses: vec![self.address.clone()],
             term,
         }));
-        let (driver, observations) = Driver::load(store, Arc::clone(&fleet), term).await?;
+        let (driver, observations) =
+            Driver::load(store, Arc::clone(&fleet), term, self.dir.path("alive")).await?;
         if self.restored {
             driver.store_restored().await?;
         }

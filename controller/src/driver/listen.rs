@@ -46,6 +46,7 @@ impl Listener for Driver {
         incarnation: &str,
         report: link::Report,
     ) -> Result<(), StoreError> {
+        self.look_back().await?;
         let uid = report.migration_uid.clone();
         let Some(live) = self.live(&uid) else {
             tracing::debug!(agent, migration = uid, "a report of a migration that is not active");

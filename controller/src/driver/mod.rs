@@ -3,6 +3,7 @@
 //! What always holds: a migration changes under its own lock, one event at a time; what is in memory was committed
 //! before; a step that could not be committed has not happened. Progress is observed, kept in memory, and never committed.
 mod act;
+mod alive;
 mod create;
 mod error;
 mod hand_over;
@@ -14,6 +15,7 @@ mod timer;
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -57,12 +59,14 @@ pub struct Driver {
     /// Making a migration, and changing or deleting a target, look at others first: one at a time.
     planning: tokio::sync::Mutex<()>,
     observations: mpsc::Sender<Observation>,
+    /// When we were at work.
+    alive: tokio::sync::Mutex<alive::Alive>,
     /// What goes on when its caller hangs up.
     tasks: TaskTracker,
 }
 
 impl Driver {
-    /// Loads what is not over. [`Driver::run`] goes on with it, with the receiver.
+    /// Loads what is not over. [`Driver::run`] goes on with it, with the receiver. `alive`: a file, for when we were at work.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -70,6 +74,7 @@ impl Driver {
         store: Arc<dyn Store>,
         fleet: Arc<Fleet>,
         term: u64,
+        alive: PathBuf,
     ) -> Result<(Arc<Self>, Observations), StoreError> {
         let (observations, observed) = mpsc::channel(OBSERVATIONS_MAX);
         let driver = Self {
@@ -79,6 +84,7 @@ impl Driver {
             live: Mutex::default(),
             planning: tokio::sync::Mutex::default(),
             observations,
+            alive: tokio::sync::Mutex::new(alive::Alive::open(alive)),
             tasks: TaskTracker::new(),
         };
         let active = driver.load_active(None).await?;
@@ -86,6 +92,7 @@ impl Driver {
         for record in active {
             driver.lock_live().insert(record.migration.uid.clone(), Arc::new(Live::new(record)));
         }
+        driver.look_back().await?;
         Ok((Arc::new(driver), Observations(observed)))
     }
 

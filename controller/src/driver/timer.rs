@@ -54,6 +54,10 @@ impl Driver {
     }
 
     async fn tick(&self) {
+        if let Err(error) = self.look_back().await {
+            // The next tick tries again.
+            tracing::error!(%error, "cutovers that stood still wait for the store");
+        }
         let now = Self::now();
         for live in self.all_live() {
             self.look_for_agents(&live).await;

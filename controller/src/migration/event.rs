@@ -90,6 +90,11 @@ pub enum Event {
         /// Its id.
         agent: String,
     },
+    /// The controller was not at work.
+    ControllerAway {
+        /// Since then.
+        since: Timestamp,
+    },
     /// An agent will not do what it was told.
     CommandRefused {
         /// Its id.

@@ -18,6 +18,7 @@
 //!  tell how it stands.                                              └─► Failed
 //! ```
 //!
+//! A database that waits, and of which a later state of a restored store began something, is cleaned up like the others.
 //! An offline database skips Cleaning (it left nothing on the source) and goes to Canceled or Failed at once.
 use serde::{Deserialize, Serialize};
 
@@ -118,6 +119,8 @@ pub const EDGES: &[(&str, &str)] = &[
 pub const DATABASE_EDGES: &[(&str, &str)] = &[
     ("Waiting", "Copying"),
     ("Waiting", "Canceled"),
+    // Of a store that was restored: what a later state of it began is taken off the source.
+    ("Waiting", "Cleaning"),
     ("Copying", "Streaming"),
     ("Copying", "CuttingOver"),
     ("Copying", "Cleaning"),

@@ -1,12 +1,15 @@
 //! Each edge of the tables is reached by a script, and no script reaches another.
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use whimbrel_controller::migration::{
     Event, FindingState, Goal, Mode, Policy, ReportKind, Spec, Step, Task,
     phase::{DATABASE_EDGES, EDGES},
 };
 
-use crate::world::{World, failure, spec};
+use crate::world::{TARGET, World, failure, spec};
 
 const GOOD: FindingState = FindingState::Succeeded;
 const BAD: FindingState = FindingState::Failed;
@@ -145,6 +148,16 @@ fn databases() -> Vec<World> {
         assert_eq!(world.phase(0), "Copying");
         worlds.push(world);
     }
+    // A store of before the copy, restored: an agent is further.
+    let mut before = online(Goal::Migrate);
+    before.happen(&Event::StoreRestored);
+    let epochs = BTreeMap::from([("a".to_owned(), 7)]);
+    before.happen(&Event::AgentRuns { agent: TARGET.to_owned(), epochs });
+    before.happen(&cancel());
+    assert_eq!(before.phase(0), "Cleaning");
+    clean(&mut before);
+    assert!(before.migration.is_over());
+    worlds.push(before);
     let mut back = cutting();
     back.step_failed(0, Policy::Hold);
     back.cut_over();

@@ -346,6 +346,30 @@ fn a_restored_store_goes_on_with_no_cutover_before_its_switch() {
     }
 }
 
+/// Nobody was there to lead it back, and the application may have gone on at the source.
+#[test]
+fn a_cutover_that_stood_still_without_its_controller_leads_back() {
+    let stood = |step: Step, cutover_for: u64, away_for: u64| {
+        let mut world = World::ready(&["a"]);
+        world.cut_over();
+        world.steps_until(0, step);
+        world.wait(cutover_for);
+        let since = world.now.checked_sub(std::time::Duration::from_secs(away_for)).unwrap();
+        world.happen(&Event::ControllerAway { since });
+        world
+    };
+    let led_back = stood(Step::Settle, 75, 75);
+    assert_eq!(led_back.phase(0), "Ready");
+    assert_eq!(led_back.db(0).message.as_ref().unwrap().code, "ControllerAway");
+    assert_eq!(led_back.kinds().last(), Some(&&CommandKind::CutoverBack { attempt: 1 }));
+    // Long at work, and away for a moment; begun a moment ago, by a controller that had been away; switched, maybe.
+    for (step, cutover_for, away_for) in
+        [(Step::Complete, 3600, 8), (Step::Settle, 2, 900), (Step::Switch, 75, 75)]
+    {
+        assert_eq!(stood(step, cutover_for, away_for).phase(0), "CuttingOver", "{step:?}");
+    }
+}
+
 /// Its database may be live since.
 #[test]
 fn a_restored_store_asks_again_before_anything_is_overwritten() {

@@ -1,4 +1,4 @@
-//! An agent that stays away while a cutover waits for it.
+//! An agent, or we ourselves, that stay away while a cutover stands.
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -43,6 +43,23 @@ impl Work {
         }
         Ok(())
     }
+
+    /// As for an agent. A cutover that began since is none that stood still.
+    pub(super) fn controller_away(&mut self, since: Timestamp) -> Result<(), Refusal> {
+        // Also in the future: the clock was set back.
+        let is_past =
+            |at: Timestamp| self.now.duration_since(at).abs().unsigned_abs() >= AWAY_IN_CUTOVER_MAX;
+        let databases = self.migration.databases.iter().enumerate();
+        let stood: Vec<usize> = databases
+            .filter(|(_, it)| it.phase().cutover().is_some_and(|it| is_past(it.started_at)))
+            .map(|(index, _)| index)
+            .filter(|_| is_past(since))
+            .collect();
+        for index in stood {
+            self.step_back_if_possible(index, &controller_away())?;
+        }
+        Ok(())
+    }
 }
 
 fn may_lead_back(migration: &Migration, index: usize, now: Timestamp) -> bool {
@@ -53,6 +70,20 @@ fn may_lead_back(migration: &Migration, index: usize, now: Timestamp) -> bool {
         && begun.is_some_and(|begun| now.duration_since(begun).abs() >= COMES_BACK)
         && !database.may_have_switched()
         && database.hold.is_none()
+}
+
+fn controller_away() -> Failure {
+    let seconds = AWAY_IN_CUTOVER_MAX.as_secs();
+    Failure {
+        policy: Policy::Hold,
+        code: "ControllerAway".to_owned(),
+        message: format!(
+            "the controller was away for more than {seconds} s, and the cutover stood still: nothing was switched, and the application may \
+             write to the source"
+        ),
+        remedy: "Order the cutover again, if the application's writes are stopped.".to_owned(),
+        ledger_epoch: 0,
+    }
 }
 
 fn away(agent: &str) -> Failure {

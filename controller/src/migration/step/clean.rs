@@ -48,7 +48,8 @@ impl Work {
         match &report.kind {
             ReportKind::TaskDone => {
                 self.note(&name, "SourceCleaned", "nothing of ours is left on the source");
-                self.ended(index, ending)
+                self.ended(index, ending)?;
+                self.cancel_checks()
             }
             ReportKind::TaskFailed(failure) if failure.policy != Policy::Fenced => {
                 self.cleaning_failed(index, failure);

@@ -120,6 +120,7 @@ pub fn step(migration: &Migration, event: &Event, now: Timestamp) -> Result<Outc
             work.agent_incarnation(agent, incarnation);
         }
         Event::AgentAway { agent } => work.agent_away(agent)?,
+        Event::ControllerAway { since } => work.controller_away(*since)?,
         Event::CommandRefused { agent, database, epoch, refusal, newest } => {
             work.command_refused(agent, database, *epoch, (refusal, *newest))?;
         }
@@ -150,6 +151,7 @@ fn actor(event: &Event) -> Actor {
         | Event::CommandRefused { agent, .. } => Actor::Agent(agent.clone()),
         Event::StoreRestored
         | Event::AgentAway { .. }
+        | Event::ControllerAway { .. }
         | Event::LagSmall { .. }
         | Event::Progressed { .. }
         | Event::Tick => Actor::Controller,

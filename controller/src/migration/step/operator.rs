@@ -54,7 +54,7 @@ impl Work {
     }
 
     /// Before Moving: without a database left there is nothing to check for.
-    fn cancel_checks(&mut self) -> Result<(), Refusal> {
+    pub(super) fn cancel_checks(&mut self) -> Result<(), Refusal> {
         let moving = matches!(self.migration.phase(), Phase::Moving);
         if moving || self.migration.databases.iter().any(|d| !d.phase().is_final()) {
             return Ok(());
