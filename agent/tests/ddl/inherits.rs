@@ -1,7 +1,7 @@
 //! Tables that inherit, whose columns a dump makes in an order of its own: it holds no cutover, a true difference does.
 use whimbrel_proto::agent::v1::Step;
 
-use super::{between, cut_over, following, steps};
+use super::{between, cut_over, following, following_as, steps};
 use crate::{
     cluster::{Cluster, programs_of},
     driver::{HBA, moved_alike, sql, value},
@@ -97,6 +97,62 @@ async fn an_heir_may_have_null_where_its_parent_may_not() {
     moved_alike(&source, &target, "shop").await;
     let alone = "select count(*) from pg_constraint where contype = 'n' and connoinherit";
     assert_eq!(value(&target, "shop", alone).await, "0");
+}
+
+const HEIRS: &str = "create table base (id int primary key, a text not null, gone int, kept int);
+    create table heir (x int default 5, primary key (id)) inherits (base);
+    create table other (x int, primary key (id)) inherits (base);
+    insert into heir values (1, 'h', 1, 1, 1);
+    insert into other values (2, 'o', 1, 1, 1)";
+
+/// By the columns' names: one that is made anew comes last.
+const HEIRS_ROWS: &str = "select string_agg(r::text, ' ' order by r::text) from
+    (select to_jsonb(heir) r from heir union all select to_jsonb(other) from other) both_of";
+
+async fn heirs_arrive(follow: bool, script: &str) {
+    let (source, target, mut driver) = following_as(HEIRS, follow).await;
+    sql(&source, "shop", script).await;
+    cut_over(&mut driver, 1).await;
+    let rows = value(&source, "shop", HEIRS_ROWS).await;
+    assert_eq!(value(&target, "shop", HEIRS_ROWS).await, rows);
+    let own = "select string_agg(attrelid::regclass || '.' || attname, ' ' order by 1) from
+        (select * from pg_attribute order by attrelid::regclass::text, attname) its
+        where attrelid in ('heir'::regclass, 'other'::regclass) and attislocal and attnum > 0 and not attisdropped";
+    assert_eq!(value(&target, "shop", own).await, value(&source, "shop", own).await);
+}
+
+/// The heirs keep it, with its values, as their own.
+const DROP_ALONE: &str = "alter table only base drop gone;
+    insert into heir values (3, 'h', 2, 2, 2);
+    insert into other values (4, 'o', 2, 2, 2)";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_that_a_parent_alone_drops_stays_with_its_heirs() {
+    heirs_arrive(true, DROP_ALONE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_that_a_parent_alone_drops_stays_with_its_heirs_untold() {
+    heirs_arrive(false, DROP_ALONE).await;
+}
+
+/// Whoever was away has the parent's columns as its own: they stay when the parent drops them, and are not what it adds meanwhile.
+const LEAVE_FOR_A_WHILE: &str = "alter table heir no inherit base;
+    alter table base add y int default 9;
+    alter table heir add y int default 10;
+    alter table heir inherit base;
+    alter table base drop gone;
+    insert into heir values (3, 'h', 2, 2, 2, 2);
+    insert into other values (4, 'o', 2, 2)";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_heir_that_left_for_a_while_owns_its_columns() {
+    heirs_arrive(true, LEAVE_FOR_A_WHILE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_heir_that_left_for_a_while_owns_its_columns_untold() {
+    heirs_arrive(false, LEAVE_FOR_A_WHILE).await;
 }
 
 /// ANALYZE would ask the server of the foreign one, which only the source can.

@@ -396,9 +396,9 @@ async fn alike(source: &Cluster, target: &Cluster, database: &str, which: &str) 
             format!("select format('%s %s', last_value, is_called) from {name}")
         } else {
             format!(
-                // Bytes as they are, of any encoding, or none.
-                "select encode(convert_to(coalesce(string_agg(t::text, e'\\n' order by t::text), ''), \
-                 getdatabaseencoding()), 'escape') from {name} t"
+                // Bytes as they are, of any encoding, or none; by a name that no column has.
+                "select encode(convert_to(coalesce(string_agg(\"its row\"::text, e'\\n' order by \"its row\"::text), ''), \
+                 getdatabaseencoding()), 'escape') from {name} \"its row\""
             )
         };
         let ours: String = source.query_one(&query, &[]).await.unwrap().get(0);

@@ -35,6 +35,9 @@ impl Changes {
             }
             _ => None,
         };
+        if dropped.kind == "table column" && dropped.told && note.tag != TAG {
+            self.spare_told(dropped, note).await?;
+        }
         let with_form = of.as_ref().is_some_and(|table| is_not_null(dropped, table));
         if let Some(Structure::Relation(mut table)) = of {
             if self.tables.is_ahead(table.oid, commit) {

@@ -75,6 +75,7 @@ impl Changes {
             ..Note::default()
         };
         self.leave_owners(&note, &HashSet::new()).await?;
+        self.spare_heirs(&note).await?;
         // An index may have the name that a key's has handed on.
         self.set_names_aside(&note.objects, &note, commit).await?;
         self.carry(&note, commit).await
@@ -183,6 +184,7 @@ impl Bringing<'_> {
         let all_gone = note.dropped.clone();
         let later = if self.late { changes.drop_first(&mut note).await? } else { Vec::new() };
         changes.keep_values(&note.dropped, &note.objects, (TAG, &all_gone)).await?;
+        changes.spare_heirs(&note).await?;
         let aside = changes.set_names_aside(&note.objects, &note, commit).await?;
         let left = match changes.carry_late(&note, commit).await? {
             Some((_, fault)) if self.all => return Err(fault),

@@ -35,6 +35,7 @@ mod not_carried;
 mod pipeline;
 mod run;
 mod setwise;
+mod spare_heirs;
 mod state;
 mod statement;
 mod table;
