@@ -1,4 +1,4 @@
-//! The agent's own folder: its identity and the highest term it has seen. One process at a time has it.
+//! The agent's own folder: its identity, the highest term it has seen, the last command it was given. One process at a time has it.
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io::{self, Write as _},
@@ -90,13 +90,25 @@ impl DataDir {
         })
     }
 
+    /// The same without waiting for the disk: a crash of the machine may leave the old one, or none that can be read.
+    pub(super) fn write_soon(&self, name: &str, bytes: &[u8]) -> Result<(), DataDirError> {
+        let path = self.path.join(name);
+        let made = self.made(bytes).and_then(|file| Ok(file.persist(&path)?));
+        made.map(drop).map_err(|cause| DataDirError::Io { doing: "writing", path, cause })
+    }
+
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let file = self.made(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        File::open(&self.path)?.sync_all()
+    }
+
+    fn made(&self, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
         // tempfile makes it with mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
         file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        File::open(&self.path)?.sync_all()
+        Ok(file)
     }
 }
 

@@ -22,6 +22,7 @@ mod session;
 mod tasks;
 mod term;
 mod token;
+mod told;
 
 pub use data_dir::{DataDir, DataDirError};
 pub use enrol::{Enrolment, enrol};

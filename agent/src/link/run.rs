@@ -19,6 +19,7 @@ use super::{
     session::{self, End, Work},
     tasks::Tasks,
     term::Term,
+    told::Told,
 };
 
 /// Commands that wait to be taken up. The controller has at most a few a database under way.
@@ -36,6 +37,7 @@ pub struct Link {
     pub(super) dir: DataDir,
     pub(super) identity: Identity,
     pub(super) term: Term,
+    pub(super) told: Told,
     pub(super) outlet: Outlet,
     /// A UUID of this life of the process.
     pub(super) incarnation: String,
@@ -54,9 +56,9 @@ impl Link {
         outlet: Outlet,
         programs: Vec<String>,
     ) -> Result<Self, LinkError> {
-        let term = Term::load(&dir)?;
+        let (term, told) = (Term::load(&dir)?, Told::load(&dir));
         let incarnation = uuid::Uuid::new_v4().to_string();
-        Ok(Self { dir, identity, term, outlet, incarnation, programs })
+        Ok(Self { dir, identity, term, told, outlet, incarnation, programs })
     }
 
     /// The agent's name.

@@ -132,6 +132,7 @@ impl Driver {
                 migration_uid: self.migration.clone(),
                 database: self.database.clone(),
                 epoch: self.epoch,
+                number: 0,
                 kind: Some(kind),
             })
             .await;

@@ -27,6 +27,18 @@ pub enum FleetError {
         /// Its id.
         agent: String,
     },
+    /// It was given commands that the store does not know.
+    #[error(
+        "StoreIsOlder: agents/{agent} was given command {theirs}, and the last one of the controller's store is {ours}: the store was restored from a backup, or is not the one that agents work for; stop the controller, and start it once with --restored"
+    )]
+    StoreIsOlder {
+        /// Its id.
+        agent: String,
+        /// The number of the last command that it was given.
+        theirs: u64,
+        /// The last number that the store knows.
+        ours: u64,
+    },
     /// It has no session.
     #[error("agents/{agent} is not connected: start it, and see that it can reach this controller")]
     NotConnected {

@@ -146,6 +146,7 @@ impl Fleet {
         session: &Arc<Session>,
         hello: &link::Hello,
     ) -> Result<Greeted, FleetError> {
+        self.refuse_older_store(&session.agent, hello.last_command).await?;
         let mut tries = 0;
         loop {
             let mut agent = self.agent(&session.agent).await?;
@@ -176,6 +177,17 @@ impl Fleet {
         }
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).remove(&session.agent);
         Ok(Greeted::Welcome)
+    }
+
+    /// What a store of an earlier time would order can have been done, undone and overwritten since.
+    async fn refuse_older_store(&self, agent: &str, theirs: u64) -> Result<(), FleetError> {
+        let ours = self.store.last_command().await?;
+        if theirs <= ours {
+            return Ok(());
+        }
+        let error = FleetError::StoreIsOlder { agent: agent.to_owned(), theirs, ours };
+        tracing::error!("{error}");
+        Err(error)
     }
 
     /// Is another process of this agent here, and does it answer? One that was killed has mostly been missed already, or

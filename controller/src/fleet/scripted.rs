@@ -114,11 +114,17 @@ impl Scene {
     }
 
     async fn hello(&self, incarnation: &str) -> Session {
+        self.hello_behind(incarnation, 0).await
+    }
+
+    /// The agent was given that command before.
+    async fn hello_behind(&self, incarnation: &str, last_command: u64) -> Session {
         let (out, incoming) = mpsc::channel(16);
         let hello = link::Hello {
             incarnation: incarnation.to_owned(),
             protocol_min: 1,
             protocol_max: 1,
+            last_command,
             ..link::Hello::default()
         };
         let listener: Arc<dyn Listener> = Arc::<Ears>::clone(&self.ears);
@@ -243,6 +249,25 @@ async fn an_older_life_never_arrives_after_a_newer_one() {
     assert!(matches!(new.hear().await, Some(Told::Welcome(_))));
     assert_eq!(*scene.ears.arrived.lock().unwrap(), ["old", "new"]);
     assert_eq!(scene.fleet.incarnation("a").as_deref(), Some("new"));
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_know_an_agents_last_command_is_not_served() {
+    let scene = Scene::new().await;
+    scene.command().await;
+    let last = scene.store.last_command().await.unwrap();
+    assert!(last > 0);
+    let mut older = scene.hello_behind("a life", last + 1).await;
+    let told = timeout(PATIENCE, older.told.next()).await.unwrap().unwrap();
+    assert!(told.unwrap_err().message().contains("StoreIsOlder: agents/a"));
+    assert!(scene.ears.arrived.lock().unwrap().is_empty());
+    let mut same = scene.hello_behind("a life", last).await;
+    assert!(matches!(same.hear().await, Some(Told::Welcome(_))));
+    scene.store.skip_terms(1000).await.unwrap();
+    let mut restored = scene.hello_behind("another", last + 1).await;
+    same.told.close();
+    drop(same);
+    assert!(matches!(restored.hear().await, Some(Told::Welcome(_))));
 }
 
 #[tokio::test]

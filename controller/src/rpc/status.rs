@@ -93,6 +93,7 @@ pub(super) fn of_fleet(error: FleetError) -> Status {
     match error {
         E::Unknown { .. } => refuse(Code::NotFound, "AgentNotFound", message),
         E::Revoked { .. } => refuse(Code::FailedPrecondition, "AgentRevoked", message),
+        E::StoreIsOlder { .. } => refuse(Code::FailedPrecondition, "StoreIsOlder", message),
         E::RunsTwice { .. } => refuse(Code::FailedPrecondition, "AgentRunsTwice", message),
         E::NotConnected { .. } => refuse(Code::FailedPrecondition, "AgentNotConnected", message),
         E::Silent { .. } => refuse(Code::DeadlineExceeded, "AgentSilent", message),

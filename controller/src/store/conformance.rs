@@ -151,6 +151,30 @@ async fn a_commit_is_whole(store: &dyn Store) {
     assert!(store.delivered(&outbox[0].id).await.unwrap().is_none());
 }
 
+/// Also of commands that are delivered; and a store that was restored gives numbers that it can't have given before.
+async fn a_commands_number_is_never_given_again(store: &dyn Store) {
+    let term = store.begin_term().await.unwrap();
+    store.create_target(target("t"), None).await.unwrap();
+    assert_eq!(store.last_command().await.unwrap(), 0);
+    store.skip_terms(10).await.unwrap();
+    let orders = [order("m", term + 10, 0), order("n", term + 10, 1)];
+    let mut before = store.last_command().await.unwrap();
+    assert_eq!(before, 10);
+    for order in orders {
+        let commands = order.commands.len() as u64;
+        assert!(commands > 0);
+        store.create_migration(order.clone(), None).await.unwrap();
+        let given = store.outbox_of(&order.migration.uid).await.unwrap();
+        assert!(given.iter().all(|entry| entry.position > before), "{given:?}");
+        for entry in given {
+            store.delivered(&entry.id).await.unwrap();
+        }
+        assert_eq!(store.last_command().await.unwrap(), before + commands);
+        store.skip_terms(0).await.unwrap();
+        before += commands;
+    }
+}
+
 async fn a_target_changes_with_its_migrations_or_not_at_all(store: &dyn Store) {
     let term = store.begin_term().await.unwrap();
     store.create_target(target("t"), None).await.unwrap();
@@ -291,6 +315,7 @@ macro_rules! sqlite {
 
 sqlite!(
     a_commit_is_whole,
+    a_commands_number_is_never_given_again,
     a_target_changes_with_its_migrations_or_not_at_all,
     an_older_term_writes_nothing,
     lists_are_ordered_and_paged,

@@ -90,8 +90,10 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub trait Store: Send + Sync + 'static {
     /// Takes the ownership: every commit under an earlier term is refused from now on.
     async fn begin_term(&self) -> Result<u64>;
-    /// Leaves so many terms out: a store that was restored has forgotten the last ones.
+    /// Leaves so many terms, and numbers of commands, out: a store that was restored has forgotten the last ones.
     async fn skip_terms(&self, terms: u64) -> Result<()>;
+    /// The highest number of a command that was ever given; 0: none was.
+    async fn last_command(&self) -> Result<u64>;
 
     /// Records a new migration (version 1). `NameTaken` if the target has one of that name.
     async fn create_migration(&self, change: Change, memo: Option<Memo>) -> Result<()>;

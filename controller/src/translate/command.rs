@@ -25,6 +25,7 @@ pub fn link_command(
         migration_uid: entry.migration_uid.clone(),
         database: entry.command.database.clone(),
         epoch: entry.command.epoch,
+        number: entry.position,
         kind: Some(kind),
     })
 }

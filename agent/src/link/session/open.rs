@@ -25,6 +25,7 @@ pub(super) fn hello(link: &Link, running: Vec<RunningTask>) -> Hello {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         postgres_programs: link.programs.clone(),
         running,
+        last_command: link.told.last(),
     }
 }
 

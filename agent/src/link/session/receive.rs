@@ -52,7 +52,10 @@ impl Session<'_> {
         }
         // It is sent again in the next session: nothing is lost by ending this one.
         let full = |_| End::Lost("more commands than can wait here".to_owned());
-        self.work.commands.try_send(command).map_err(full)
+        let number = command.number;
+        self.work.commands.try_send(command).map_err(full)?;
+        self.link.told.note(&self.link.dir, number);
+        Ok(())
     }
 
     fn lease(&mut self, grant: &LeaseGrant) {

@@ -131,9 +131,14 @@ impl Store for SqliteStore {
         let sql = "update meta set value = value + ?1 where key = 'term'";
         self.write("leaving terms out", move |tx| {
             let done = tx.execute(sql, [terms.cast_signed()]);
-            done.map(drop).map_err(|e| failure("leaving terms out", &e))
+            done.map(drop).map_err(|e| failure("leaving terms out", &e))?;
+            outbox::skip(tx, terms)
         })
         .await
+    }
+
+    async fn last_command(&self) -> Result<u64> {
+        self.read("reading the outbox", outbox::last).await
     }
 
     async fn create_migration(&self, change: Change, memo: Option<Memo>) -> Result<()> {

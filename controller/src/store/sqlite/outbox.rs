@@ -24,6 +24,24 @@ pub(super) fn add_all(tx: &Connection, uid: &str, commands: &[NewCommand]) -> Re
     Ok(())
 }
 
+/// The highest position that was ever given.
+pub(super) fn last(c: &Connection) -> Result<u64> {
+    let sql = "select coalesce((select seq from sqlite_sequence where name = 'outbox'), 0)";
+    let last = c.query_row(sql, [], |row| row.get::<_, i64>(0));
+    last.map(i64::cast_unsigned).map_err(|e| failure("reading the outbox", &e))
+}
+
+/// Leaves positions out. SQLite keeps the last one of a table in `sqlite_sequence`, once it has had a row (its manual, Autoincrement).
+pub(super) fn skip(tx: &Connection, positions: u64) -> Result<()> {
+    let doing = "leaving numbers of commands out";
+    let next = last(tx)?.saturating_add(positions).cast_signed();
+    tx.execute("delete from sqlite_sequence where name = 'outbox'", [])
+        .map_err(|e| failure(doing, &e))?;
+    tx.execute("insert into sqlite_sequence (name, seq) values ('outbox', ?1)", [next])
+        .map_err(|e| failure(doing, &e))?;
+    Ok(())
+}
+
 pub(super) fn drop_all(tx: &Connection, ids: &[String]) -> Result<()> {
     let doing = "dropping from the outbox";
     let sql = "delete from outbox where id = ?1";
