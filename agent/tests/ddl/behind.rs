@@ -165,3 +165,57 @@ async fn a_table_may_go_before_its_new_copy_is_made() {
     until(&target, "shop", "select count(*) where to_regclass('owner') is null").await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// That goes last then: it would take its sequence along.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_something_hangs_on_may_hand_its_sequence_on_before_its_new_copy() {
+    hands_its_sequence_on(
+        "create table child (id int primary key, acc int references acc);
+         insert into child values (1, 1)",
+        "alter table child add foreign key (acc) references acc; insert into acc (v) values ('c')",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_may_hand_its_sequence_on_before_its_new_copy() {
+    hands_its_sequence_on("", "").await;
+}
+
+/// A table that waits for its new copy goes before that, and another one takes over its name and its sequence.
+async fn hands_its_sequence_on(besides: &str, then: &str) {
+    let schema = format!(
+        "create table acc (id serial primary key, v int);
+         insert into acc (v) select generate_series(1, 10);
+         create table kept (id serial primary key, v int);
+         insert into kept (v) select generate_series(1, 10);
+         {besides}"
+    );
+    let (source, target, mut driver) = following_as(&schema, false).await;
+    // A slot's snapshot waits for it.
+    let older = session(&source, "shop").await;
+    older.batch_execute("begin; select txid_current()").await.unwrap();
+    sql(
+        &source,
+        "shop",
+        "alter table acc alter v type text using v || 'a'; insert into acc (v) values ('b');
+         alter table kept alter v type text using v || 'a'; insert into kept (v) values ('b')",
+    )
+    .await;
+    until(&source, "shop", "select count(*) from pg_replication_slots where temporary").await;
+    sql(
+        &source,
+        "shop",
+        "create table acc2 (id int primary key default nextval('acc_id_seq'), v text, w int);
+         insert into acc2 select id, v, 1 from acc;
+         alter sequence acc_id_seq owned by acc2.id;
+         drop table acc cascade;
+         alter table acc2 rename to acc",
+    )
+    .await;
+    sql(&source, "shop", then).await;
+    older.batch_execute("commit").await.unwrap();
+    let waits = "select 1 from whimbrel.relation where point is null";
+    until(&target, "shop", &format!("select count(*) where not exists ({waits})")).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

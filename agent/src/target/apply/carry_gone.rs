@@ -10,6 +10,7 @@ use crate::{
     fault::{Doing, Fault},
     postgres::{identifier, qualified},
     target::{
+        bare,
         ddl::{Gone, gone, routine},
         structure,
     },
@@ -64,7 +65,9 @@ impl Changes {
         Ok(())
     }
 
-    /// Sequences that stay, and a table owned them which is gone: another one of its name may own them now.
+    /// Sequences that stay, and a table owned them which is gone: another one of its name may own them now. Where the note does not
+    /// have that one they are nobody's: the gone table, which may go last, would take them along. Whoever comes later takes them
+    /// then, for that is how they are known.
     pub(super) async fn take_from_gone(&mut self, note: &mut Note) -> Result<HashSet<u32>, Fault> {
         let mut taken = HashSet::new();
         for table in note.dropped.clone() {
@@ -74,8 +77,9 @@ impl Changes {
                 }
                 taken.insert(form.id().1);
                 if note.objects.iter().all(|object| object.id() != form.id()) {
-                    note.objects.push(form);
+                    note.objects.push(form.clone());
                 }
+                disown(&form, &mut note.objects);
             }
         }
         Ok(taken)
@@ -168,6 +172,30 @@ impl Changes {
 fn has_left(parent: &Dropped, old: &RelationStructure, new: &RelationStructure) -> bool {
     let has = |of: &RelationStructure| of.parents.iter().any(|it| it.oid == parent.oid);
     has(old) && !has(new)
+}
+
+/// Takes a sequence from the column that is known to own it, if none of these tables has a column of that name. An identity's goes
+/// with its own.
+fn disown(known: &Structure, objects: &mut [Structure]) {
+    let Structure::Sequence(known) = known else { return };
+    let Some(owner) = &known.owned_by else { return };
+    if known.identity || objects.iter().any(|object| has_column(object, owner)) {
+        return;
+    }
+    for object in objects {
+        if let Structure::Sequence(of) = object
+            && of.oid == known.oid
+            && of.owned_by == known.owned_by
+        {
+            of.owned_by = None;
+        }
+    }
+}
+
+fn has_column(object: &Structure, column: &str) -> bool {
+    let Structure::Relation(of) = object else { return false };
+    let column = bare(column);
+    of.columns.iter().any(|it| bare(&format!("{}.{}.{}", of.schema, of.name, it.name)) == column)
 }
 
 /// Whether another object has the name now, and can't be made before.
