@@ -6,6 +6,7 @@ use tokio_postgres::GenericClient;
 use super::{
     make_anew::owned_object,
     redump::entries,
+    renamed::Renamed,
     schema::{Entry, Plan},
 };
 use crate::fault::{Doing, Fault};
@@ -42,7 +43,10 @@ pub(super) async fn drop_gone(
     doing: &str,
 ) -> Result<Vec<String>, Fault> {
     let there: HashSet<String> = entries(after).filter_map(drop_statement).collect();
-    let gone = entries(before).filter_map(drop_statement).filter(|sql| !there.contains(sql));
+    let renamed = Renamed::between(before, after);
+    let older = entries(before).filter_map(drop_statement);
+    let older = older.map(|sql| renamed.with_its_schema(&sql));
+    let gone = older.filter(|sql| !there.contains(sql));
     let mut left: Vec<String> = gone.collect();
     loop {
         let before = left.len();

@@ -31,6 +31,7 @@ mod progress;
 mod read_back;
 mod receive;
 mod redump;
+mod renamed;
 mod roles;
 pub mod schema;
 mod snapshot;

@@ -13,6 +13,7 @@ use super::{
     ledger::Ledger,
     make_anew::{Made, Was, make_anew, owned_object, owner_line},
     receive::Receiver,
+    renamed::Renamed,
     schema::{Entry, Plan, RESTORE_SETTINGS, built_on},
 };
 use crate::{
@@ -177,18 +178,22 @@ async fn drop_comments(
     after: &Plan,
 ) -> Result<(), Fault> {
     let doing = "removing comments";
-    let kept: HashSet<&str> =
-        entries(after).filter(|e| e.kind == "COMMENT").map(|e| e.tag.as_str()).collect();
-    for entry in entries(before).filter(|e| e.kind == "COMMENT" && !kept.contains(e.tag.as_str())) {
-        let Some((object, _)) = entry.sql.split_once(" IS '") else { continue };
+    let renamed = Renamed::between(before, after);
+    // Not the tag, which has no schema.
+    let commented = |entry: &'_ Entry| {
+        let (object, _) = key(entry).2.split_once(" IS '")?;
+        object.trim().strip_prefix("COMMENT ON ").map(str::to_owned)
+    };
+    let of = |plan| entries(plan).filter(|entry| entry.kind == "COMMENT").filter_map(commented);
+    let kept: HashSet<String> = of(after).collect();
+    for object in of(before).map(|object| renamed.now(&object)).filter(|it| !kept.contains(it)) {
         // A block of its own: what it is about may be gone.
-        let object = object.trim();
         client
             .batch_execute(&format!(
                 "do {} ",
                 crate::postgres::literal(&format!(
-                    "begin {object} is null; exception when undefined_table or undefined_column or undefined_function \
-                     or undefined_object or invalid_schema_name then null; end"
+                    "begin comment on {object} is null; exception when undefined_table or undefined_column or undefined_function \
+                     or undefined_object or invalid_schema_name or wrong_object_type then null; end"
                 ))
             ))
             .await

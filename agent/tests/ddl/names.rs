@@ -310,3 +310,35 @@ async fn columns_of_parents_exchange_their_names_in_their_heirs_too() {
     )
     .await;
 }
+
+/// What is taken away from what has been renamed, and of two things with one name in two schemas.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_taken_from_a_renamed_object_goes_here() {
+    arrive(
+        "create schema s1; create schema s2; create schema away;
+         create table s1.big (id serial primary key, x int, y int);
+         create table s1.o (id int primary key, v int constraint positive check (v > 0));
+         create table s1.t (id int primary key); create table s2.t (id int primary key);
+         create table s2.goes (id int primary key);
+         create statistics s1.bigst (dependencies) on x, y from s1.big;
+         create collation s1.col (locale = 'C');
+         create operator s1.=== (leftarg = int, rightarg = int, function = int4eq);
+         create aggregate s1.total(int) (sfunc = int4pl, stype = int);
+         comment on schema s1 is 'schema'; comment on table s1.big is 'big';
+         comment on column s1.big.x is 'column'; comment on constraint positive on s1.o is 'positive';
+         comment on table s1.o is 'o'; comment on column s1.o.v is 'v';
+         comment on table s1.t is 'one'; comment on table s2.t is 'two';
+         comment on table s2.goes is 'goes'; comment on column s2.goes.id is 'goes'",
+        &[
+        "alter schema s1 rename to core; alter table core.o rename to p; alter table s2.goes set schema away",
+        "drop statistics core.bigst; drop collation core.col; drop operator core.=== (int, int);
+         drop aggregate core.total(int);
+         comment on schema core is null; comment on table core.big is null;
+         comment on column core.big.x is null; comment on constraint positive on core.p is null;
+         comment on table core.p is null; comment on table core.t is null;
+         comment on table away.goes is null; comment on column away.goes.id is null",
+        "insert into core.big (x, y) values (1, 2); insert into core.p values (1, 1)",
+        ],
+    )
+    .await;
+}

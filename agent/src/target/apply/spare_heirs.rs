@@ -76,11 +76,11 @@ impl Changes {
         &mut self,
         parent: &RelationStructure,
         column: &str,
-    ) -> Result<Vec<Box<RelationStructure>>, Fault> {
+    ) -> Result<Vec<RelationStructure>, Fault> {
         let heirs = structure::heirs(self.session(), parent.oid).await?.into_iter();
         Ok(heirs
             .filter_map(|heir| match heir {
-                Structure::Relation(heir) => Some(heir),
+                Structure::Relation(heir) => Some(*heir),
                 _ => None,
             })
             .filter(|heir| heir.bound.is_none())
@@ -93,7 +93,7 @@ impl Changes {
         &mut self,
         parent: &RelationStructure,
         column: &ColumnStructure,
-        heirs: Vec<Box<RelationStructure>>,
+        heirs: Vec<RelationStructure>,
         note: &Note,
     ) -> Result<(), Fault> {
         let (table, name) = (qualified(&parent.schema, &parent.name), identifier(&column.name));
@@ -103,7 +103,7 @@ impl Changes {
             for it in heir.columns.iter_mut().filter(|it| it.name == column.name) {
                 (it.inherited, it.local) = (false, true);
             }
-            structure::save(self.session(), &[Structure::Relation(heir)]).await?;
+            structure::save(self.session(), &[Structure::Relation(Box::new(heir))]).await?;
         }
         Ok(())
     }
