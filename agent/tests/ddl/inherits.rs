@@ -136,6 +136,20 @@ async fn a_column_that_a_parent_alone_drops_stays_with_its_heirs_untold() {
     heirs_arrive(false, DROP_ALONE).await;
 }
 
+/// The heirs lose the older one with the parent, or keep it and take it for the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_parents_column_may_be_made_anew() {
+    for drop in ["alter table base drop gone", "alter table only base drop gone"] {
+        let script = format!(
+            "{drop}; alter table base add gone int;
+             update heir set a = 'new'; update other set gone = 4"
+        );
+        for follow in [false, true] {
+            heirs_arrive(follow, &script).await;
+        }
+    }
+}
+
 /// Whoever was away has the parent's columns as its own: they stay when the parent drops them, and are not what it adds meanwhile.
 const LEAVE_FOR_A_WHILE: &str = "alter table heir no inherit base;
     alter table base add y int default 9;

@@ -69,7 +69,11 @@ pub(super) fn alter(
 ) -> Result<Vec<String>, String> {
     let table = name_of(new);
     let mut statements = Vec::new();
-    for gone in old.columns.iter().filter(|column| same(new, column.num).is_none()) {
+    // A parent's goes with the parent's: by its name another one may be here since.
+    let has_parent = old.parents.iter().any(|it| new.parents.iter().any(|one| one.oid == it.oid));
+    let goes_with_it = |column: &ColumnStructure| column.inherited && !column.local && has_parent;
+    let gone = old.columns.iter().filter(|column| same(new, column.num).is_none());
+    for gone in gone.filter(|column| !goes_with_it(column)) {
         let column = identifier(&gone.name);
         statements.push(format!("alter table {table} drop column if exists {column} cascade"));
     }
@@ -224,7 +228,11 @@ pub(super) fn settings(old: Option<&RelationStructure>, new: &RelationStructure)
 pub(super) fn alter_attributes(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
     let alter = format!("alter type {}", name_of(new));
     let mut statements = Vec::new();
-    for gone in old.columns.iter().filter(|column| same(new, column.num).is_none()) {
+    // A parent's goes with the parent's: by its name another one may be here since.
+    let has_parent = old.parents.iter().any(|it| new.parents.iter().any(|one| one.oid == it.oid));
+    let goes_with_it = |column: &ColumnStructure| column.inherited && !column.local && has_parent;
+    let gone = old.columns.iter().filter(|column| same(new, column.num).is_none());
+    for gone in gone.filter(|column| !goes_with_it(column)) {
         let name = identifier(&gone.name);
         statements.push(format!("{alter} drop attribute if exists {name} cascade"));
     }
