@@ -19,12 +19,14 @@ async fn others_that_mind_or_read_and_keys_that_are_off() {
              create table public.parent (id int primary key);
              create table public.child (id int primary key references public.parent);
              alter table public.child disable trigger all;
-             select pg_create_logical_replication_slot('cdc', 'test_decoding')",
+             select pg_create_logical_replication_slot('cdc', 'test_decoding');
+             select pg_create_logical_replication_slot('whimbrel_0123456789ab_0', 'pgoutput')",
         )
         .await;
     let looked = bench.source(&bench.superuser(), &["trapped"]).await;
     looked.assert_told(&[
         "trapped: LogicalSlotNotCarried cdc",
+        "trapped: SlotLeftBehind whimbrel_0123456789ab_0",
         "trapped: EventTriggerFires Watch",
         "trapped: ForeignKeyDisabled public.child",
     ]);

@@ -129,6 +129,7 @@ fn left_to_do(stage: &Stage) -> Outcome {
     stage.source.psql(
         "app",
         "create role logs_in login password 'hush'; select pg_create_physical_replication_slot('others'); \
+         select pg_create_physical_replication_slot('whimbrel_0123456789ab_0'); \
          create subscription of_others connection 'host=nowhere password=hush' publication p with (connect = false)",
     )?;
     stage.target.psql("app", "grant delete on pgbench_branches to public")?;
@@ -141,6 +142,7 @@ fn left_to_do(stage: &Stage) -> Outcome {
     for (code, object) in [
         ("ParameterDiffers", "work_mem"),
         ("SlotOfSource", "others"),
+        ("SlotOfSource", "whimbrel_0123456789ab_0"),
         ("SubscriptionNotCarried", "of_others"),
         ("PasswordToSet", "logs_in"),
         ("RoleNotOnTarget", "logs_in"),

@@ -24,6 +24,8 @@ struct Slot {
     name: String,
     plugin: String,
     active: bool,
+    /// Of another migration.
+    ours: bool,
 }
 
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
@@ -34,7 +36,15 @@ async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
 }
 
 fn finding(slot: &Slot) -> Found {
-    let Slot { name, plugin, active } = slot;
+    let Slot { name, plugin, active, ours } = slot;
+    if *ours {
+        let message = format!(
+            "replication slot {name} is of another migration, which does not read it now: the source keeps its WAL until somebody does"
+        );
+        let drop = format!("select pg_drop_replication_slot({});", literal(name).trim_start());
+        let remedy = format!("{drop} -- if none of `whimbrel migration list` has it any more");
+        return Found::warning("SlotLeftBehind", message).object(name).remedy(remedy);
+    }
     let used = if *active { "somebody reads it now" } else { "nobody reads it now" };
     let message = format!(
         "logical replication slot {name} (plugin {plugin}; {used}) is not carried: who reads it must read a slot of the \

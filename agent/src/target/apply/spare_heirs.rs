@@ -33,7 +33,7 @@ impl Changes {
                 let goes = |heir: &RelationStructure| {
                     relations().any(|it| it.oid == heir.oid && own(it, &column.name).is_none())
                 };
-                if !heirs.iter().all(|heir| goes(heir)) {
+                if !heirs.iter().all(goes) {
                     self.drop_alone(&old, column, heirs, note).await?;
                 }
             }
@@ -54,7 +54,7 @@ impl Changes {
                     && gone.names.as_deref().is_some_and(|names| names.last() == Some(column))
             })
         };
-        if heirs.is_empty() || heirs.iter().any(|heir| is_told(heir)) {
+        if heirs.is_empty() || heirs.iter().any(is_told) {
             return Ok(());
         }
         let at = known.columns.iter().position(|it| it.name == *column);
