@@ -7,7 +7,6 @@ use super::{
     apply::{bring_what_goes, kin_of},
     aside::set_types_aside,
     bare,
-    held::oid_of,
     ledger::Ledger,
     load::parents_first,
     receive::Receiver,
@@ -69,8 +68,7 @@ impl Receiver {
         let Some(blamed) = fault.table.as_deref() else { return Ok(0) };
         let Answer::Followed(false) = self.caller.ask(Ask::Followed).await? else { return Ok(0) };
         let client = self.session("needs").await?;
-        let catalog = self.catalog(&client).await?;
-        let Some(oid) = oid_of(&catalog, blamed) else { return Ok(0) };
+        let Some(oid) = self.blamed(&client, blamed).await? else { return Ok(0) };
         let now = structure::fetch(&self.caller, Vec::new(), false).await?;
         let (objects, copied) = differing_kin(&client, &[oid], &now).await?;
         if objects.is_empty() {

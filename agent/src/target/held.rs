@@ -3,14 +3,16 @@ use tokio_postgres::types::PgLsn;
 use whimbrel_proto::Lsn;
 
 use super::{
+    ddl::relation_of,
     fact::Fact,
     foreign_keys::{Unmade, still_there},
     receive::{Copied, Receiver},
+    structure,
 };
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
-    wire::Catalog,
+    wire::{Catalog, Structure},
 };
 
 impl Receiver {
@@ -20,13 +22,10 @@ impl Receiver {
         copied: &Copied,
         fault: Fault,
     ) -> Result<(), Fault> {
-        let Some(oid) = fault.table.as_deref().and_then(|table| oid_of(&copied.catalog, table))
-        else {
-            return Err(fault);
-        };
-        let table = fault.table.clone().unwrap_or_default();
+        let Some(table) = fault.table.clone() else { return Err(fault) };
         let doing = format!("recording in the ledger that {table} is held");
         let mut client = self.session("hold").await?;
+        let Some(oid) = self.blamed(&client, &table).await? else { return Err(fault) };
         let tx = client.transaction().await.doing(&doing)?;
         let held = tx
             .execute(
@@ -43,6 +42,21 @@ impl Receiver {
         self.progress.table_held(oid, &fault.to_string());
         self.tell(Fact::TableHeld { table, fault }).await;
         Ok(())
+    }
+
+    /// The table that a change's fault names: as the ledger knows it, or as the source does, where its new name came in the group that
+    /// the fault has undone.
+    pub(super) async fn blamed(&self, client: &Client, table: &str) -> Result<Option<u32>, Fault> {
+        let catalog = self.catalog(client).await?;
+        if let Some(oid) = oid_of(&catalog, table) {
+            return Ok(Some(oid));
+        }
+        let now = structure::fetch(&self.caller, Vec::new(), false).await?;
+        let named = now.iter().find_map(|form| match form {
+            Structure::Relation(of) => relation_of(of).filter(|it| it.label() == table),
+            _ => None,
+        });
+        Ok(named.map(|table| table.oid))
     }
 
     /// Foreign keys that could not be built under snapshots of different moments: once the stream is past all points.
@@ -77,7 +91,7 @@ impl Receiver {
     }
 }
 
-pub(super) fn oid_of(catalog: &Catalog, table: &str) -> Option<u32> {
+fn oid_of(catalog: &Catalog, table: &str) -> Option<u32> {
     catalog.relations.iter().find(|known| known.label() == table).map(|known| known.oid)
 }
 

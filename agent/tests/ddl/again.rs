@@ -16,7 +16,7 @@ const SHOP: &str = "create table parent (id int primary key, a text);
     insert into parent select g, 'p' || g from generate_series(1, 50) g;
     insert into child select g, g, 'c' || g from generate_series(1, 50) g";
 
-async fn copy_again(driver: &mut Driver, number: u32, tables: &[&str]) {
+pub(crate) async fn copy_again(driver: &mut Driver, number: u32, tables: &[&str]) {
     driver.kill().await;
     let tables = tables.iter().map(|&table| table.to_owned()).collect();
     begin_again(driver, CopyAgain { number, tables, new_slot: false }).await;

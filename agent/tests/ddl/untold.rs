@@ -1,5 +1,12 @@
 //! What needs what, and what is gone, where no event trigger tells it.
-use crate::{cut_over_alike, driver::sql, following_as};
+use whimbrel_proto::agent::v1::report::Kind;
+
+use crate::{
+    again::copy_again,
+    cut_over_alike,
+    driver::{session, sql},
+    following_as,
+};
 
 const SCHEMA: &str = "create table t (id int primary key, v text);
                       insert into t values (1, 'one');
@@ -441,4 +448,35 @@ async fn an_enums_label_may_be_handed_on() {
     let tell = "insert into modes values (3, 'was_a');
          update modes set m = 'a' where id = 1";
     arrive(SCHEMA, &[hand_on, tell]).await;
+}
+
+/// Values of a type that had other attributes when they were written. The fault is theirs, whatever comes behind them in one group.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_of_a_form_that_is_over_holds_its_table_alone() {
+    let (source, target, mut driver) = following_as(
+        "create schema s1; create type s1.addr as (street text, zip text);
+         create table s1.u (id int primary key, a s1.addr);
+         insert into s1.u select g, row('s', 'z')::s1.addr from generate_series(1, 5) g",
+        false,
+    )
+    .await;
+    // All of it is there before any is applied.
+    let locked = session(&target, "shop").await;
+    locked.batch_execute("begin; lock table s1.u in access exclusive mode").await.unwrap();
+    for script in [
+        "alter type s1.addr add attribute country text cascade",
+        "update s1.u set a = row('q', '1', 'DE')::s1.addr where id = 1",
+        "alter type s1.addr drop attribute street cascade",
+        "update s1.u set a = row('1', 'DE')::s1.addr where id = 2",
+        "alter schema s1 rename to core",
+        "update core.u set a = row('2', 'DE')::core.addr where id = 3",
+    ] {
+        sql(&source, "shop", script).await;
+    }
+    locked.batch_execute("commit").await.unwrap();
+    let report = driver.wait(|kind| matches!(kind, Kind::TableHeld(_))).await;
+    let Some(Kind::TableHeld(held)) = report.kind else { panic!("not a held table") };
+    assert!(held.table.ends_with(".u"), "{held:?}");
+    copy_again(&mut driver, 1, &["core.u"]).await;
+    cut_over_alike(&source, &target, &mut driver, 2).await;
 }

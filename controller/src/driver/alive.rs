@@ -21,7 +21,8 @@ pub(super) struct Alive {
     /// By the monotonic clock: one that is set is no absence.
     looked: Option<Instant>,
     at: Timestamp,
-    written: Timestamp,
+    /// When it was last due to be written.
+    due: Timestamp,
 }
 
 impl Alive {
@@ -29,7 +30,7 @@ impl Alive {
     pub(super) fn open(path: PathBuf) -> Self {
         let told = DataDir::read(&path).ok().and_then(|text| text.trim().parse().ok());
         let at = told.unwrap_or(Timestamp::UNIX_EPOCH);
-        Self { path, looked: None, at, written: at }
+        Self { path, looked: None, at, due: at }
     }
 
     /// We are at work: since when we were not, if that was longer than a moment.
@@ -46,12 +47,16 @@ impl Alive {
         (self.looked, self.at) = (None, since);
     }
 
-    /// Writes it down now and then.
-    fn write(&mut self, now: Timestamp) {
-        if now.duration_since(self.written).abs() < EVERY {
-            return;
+    /// Whether it is time to write it down.
+    fn is_due(&mut self, now: Timestamp) -> bool {
+        let is_due = now.duration_since(self.due).abs() >= EVERY;
+        if is_due {
+            self.due = now;
         }
-        self.written = now;
+        is_due
+    }
+
+    fn write(&self, now: Timestamp) {
         if let Err(error) = DataDir::write(&self.path, format!("{now}\n").as_bytes()) {
             // An absence is taken for a longer one then: a cutover leads back that need not.
             tracing::warn!(%error, "writing down that the controller is at work");
@@ -75,7 +80,8 @@ impl Driver {
                 }
             }
         }
-        if self.all_live().iter().any(is_in_cutover) {
+        // Where there are thousands, not with each report.
+        if alive.is_due(now) && self.all_live().iter().any(is_in_cutover) {
             alive.write(now);
         }
         drop(alive);

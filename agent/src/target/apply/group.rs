@@ -124,6 +124,8 @@ impl Applier<'_> {
         self.send_run().await?;
         self.changes.settle_chunk().await?;
         if std::mem::take(&mut self.changes.altered.commit) {
+            // The run's own fault names its table; what comes behind it would only say that the transaction is aborted.
+            self.changes.pipeline.wait(0).await?;
             self.changes.keep_catalog().await?;
         }
         if self.reached == self.position && marker.is_none() && !self.group.open {
