@@ -136,6 +136,16 @@ async fn a_column_that_a_parent_alone_drops_stays_with_its_heirs_untold() {
     heirs_arrive(false, DROP_ALONE).await;
 }
 
+/// It keeps them also when it does not come back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_heir_that_left_for_good_keeps_its_columns() {
+    let script = "alter table heir no inherit base; alter table base drop gone;
+                  insert into heir values (3, 'h', 2, 2, 2)";
+    for follow in [false, true] {
+        heirs_arrive(follow, script).await;
+    }
+}
+
 /// The heirs lose the older one with the parent, or keep it and take it for the new one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_parents_column_may_be_made_anew() {

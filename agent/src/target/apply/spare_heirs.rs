@@ -3,7 +3,7 @@
 //! the parent's.
 use super::change::Changes;
 use crate::{
-    fault::Fault,
+    fault::{Doing, Fault},
     postgres::{identifier, qualified},
     target::structure,
     wire::{ColumnStructure, Dropped, Note, RelationStructure, Structure},
@@ -108,6 +108,13 @@ impl Changes {
         Ok(())
     }
 
+    /// It has left a parent that is gone already, and that one may be gone.
+    async fn inherits(&mut self, heir: &str, parent: &str) -> Result<bool, Fault> {
+        let sql = "select from pg_inherits where inhrelid = to_regclass($1) and inhparent = to_regclass($2)";
+        let row = self.session().query_opt(sql, &[&heir, &parent]).await;
+        Ok(row.doing(format!("looking for the parents of {heir} on the target"))?.is_some())
+    }
+
     /// It joins them again with its new form.
     async fn leave_for_a_while(
         &mut self,
@@ -119,7 +126,9 @@ impl Changes {
             // It may have been renamed since.
             let Some(parent) = self.known_table(parent.oid).await? else { continue };
             let parent = qualified(&parent.schema, &parent.name);
-            self.local(&format!("alter table {table} no inherit {parent}"), note).await?;
+            if self.inherits(&table, &parent).await? {
+                self.local(&format!("alter table {table} no inherit {parent}"), note).await?;
+            }
         }
         for column in heir.columns.iter_mut().filter(|column| column.inherited) {
             (column.inherited, column.local) = (false, true);
