@@ -38,12 +38,11 @@ const BEFORE: &str = "whimbrel_gone";
 /// No connection.
 pub(super) async fn drop_gone(
     client: &impl GenericClient,
-    before: &Plan,
-    after: &Plan,
+    (before, after): (&Plan, &Plan),
+    renamed: &Renamed,
     doing: &str,
 ) -> Result<Vec<String>, Fault> {
     let there: HashSet<String> = entries(after).filter_map(drop_statement).collect();
-    let renamed = Renamed::between(before, after);
     let older = entries(before).filter_map(drop_statement);
     let older = older.map(|sql| renamed.with_its_schema(&sql));
     let gone = older.filter(|sql| !there.contains(sql));

@@ -120,8 +120,9 @@ impl Receiver {
         let tx = session.transaction().await.doing(doing)?;
         tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
         let by_hand = make_entries(&tx, &before, &plan, doing).await?;
-        let in_use = drop_gone(&tx, &before, &plan, doing).await?;
-        drop_comments(&tx, &before, &plan).await?;
+        let renamed = Renamed::between(&before, &plan);
+        let in_use = drop_gone(&tx, (&before, &plan), &renamed, doing).await?;
+        drop_comments(&tx, (&before, &plan), &renamed).await?;
         ledger.commit(tx, doing).await?;
         let (new, indexed) = (new_objects(&before, &plan), indexed(&before, &plan));
         Ok(Dumped { archive: dump, plan, catalog, by_hand, in_use, new, indexed })
@@ -174,11 +175,10 @@ impl Receiver {
 /// Comments that are no more; those of objects that are gone went with them.
 async fn drop_comments(
     client: &impl GenericClient,
-    before: &Plan,
-    after: &Plan,
+    (before, after): (&Plan, &Plan),
+    renamed: &Renamed,
 ) -> Result<(), Fault> {
     let doing = "removing comments";
-    let renamed = Renamed::between(before, after);
     // Not the tag, which has no schema.
     let commented = |entry: &'_ Entry| {
         let (object, _) = key(entry).2.split_once(" IS '")?;

@@ -46,17 +46,14 @@ impl Work {
 
     /// As for an agent. A cutover that began since is none that stood still.
     pub(super) fn controller_away(&mut self, since: Timestamp) -> Result<(), Refusal> {
+        let now = self.now;
         // Also in the future: the clock was set back.
-        let is_past =
-            |at: Timestamp| self.now.duration_since(at).abs().unsigned_abs() >= AWAY_IN_CUTOVER_MAX;
-        let databases = self.migration.databases.iter().enumerate();
-        let stood: Vec<usize> = databases
-            .filter(|(_, it)| it.phase().cutover().is_some_and(|it| is_past(it.started_at)))
-            .map(|(index, _)| index)
-            .filter(|_| is_past(since))
-            .collect();
-        for index in stood {
-            self.step_back_if_possible(index, &controller_away())?;
+        let is_past = |at| now.duration_since(at).abs().unsigned_abs() >= AWAY_IN_CUTOVER_MAX;
+        for index in 0..self.migration.databases.len() {
+            let begun = self.migration.databases[index].phase().cutover().map(|it| it.started_at);
+            if is_past(since) && begun.is_some_and(is_past) {
+                self.step_back_if_possible(index, &controller_away())?;
+            }
         }
         Ok(())
     }
