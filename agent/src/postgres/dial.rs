@@ -1,6 +1,7 @@
 //! A socket to a server, with TLS as asked, before the first message of the protocol.
 use std::{
     io,
+    os::fd::{AsFd as _, BorrowedFd},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -37,11 +38,18 @@ const ADDRESSES_MAX: usize = 8;
 trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {
     /// The TCP socket below, where there is one.
     fn tcp(&self) -> Option<&TcpStream>;
+
+    /// The socket below, of either kind.
+    fn descriptor(&self) -> BorrowedFd<'_>;
 }
 
 impl Duplex for TcpStream {
     fn tcp(&self) -> Option<&TcpStream> {
         Some(self)
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.as_fd()
     }
 }
 
@@ -49,11 +57,19 @@ impl Duplex for UnixStream {
     fn tcp(&self) -> Option<&TcpStream> {
         None
     }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.as_fd()
+    }
 }
 
 impl Duplex for TlsStream<TcpStream> {
     fn tcp(&self) -> Option<&TcpStream> {
         Some(self.get_ref().0)
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.get_ref().0.as_fd()
     }
 }
 
@@ -70,10 +86,6 @@ impl Wire {
         self.tls
     }
 
-    pub(crate) fn is_tcp(&self) -> bool {
-        self.socket.tcp().is_some()
-    }
-
     /// Whether the server has the address that we have: no network is between.
     pub(crate) fn is_same_machine(&self) -> bool {
         let Some(socket) = self.socket.tcp() else { return true };
@@ -83,6 +95,11 @@ impl Wire {
 
     pub(crate) fn channel_binding(&self) -> Option<Vec<u8>> {
         self.channel_binding.clone()
+    }
+
+    /// How many bytes of what was sent to us lie in the kernel, unread. None that it tells of, where it doesn't tell.
+    pub(crate) fn waiting_bytes(&self) -> u64 {
+        rustix::io::ioctl_fionread(self.socket.descriptor()).unwrap_or(0)
     }
 
     /// Keeps what the kernel holds of what was sent to us to about `bytes`, for good: it doesn't tune that itself any more.
@@ -266,14 +283,18 @@ mod tests {
         let wire = Wire { socket: Box::new(socket), tls: false, channel_binding: None };
         wire.bound_receive_buffer(16 << 10);
         // The kernel takes twice of it (socket(7)).
-        assert_eq!(
-            (wire.is_tcp(), wire.is_same_machine(), size(&wire).unwrap()),
-            (true, true, 32 << 10)
-        );
+        assert_eq!((wire.is_same_machine(), size(&wire).unwrap()), (true, 32 << 10));
+    }
 
-        let (near, _far) = UnixStream::pair().unwrap();
-        let wire = Wire { socket: Box::new(near), tls: false, channel_binding: None };
+    #[tokio::test]
+    async fn what_is_not_read_yet_is_counted() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let mut wire = Wire { socket: Box::new(near), tls: false, channel_binding: None };
         wire.bound_receive_buffer(16 << 10);
-        assert!(!wire.is_tcp());
+        assert_eq!(wire.waiting_bytes(), 0);
+        far.write_all(&[7; 100]).await.unwrap();
+        assert_eq!(wire.waiting_bytes(), 100);
+        wire.read_exact(&mut [0; 60]).await.unwrap();
+        assert_eq!(wire.waiting_bytes(), 40);
     }
 }

@@ -77,10 +77,10 @@ impl ReplicationStream {
         }
     }
 
-    /// Whether it comes over TCP, and not through a socket of the server's own machine.
+    /// How many bytes of it lie in the kernel, unread.
     #[must_use]
-    pub fn is_tcp(&self) -> bool {
-        self.connection.frames.wire().is_tcp()
+    pub fn waiting_bytes(&self) -> u64 {
+        self.connection.frames.wire().waiting_bytes()
     }
 
     /// The next event; `None` when the server has ended the stream in good order. Cancel-safe: dropped half-way, it

@@ -8,7 +8,12 @@ use tokio::{
 use whimbrel_points::{is_broken, point};
 use whimbrel_proto::Lsn;
 
-use super::{marker::Unstreamed, pace::Pace, position::Position, sender::Sender};
+use super::{
+    marker::Unstreamed,
+    pace::{LOOK_EVERY, Pace, Pause},
+    position::Position,
+    sender::Sender,
+};
 use crate::{
     fault::Fault,
     replication::{Event, ReplicationConnection, ReplicationStream, StreamOptions},
@@ -46,7 +51,7 @@ impl Sender {
         let stream = self.start(connection, at.from).await?;
         let (acknowledged, unstreamed) = (reply.acknowledged(), &self.unstreamed);
         let (durable, received) = (at.from, at.from);
-        let pace = Pace::new(stream.is_tcp());
+        let pace = Pace::new();
         let pump = Pump { acknowledged, durable, received, stream, reply, unstreamed, pace };
         tokio::select! {
             result = pump.run() => result,
@@ -139,7 +144,7 @@ impl Pump<'_> {
                 Some(Event::XLogData { server_time, data, wal_end, .. }) => {
                     self.received = self.received.max(wal_end);
                     weight += data.len();
-                    self.pace.count(&data);
+                    self.pace.count(&data, server_time);
                     let marker = self.unstreamed.behind(&data);
                     for data in std::iter::once(data).chain(marker) {
                         pending.push(Change { sent_us: server_time, data });
@@ -171,9 +176,23 @@ impl Pump<'_> {
 
     /// Lets messages gather, over a backlog.
     async fn look_away(&mut self) {
-        let pause = self.pace.pause();
-        if !pause.is_zero() {
-            sleep(pause).await;
+        match self.pace.pause() {
+            Pause::No => {}
+            Pause::For(time) => sleep(time).await,
+            Pause::UntilFull(looks) => self.until_full(looks).await,
+        }
+    }
+
+    /// Until what lies in the kernel grows no more: the server has sent all that there is room for, or all that it has.
+    async fn until_full(&self, looks: u32) {
+        let mut before = self.stream.waiting_bytes();
+        for _ in 0..looks {
+            sleep(LOOK_EVERY).await;
+            let now = self.stream.waiting_bytes();
+            if now <= before {
+                break;
+            }
+            before = now;
         }
     }
 
