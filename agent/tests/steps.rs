@@ -87,12 +87,7 @@ async fn a_source_that_is_gone_after_the_switch_is_clean() {
     let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
     let mut driver = streaming(&source, &target, "gone").await;
     let end = run(&mut driver, &STEPS[..8], 0).await;
-    driver.kill().await;
-    database(
-        &source,
-        "select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active",
-    )
-    .await;
+    driver.lose_slot().await;
     database(&source, "drop database gone with (force)").await;
     let mut next = Driver::another(&driver).await;
     next.begin_as(2, driver.target_oid(), true).await;
@@ -120,12 +115,7 @@ async fn a_source_that_is_gone_after_the_switch_is_clean() {
 
     // Before it the same is no end.
     let mut early = streaming(&source, &target, "lost").await;
-    early.kill().await;
-    database(
-        &source,
-        "select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active",
-    )
-    .await;
+    early.lose_slot().await;
     database(&source, "drop database lost with (force)").await;
     let mut next = Driver::another(&early).await;
     next.begin(2, early.target_oid()).await;

@@ -20,5 +20,6 @@ pub mod stage;
 pub mod storm;
 pub mod wait;
 pub mod workload;
+pub mod written;
 
 pub use failure::{Context, Failure, Outcome};

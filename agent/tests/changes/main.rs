@@ -99,16 +99,7 @@ impl Followed {
 
     /// Leaves nothing of it on either server.
     pub(crate) async fn end(mut self) {
-        self.driver.kill().await;
-        let source = driver::session(&self.source, "postgres").await;
-        let slots = format!("from pg_replication_slots where database = '{}'", self.name);
-        let end = format!("select pg_terminate_backend(active_pid) {slots} and active");
-        let free = format!("select pg_drop_replication_slot(slot_name) {slots} and not active");
-        let left = format!("select {slots}");
-        while source.query_opt(&left, &[]).await.unwrap().is_some() {
-            source.batch_execute(&end).await.unwrap();
-            source.batch_execute(&free).await.unwrap();
-        }
+        self.driver.lose_slot().await;
         for cluster in [&self.source, &self.target] {
             database(cluster, &format!("drop database {} with (force)", self.name)).await;
         }

@@ -7,7 +7,7 @@ use crate::{
     between,
     cluster::Cluster,
     cut_over, cut_over_alike,
-    driver::{Driver, HBA, database, moved_alike, sql, value},
+    driver::{Driver, HBA, database, free_slots, moved_alike, sql, value},
     following, following_as, following_with,
 };
 
@@ -73,10 +73,8 @@ async fn rows_of_a_table_made_in_the_stream_are_not_copied_beside_themselves() {
     drained(&mut driver, 2).await;
 
     // With a new slot, everything that differs.
-    driver.kill().await;
+    driver.lose_slot().await;
     sql(&source, "shop", "insert into other values (0)").await;
-    sql(&source, "shop", "select pg_drop_replication_slot(slot_name) from pg_replication_slots")
-        .await;
     begin_again(&mut driver, CopyAgain { number: 2, tables: Vec::new(), new_slot: true }).await;
     assert_eq!(value(&target, "shop", rows).await, "10");
     assert_eq!(value(&target, "shop", "select count(*) from other").await, "10");
@@ -168,12 +166,11 @@ async fn an_attempt_that_steps_back_after_a_new_dump_leaves_a_stream_that_goes_o
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_made_while_there_was_no_slot_comes_with_its_rows() {
     let (source, target, mut driver) = following(SHOP).await;
-    driver.kill().await;
+    driver.lose_slot().await;
     sql(
         &source,
         "shop",
-        "select pg_drop_replication_slot(slot_name) from pg_replication_slots;
-         create schema more;
+        "create schema more;
          create table more.logs (at int not null, v text, primary key (at)) partition by range (at);
          create table more.first partition of more.logs for values from (0) to (10);
          insert into more.logs select g, 'l' || g from generate_series(1, 9) g;
@@ -191,12 +188,11 @@ async fn a_table_made_while_there_was_no_slot_comes_with_its_rows() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_made_while_there_was_no_slot_comes_though_it_could_not_be_made_at_once() {
     let (source, target, mut driver) = following(SHOP).await;
-    driver.kill().await;
+    driver.lose_slot().await;
     sql(
         &source,
         "shop",
-        "select pg_drop_replication_slot(slot_name) from pg_replication_slots;
-         create role late;
+        "create role late;
          create table lookup (id int primary key, v text);
          alter table lookup owner to late;
          insert into lookup values (1, 'one'), (2, 'two')",
@@ -238,12 +234,11 @@ async fn changed_without_a_slot(follow: bool) -> (Arc<Cluster>, Arc<Cluster>, Dr
         insert into made values (1, 'made')";
     sql(&source, "shop", carried).await;
     drained(&mut driver, 1).await;
-    driver.kill().await;
+    driver.lose_slot().await;
     sql(
         &source,
         "shop",
-        "select pg_drop_replication_slot(slot_name) from pg_replication_slots;
-         create schema more;
+        "create schema more;
          create function more.f() returns int language sql as 'select 1';
          create type more.pair as (a int, b mood);
          create sequence spare;
@@ -310,14 +305,8 @@ async fn a_column_added_while_there_was_no_slot_copies_no_table_whose_rows_are_t
     sql(&source, "shop", "create table made (id int primary key); insert into made values (1)")
         .await;
     drained(&mut driver, 1).await;
-    driver.kill().await;
-    sql(
-        &source,
-        "shop",
-        "select pg_drop_replication_slot(slot_name) from pg_replication_slots;
-         alter table child add c int default 7",
-    )
-    .await;
+    driver.lose_slot().await;
+    sql(&source, "shop", "alter table child add c int default 7").await;
     begin_again(&mut driver, CopyAgain { number: 1, tables: Vec::new(), new_slot: true }).await;
     let told = driver.milestones("SchemaTakenOver").concat();
     assert!(told.ends_with(": table public.child"), "{told}");
@@ -431,11 +420,11 @@ async fn a_cut_copy_of_a_source_that_tells_no_changes_is_not_left_waiting() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_that_is_cut_and_loses_its_slot_takes_over_what_has_changed() {
     let (source, target, mut driver) = cut_with_changes(true).await;
+    free_slots(&source, "shop").await;
     sql(
         &source,
         "shop",
-        "select pg_drop_replication_slot(slot_name) from pg_replication_slots;
-         alter table third drop column v;
+        "alter table third drop column v;
          alter table heap add x int default 9",
     )
     .await;
@@ -452,13 +441,8 @@ async fn a_table_dropped_while_there_was_no_slot_goes_from_a_selection_too() {
     };
     let schema = format!("{SHOP}; create table staging (id int primary key)");
     let (source, target, mut driver) = following_with(&schema, chosen).await;
-    driver.kill().await;
-    sql(
-        &source,
-        "shop",
-        "select pg_drop_replication_slot(slot_name) from pg_replication_slots; drop table staging",
-    )
-    .await;
+    driver.lose_slot().await;
+    sql(&source, "shop", "drop table staging").await;
     begin_again(&mut driver, CopyAgain { number: 1, tables: Vec::new(), new_slot: true }).await;
     sql(&source, "shop", "insert into child values (60, 7, 'last')").await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
@@ -473,12 +457,11 @@ async fn a_foreign_key_dropped_while_there_was_no_slot_stays_away() {
     sql(&source, "shop", "alter table other drop constraint other_p_fkey").await;
     drained(&mut driver, 1).await;
     copy_again(&mut driver, 1, &["public.other"]).await;
-    driver.kill().await;
+    driver.lose_slot().await;
     sql(
         &source,
         "shop",
-        "select pg_drop_replication_slot(slot_name) from pg_replication_slots;
-         alter table child drop constraint child_parent_fkey; delete from parent where id = 7",
+        "alter table child drop constraint child_parent_fkey; delete from parent where id = 7",
     )
     .await;
     let kept = "select count(*) from pg_constraint where conname = 'other_p_fkey'";

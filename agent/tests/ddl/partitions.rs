@@ -3,7 +3,7 @@
 use whimbrel_proto::agent::v1::Step;
 
 use super::{cut_over, cut_over_alike, following, following_as, following_with, schema_of, steps};
-use crate::driver::{sql, until, value};
+use crate::driver::{session, sql, until, value};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_parent_loses_its_partitions_and_heirs_lose() {
@@ -321,6 +321,9 @@ async fn partitions_that_are_copied_again_get_their_parents_column_first() {
          insert into p select g, g from generate_series(1, 20) g",
     )
     .await;
+    // A slot's snapshot waits for it: the partitions wait for their copy until it ends.
+    let older = session(&source, "shop").await;
+    older.batch_execute("begin; select txid_current()").await.unwrap();
     sql(&source, "shop", "alter table p alter note type varchar(60) using note || '!'").await;
     until(&target, "shop", "select count(*) from whimbrel.relation where point is null").await;
     sql(
@@ -329,5 +332,6 @@ async fn partitions_that_are_copied_again_get_their_parents_column_first() {
         "alter table p add column added int default 3;\ninsert into p values (30)",
     )
     .await;
+    older.batch_execute("commit").await.unwrap();
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }

@@ -264,9 +264,13 @@ impl Driver {
         self.command(command::Kind::CopyLimits(limits)).await;
     }
 
-    /// All that was told so far.
+    /// All that was told and not waited for, nor by one that was killed.
     pub(crate) fn told(&self) -> Vec<Kind> {
-        self.outlet.unacknowledged().into_iter().filter_map(|report| report.kind).collect()
+        let reports = self.outlet.unacknowledged().into_iter();
+        reports
+            .filter(|report| report.sequence > self.seen)
+            .filter_map(|report| report.kind)
+            .collect()
     }
 
     /// Messages of the milestones of a kind that were told so far.
@@ -319,8 +323,28 @@ impl Driver {
         self.seen = said.iter().map(|report| report.sequence).fold(self.seen, u64::max);
     }
 
+    /// Dies, and its slot is dropped by somebody else.
+    pub(crate) async fn lose_slot(&mut self) {
+        self.kill().await;
+        free_slots(&self.source, &self.database).await;
+    }
+
     pub(crate) fn target_oid(&self) -> u32 {
         self.oid
+    }
+}
+
+/// Drops the database's slots. The server learns of an end only when it writes to its client, so a slot may be held for a
+/// while by a session that nobody has any more.
+pub(crate) async fn free_slots(cluster: &Cluster, database: &str) {
+    let server = session(cluster, "postgres").await;
+    let slots = format!("from pg_replication_slots where database = '{database}'");
+    let end = format!("select pg_terminate_backend(active_pid) {slots} and active");
+    let free = format!("select pg_drop_replication_slot(slot_name) {slots} and not active");
+    let left = format!("select {slots}");
+    while server.query_opt(&left, &[]).await.unwrap().is_some() {
+        server.batch_execute(&end).await.unwrap();
+        server.batch_execute(&free).await.unwrap();
     }
 }
 

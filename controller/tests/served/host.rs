@@ -104,7 +104,7 @@ impl Host {
     /// No file of the process can be written to, or all can again.
     pub(crate) fn disk_is_full(&self, full: bool) {
         let pid = self.child.as_ref().unwrap().id().to_string();
-        let limit = if full { "--fsize=0:unlimited" } else { "--fsize=unlimited:unlimited" };
+        let limit = if full { "--fsize=0:" } else { "--fsize=unlimited:" };
         let status = Command::new("prlimit").args(["--pid", &pid, limit]).status();
         assert!(status.unwrap().success());
     }

@@ -32,7 +32,7 @@ const HOLDS_ALLOWED: [&str; 14] = [
 ];
 
 /// After the storm everything is there again; a migration that needs longer than this is stuck.
-const HOME_BOUND: Duration = Duration::from_secs(150);
+const HOME_BOUND: Duration = Duration::from_secs(300);
 
 /// Between looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);

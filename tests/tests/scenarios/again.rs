@@ -15,12 +15,12 @@ fn hold_code(shown: &serde_json::Value) -> &str {
 fn lose_the_slot(stage: &Stage, code: &str, spoil: &str) -> Outcome {
     stage.migration("pause", "tough", &[])?;
     let slot = "(select slot_name from pg_replication_slots where slot_name like 'whimbrel%')";
-    stage.source.psql("app", "update bank.accounts set owner = 'between' where id = 3")?;
-    // The walsender of the paused stream goes within a moment.
+    // The walsender of the paused stream goes within a moment; what is written then does not come by it.
     wait::until("the slot to be free", || {
         let free = stage.source.psql("app", "select not active from pg_replication_slots")?;
         Ok((free == "t").then_some(()))
     })?;
+    stage.source.psql("app", "update bank.accounts set owner = 'between' where id = 3")?;
     stage.source.psql("app", &spoil.replace("SLOT", slot))?;
     stage.migration("resume", "tough", &[])?;
     stage.cli.shown_until("tough", "a hold", |shown| hold_code(shown) == code)?;

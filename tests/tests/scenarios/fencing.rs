@@ -228,8 +228,11 @@ fn a_copied_agent_is_turned_away_by_name() -> Outcome {
         create_bank(&stage.source, "app")?;
         crate::migrate_until_cutover(stage, "tough", "app")?;
         let (from, to) = (stage.folder().join("agent"), stage.folder().join("copy"));
-        let copied = std::process::Command::new("cp").arg("-r").args([&from, &to]).status()?;
-        ensure!(copied.success(), "cp: {copied}");
+        // A file may be given another's name while it is copied: the next look finds it whole.
+        wait::until("a copy of the agent's folder", || {
+            let copied = std::process::Command::new("cp").arg("-rT").args([&from, &to]).status()?;
+            Ok(copied.success().then_some(()))
+        })?;
         let mut copy = stage.launch_again("copy", "")?;
         let status = copy.ended()?;
         ensure!(status.code() == Some(3), "the copy ended with {status}");

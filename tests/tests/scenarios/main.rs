@@ -14,6 +14,7 @@ mod online;
 mod points;
 mod recovery;
 mod refusals;
+mod restored;
 mod secrets;
 mod selection;
 mod storm;

@@ -52,7 +52,7 @@ fn assert_moved(stage: &Stage, name: &str) -> Outcome {
 fn goes_on(stage: &Stage, bank: Application) -> Outcome {
     let (url, before) = (stage.target.url("app"), bank.commits());
     let stopped = bank.go_on(&url)?;
-    ensure!(stopped < Duration::from_secs(60), "writes were stopped for {stopped:?}");
+    ensure!(stopped < Duration::from_secs(300), "writes were stopped for {stopped:?}");
     wait::until("commits on the target", || Ok((bank.commits() > before + 50).then_some(())))?;
     let journal = bank.end()?;
     workload::check(&mut stage.target.connect("app")?, &journal)

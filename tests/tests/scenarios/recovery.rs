@@ -1,4 +1,5 @@
 //! `kill -9` of anything, at any moment, costs time and nothing else.
+use jiff::{SignedDuration, Timestamp};
 use whimbrel_tests::{
     Outcome, cli,
     cluster::Cluster,
@@ -11,7 +12,7 @@ use whimbrel_tests::{
 use crate::{create_bank, start_bank};
 
 /// A bank that is written to, with enough beside it that its copy takes a while.
-fn begin(stage: &Stage) -> Outcome<Application> {
+pub(crate) fn begin(stage: &Stage) -> Outcome<Application> {
     create_bank(&stage.source, "app")?;
     pgbench::create(&stage.source, "app", 10)?;
     stage.create("tough", &["--database", "app", "--mode", "online"])?;
@@ -23,7 +24,7 @@ fn begin(stage: &Stage) -> Outcome<Application> {
 }
 
 /// Writes a row on the source and waits until the stream has brought it to the target.
-fn assert_stream_flows(stage: &Stage, word: &str) -> Outcome {
+pub(crate) fn assert_stream_flows(stage: &Stage, word: &str) -> Outcome {
     let set = format!("update bank.accounts set owner = '{word}' where id = 7");
     stage.source.psql("app", &set)?;
     wait::until("a change to arrive", || {
@@ -58,7 +59,7 @@ fn frozen_in_cutover(stage: &Stage, point: &str) -> Outcome<Hand> {
     Ok(hand)
 }
 
-fn assert_whole(stage: &Stage, bank: Application) -> Outcome {
+pub(crate) fn assert_whole(stage: &Stage, bank: Application) -> Outcome {
     stage.assert_same("app")?;
     stage.assert_source_clean("app")?;
     let journal = bank.end()?;
@@ -301,77 +302,6 @@ fn a_controller_that_is_asked_to_stop_drains() -> Outcome {
     })
 }
 
-#[test]
-fn a_controller_whose_store_is_an_older_one_acts_on_nothing() -> Outcome {
-    stage::play(&Plan::default(), |stage| {
-        create_bank(&stage.source, "app")?;
-        crate::migrate_until_cutover(stage, "tough", "app")?;
-        stage.kill_controller()?;
-        let (data, backup) = (stage.folder().join("controller"), stage.folder().join("backup"));
-        copy_folder(&data, &backup)?;
-        stage.start_controller()?;
-        stage.logged("agent", "session with the controller term=2")?;
-        for verb in ["pause", "resume"] {
-            stage.migration(verb, "tough", &[])?;
-        }
-        assert_stream_flows(stage, "under a new epoch")?;
-        // Once more, so that the agent has seen a later term than the backup's next one.
-        stage.kill_controller()?;
-        stage.start_controller()?;
-        stage.logged("agent", "session with the controller term=3")?;
-        stage.kill_controller()?;
-        std::fs::remove_dir_all(&data)?;
-        copy_folder(&backup, &data)?;
-
-        stage.start_controller()?;
-        stage.logged("agent", "--restored")?;
-        stage.kill_controller()?;
-        stage.start_controller_with(&["--restored"])?;
-        // It knows an epoch that was over long ago, and the agent runs a later one.
-        stage.cli.shown_until("tough", "the hold of an epoch that was overtaken", |shown| {
-            let hold = &cli::database(shown, "app")["hold"];
-            hold["code"] == "EpochOvertaken"
-        })?;
-        assert_stream_flows(stage, "all the while")?;
-        stage.migration("retry", "tough", &[])?;
-        stage.cli.shown_until("tough", "the end of the hold", |shown| {
-            cli::database(shown, "app")["hold"].is_null()
-        })?;
-        stage.migration("cutover", "tough", &[])?;
-        stage.wait_for("tough", "Succeeded")?;
-        stage.assert_same("app")?;
-        stage.assert_source_clean("app")
-    })
-}
-
-/// The agent has told, under an epoch that the backup knows, what the backup does not know: it would never tell it again.
-#[test]
-fn a_restored_controller_asks_anew_what_it_was_told_after_its_backup() -> Outcome {
-    stage::play(&Plan::default(), |stage| {
-        let bank = begin(stage)?;
-        stage.kill_controller()?;
-        let (data, backup) = (stage.folder().join("controller"), stage.folder().join("backup"));
-        copy_folder(&data, &backup)?;
-        stage.start_controller()?;
-        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
-        stage.kill_controller()?;
-        std::fs::remove_dir_all(&data)?;
-        copy_folder(&backup, &data)?;
-        stage.start_controller_with(&["--restored"])?;
-        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
-        bank.stop()?;
-        stage.migration("cutover", "tough", &[])?;
-        stage.wait_for("tough", "Succeeded")?;
-        assert_whole(stage, bank)
-    })
-}
-
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) -> Outcome {
-    let copied = std::process::Command::new("cp").arg("-r").args([from, to]).status()?;
-    ensure!(copied.success(), "cp: {copied}");
-    Ok(())
-}
-
 /// Nobody knows when it comes, and by then the application may write again: the switch must not be made then.
 #[test]
 fn an_agent_that_stays_away_in_a_cutover_leads_back() -> Outcome {
@@ -383,6 +313,29 @@ fn an_agent_that_stays_away_in_a_cutover_leads_back() -> Outcome {
         // The application writes again: what the agent has verified before is old.
         stage.source.psql("app", "update bank.accounts set owner = 'late' where id = 7")?;
         hand.wake()?;
+        stage.migration("cutover", "tough", &["--wait"])?;
+        stage.assert_same("app")?;
+        stage.assert_source_clean("app")
+    })
+}
+
+/// What it knew of the cutover is as old as its absence: the application may have gone back to its source meanwhile.
+#[test]
+fn a_controller_that_was_away_in_a_cutover_leads_back() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        let hand = frozen_in_cutover(stage, "sequences.proved=freeze")?;
+        stage.kill_controller()?;
+        // As though it had been killed two minutes ago.
+        let alive = stage.folder().join("controller").join("alive");
+        let told = std::fs::read_to_string(&alive)?;
+        let earlier = told.trim().parse::<Timestamp>()? - SignedDuration::from_mins(2);
+        std::fs::write(&alive, format!("{earlier}\n"))?;
+        stage.source.psql("app", "update bank.accounts set owner = 'late' where id = 7")?;
+        stage.start_controller()?;
+        hand.wake()?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        let events = stage.migration("events", "tough", &[])?;
+        ensure!(events.contains("ControllerAway"), "{events}");
         stage.migration("cutover", "tough", &["--wait"])?;
         stage.assert_same("app")?;
         stage.assert_source_clean("app")

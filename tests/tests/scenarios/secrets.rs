@@ -1,12 +1,10 @@
 //! No password and no row's value is where it does not belong.
-use std::fs;
-
-use walkdir::WalkDir;
 use whimbrel_tests::{
     Outcome,
     cluster::ClusterOptions,
     ensure,
     stage::{self, Plan, Stage},
+    written,
 };
 
 use crate::create_bank;
@@ -58,12 +56,9 @@ fn no_secret_is_in_a_log_a_file_or_an_answer() -> Outcome {
 /// Looks through every file that the programs wrote, and the servers' logs.
 fn assert_silent(stage: &Stage) -> Outcome {
     let mut looked_at = 0;
-    for entry in WalkDir::new(stage.folder()) {
-        let entry = entry?;
-        if entry.file_type().is_file() {
-            assert_has_none(&entry.path().display().to_string(), &fs::read(entry.path())?)?;
-            looked_at += 1;
-        }
+    for (name, content) in written::files(stage.folder())? {
+        assert_has_none(&name, &content)?;
+        looked_at += 1;
     }
     ensure!(looked_at > 8, "only {looked_at} files were looked at");
     assert_has_none("the source's log", stage.source.log().as_bytes())?;

@@ -146,7 +146,7 @@ fn states_and_times(stage: &Stage) -> Outcome {
     let wait =
         |state, bound| [&act("wait", "one")[..], &["--for", state, "--timeout", bound]].concat();
     stage.cli.ok(&wait("waitingForUserAction", "1m"))?;
-    stage.cli.refused(&wait("Succeeded", "1s"), 6, &["WaitingForCutoverTrigger"])?;
+    stage.cli.refused(&wait("Succeeded", "5s"), 6, &["WaitingForCutoverTrigger"])?;
     stage.cli.refused(&act("resume", "one"), 4, &["NotHeld", "cutover"])?;
     stage.cli.refused(&["target", "delete", TARGET], 4, &["TargetBusy", "one"])?;
     let latency = [&act("cutover", "one")[..], &["--max-latency", "soon"]].concat();

@@ -3,7 +3,6 @@ use std::{fs, path::PathBuf};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use walkdir::WalkDir;
 use whimbrel_tests::{
     Outcome,
     cli::Said,
@@ -11,6 +10,7 @@ use whimbrel_tests::{
     ensure,
     place::scratch,
     stage::{self, Plan, Stage, TARGET},
+    written,
 };
 
 use super::{OLD_TABLE, act, assert_stands, has_old_table};
@@ -155,15 +155,10 @@ fn bare_yaml(stage: &Stage, bodies: &Bodies) -> Outcome {
 /// Sealed: in no file of the controller's or the agent's, in no log, in no answer.
 fn assert_passwords_stay_out(stage: &Stage) -> Outcome {
     let passwords = [stage.source.password(), stage.target.password()];
-    for entry in WalkDir::new(stage.folder()) {
-        let entry = entry?;
-        if !entry.file_type().is_file() {
-            continue;
-        }
-        let content = fs::read(entry.path())?;
+    for (name, content) in written::files(stage.folder())? {
         for password in passwords {
             let found = content.windows(password.len()).any(|part| part == password.as_bytes());
-            ensure!(!found, "{} has a password of the body file", entry.path().display());
+            ensure!(!found, "{name} has a password of the body file");
         }
     }
     Ok(())

@@ -59,7 +59,7 @@ fn never_there(stage: &Stage) -> Outcome {
     stage.migration("update", "unset", &["--source-password", "env:SOURCE_PASSWORD"])?;
     stage.wait_for("unset", "Succeeded")?;
     stage.assert_same("app")?;
-    stage.target.psql("postgres", "drop database app").map(drop)
+    stage.target.psql("postgres", "drop database app with (force)").map(drop)
 }
 
 /// The source's password changes while changes flow; a new one, sealed, mends it.

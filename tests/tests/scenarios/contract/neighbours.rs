@@ -11,7 +11,7 @@ use super::{OLD_TABLE, act, assert_stands, has_old_table};
 use crate::create_bank;
 
 /// How far ahead the window begins: long enough for the checks before it on a slow machine.
-const AHEAD: &str = "12 s";
+const AHEAD: &str = "25 s";
 
 #[test]
 fn move_side_by_side() -> Outcome {
