@@ -324,12 +324,13 @@ fn an_agent_that_stays_away_in_a_cutover_leads_back() -> Outcome {
 fn a_controller_that_was_away_in_a_cutover_leads_back() -> Outcome {
     stage::play(&Plan::default(), |stage| {
         let hand = frozen_in_cutover(stage, "sequences.proved=freeze")?;
-        stage.kill_controller()?;
-        // As though it had been killed two minutes ago.
         let alive = stage.folder().join("controller").join("alive");
-        let told = std::fs::read_to_string(&alive)?;
-        let earlier = told.trim().parse::<Timestamp>()? - SignedDuration::from_mins(2);
-        std::fs::write(&alive, format!("{earlier}\n"))?;
+        wait::until("the controller's time", || Ok(alive.exists().then_some(())))?;
+        stage.kill_controller()?;
+        wait::until("the end of a minute", || {
+            let told = std::fs::read_to_string(&alive)?.trim().parse::<Timestamp>()?;
+            Ok((Timestamp::now() >= told + SignedDuration::from_secs(61)).then_some(()))
+        })?;
         stage.source.psql("app", "update bank.accounts set owner = 'late' where id = 7")?;
         stage.start_controller()?;
         hand.wake()?;
