@@ -21,6 +21,9 @@ pub(crate) struct Agent {
     created_at: Option<String>,
     last_seen_at: Option<String>,
     running_tasks: u32,
+    /// Why it is not served, though it dials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turned_away: Option<String>,
     postgres_programs: Vec<String>,
     uid: String,
     incarnation: Option<String>,
@@ -44,6 +47,7 @@ impl From<v1::Agent> for Agent {
             created_at: time(agent.create_time.as_ref()),
             last_seen_at: time(agent.last_seen_time.as_ref()),
             running_tasks: agent.running_tasks,
+            turned_away: filled(&agent.turned_away),
             incarnation: filled(&agent.incarnation),
             labels: agent.labels.into_iter().collect(),
             postgres_programs: agent.postgres_programs,
@@ -76,6 +80,9 @@ impl Agent {
             ("Running tasks", &self.running_tasks.to_string()),
         ] {
             page.push_str(&format!("{label:<14} {value}\n"));
+        }
+        if let Some(why) = &self.turned_away {
+            page.push_str(&format!("{:<14} {}\n", "Turned away", screen.paint(why, Paint::Bad)));
         }
         for program in &self.postgres_programs {
             page.push_str(&format!("{:<14} {program}\n", "Program"));

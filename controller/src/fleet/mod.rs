@@ -76,6 +76,8 @@ pub struct Fleet {
     term: u64,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     lost: Mutex<HashMap<String, tokio::time::Instant>>,
+    /// Why an agent is not served, until it is. As many as there are agents.
+    turned_away: Mutex<HashMap<String, String>>,
     /// Since when it is known who is here.
     begun: tokio::time::Instant,
     /// By agent: one Hello after the other, so that lives arrive in their order. As many as there are agents.
@@ -111,6 +113,7 @@ impl Fleet {
             term,
             sessions: Mutex::default(),
             lost: Mutex::default(),
+            turned_away: Mutex::default(),
             begun: tokio::time::Instant::now(),
             turns: Mutex::default(),
             tasks: TaskTracker::new(),

@@ -176,6 +176,7 @@ impl Fleet {
             }
         }
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).remove(&session.agent);
+        self.turned_away().remove(&session.agent);
         Ok(Greeted::Welcome)
     }
 
@@ -187,6 +188,7 @@ impl Fleet {
         }
         let error = FleetError::StoreIsOlder { agent: agent.to_owned(), theirs, ours };
         tracing::error!("{error}");
+        self.turned_away().insert(agent.to_owned(), error.to_string());
         Err(error)
     }
 

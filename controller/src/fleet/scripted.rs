@@ -261,8 +261,12 @@ async fn a_store_that_does_not_know_an_agents_last_command_is_not_served() {
     let told = timeout(PATIENCE, older.told.next()).await.unwrap().unwrap();
     assert!(told.unwrap_err().message().contains("StoreIsOlder: agents/a"));
     assert!(scene.ears.arrived.lock().unwrap().is_empty());
+    let shown = || async { scene.fleet.state(&scene.fleet.agent("a").await.unwrap()).turned_away };
+    assert!(shown().await.unwrap().starts_with("StoreIsOlder: agents/a"));
+    assert!(scene.fleet.absence("a").unwrap().contains("`whimbrel agent show a`"));
     let mut same = scene.hello_behind("a life", last).await;
     assert!(matches!(same.hear().await, Some(Told::Welcome(_))));
+    assert_eq!((shown().await, scene.fleet.absence("a")), (None, None));
     scene.store.skip_terms(1000).await.unwrap();
     let mut restored = scene.hello_behind("another", last + 1).await;
     same.told.close();

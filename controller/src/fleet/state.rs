@@ -1,10 +1,14 @@
 //! What is known of an agent now, beside its record.
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use whimbrel_proto::v1;
 
-use super::{Fleet, PoisonError, session::LEASE_TTL};
+use super::{Fleet, session::LEASE_TTL};
 use crate::store::Agent;
 
 /// Whoever has a session and says nothing for so long is away: two beats of an agent without work (one each ten seconds) are lost, and
@@ -20,6 +24,8 @@ pub struct AgentState {
     pub last_seen: Option<Timestamp>,
     /// As it told last.
     pub running_tasks: u32,
+    /// Why it is not served, while it isn't though it dials.
+    pub turned_away: Option<String>,
 }
 
 impl Fleet {
@@ -33,6 +39,20 @@ impl Fleet {
             Some(silence) => (silence >= SILENT).then_some(silence),
             None => Some(lost.unwrap_or(self.begun).elapsed()),
         }
+    }
+
+    pub(super) fn turned_away(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.turned_away.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whom the operator has to see to, in words, if the agent is neither here nor lost just now.
+    #[must_use]
+    pub fn absence(&self, agent: &str) -> Option<String> {
+        let turned_away = self.turned_away().contains_key(agent);
+        self.is_away(agent).then(|| match turned_away {
+            true => format!("agents/{agent} is turned away: see `whimbrel agent show {agent}`"),
+            false => format!("agents/{agent} is not connected"),
+        })
     }
 
     /// Neither here nor lost just now.
@@ -62,6 +82,7 @@ impl Fleet {
             state,
             last_seen: session.as_ref().map(|s| s.last_heard()).or(agent.last_seen_at),
             running_tasks: session.map_or(0, |s| s.running_tasks()),
+            turned_away: self.turned_away().get(&agent.id).cloned(),
         }
     }
 }

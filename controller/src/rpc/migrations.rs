@@ -260,10 +260,9 @@ impl Rpc {
         if migration.spec.target_agent != migration.spec.source_agent {
             agents.push(migration.spec.target_agent.clone());
         }
-        agents.retain(|agent| self.fleet.is_away(agent));
         Observed {
             progress: live.as_ref().map(|live| live.observed()).unwrap_or_default(),
-            away: agents,
+            away: agents.iter().filter_map(|agent| self.fleet.absence(agent)).collect(),
             unwritten: live.and_then(|live| live.unwritten()),
         }
     }

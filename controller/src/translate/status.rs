@@ -18,7 +18,7 @@ use crate::{
 pub struct Observed {
     /// What was last heard of each database's progress, with what is being done in words.
     pub progress: HashMap<String, (v1::Progress, String)>,
-    /// The migration's agents (ids) that are away.
+    /// Which of the migration's agents are away, in words.
     pub away: Vec<String>,
     /// Why nothing that happens can be committed.
     pub unwritten: Option<String>,
@@ -164,7 +164,7 @@ fn operation_out(m: &Migration, database: &Database, told: &str, observed: &Obse
     match (&observed.unwritten, &observed.away[..]) {
         _ if database.phase().is_final() => operation,
         (Some(why), _) => format!("{operation} ({why})"),
-        (None, [agent, ..]) => format!("{operation} (agents/{agent} is not connected)"),
+        (None, [absence, ..]) => format!("{operation} ({absence})"),
         (None, []) => operation,
     }
 }
@@ -259,6 +259,7 @@ pub fn agent_out(agent: &Agent, state: &AgentState) -> v1::Agent {
         sealing_key: agent.sealing_key.clone(),
         postgres_programs: agent.postgres_programs.clone(),
         running_tasks: state.running_tasks,
+        turned_away: state.turned_away.clone().unwrap_or_default(),
         etag: etag(agent.version),
     }
 }

@@ -2,6 +2,7 @@
 use whimbrel_tests::{
     Outcome, cli, ensure,
     stage::{self, Plan, Stage},
+    wait,
 };
 
 use crate::{
@@ -17,10 +18,7 @@ fn a_controller_whose_store_is_an_older_one_acts_on_nothing() -> Outcome {
         back_up(stage)?;
         stage.start_controller()?;
         stage.logged("agent", "session with the controller term=2")?;
-        for verb in ["pause", "resume"] {
-            stage.migration(verb, "tough", &[])?;
-        }
-        assert_stream_flows(stage, "under a new epoch")?;
+        begin_an_epoch(stage)?;
         // Once more, so that the agent has seen a later term than the backup's next one.
         stage.kill_controller()?;
         stage.start_controller()?;
@@ -56,13 +54,14 @@ fn an_agent_is_not_served_from_a_store_that_does_not_know_its_last_command() -> 
         migrate_until_cutover(stage, "tough", "app")?;
         back_up(stage)?;
         stage.start_controller()?;
-        for verb in ["pause", "resume"] {
-            stage.migration(verb, "tough", &[])?;
-        }
-        assert_stream_flows(stage, "under a new epoch")?;
+        begin_an_epoch(stage)?;
         restore(stage)?;
         stage.start_controller()?;
         stage.logged("agent", "StoreIsOlder")?;
+        let shown = stage.cli.ok(&["agent", "show", stage::AGENT])?;
+        ensure!(shown.contains("StoreIsOlder"), "{shown}");
+        let shown = stage.cli.show("tough")?.to_string();
+        ensure!(shown.contains("is turned away: see `whimbrel agent show"), "{shown}");
         assert_stream_flows(stage, "though nobody is listened to")?;
         stage.kill_controller()?;
         stage.start_controller_with(&["--restored"])?;
@@ -92,6 +91,20 @@ fn a_restored_controller_asks_anew_what_it_was_told_after_its_backup() -> Outcom
         stage.wait_for("tough", "Succeeded")?;
         assert_whole(stage, bank)
     })
+}
+
+/// Pauses and resumes, and waits until the agent has heard of both.
+fn begin_an_epoch(stage: &Stage) -> Outcome {
+    let sender = "select active_pid from pg_replication_slots where active";
+    let before = stage.source.psql("app", sender)?;
+    for verb in ["pause", "resume"] {
+        stage.migration(verb, "tough", &[])?;
+    }
+    wait::until("the agent to be resumed", || {
+        let sender = stage.source.psql("app", sender)?;
+        Ok((!sender.is_empty() && sender != before).then_some(()))
+    })?;
+    assert_stream_flows(stage, "under a new epoch")
 }
 
 /// Kills the controller; its data folder is the backup.
