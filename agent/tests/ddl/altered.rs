@@ -2,10 +2,10 @@
 //! a form that can be carried: they come with the dump of the cutover, and bring what hangs on them.
 use whimbrel_proto::agent::v1::Step;
 
-use super::{between, cut_over, cut_over_alike, following};
+use super::{between, cut_over, cut_over_alike, following, following_as};
 use crate::{
     cluster::{Cluster, programs_of},
-    driver::{HBA, sql, value},
+    driver::{HBA, batch, sql, value},
 };
 
 const SCHEMA: &str = "
@@ -329,4 +329,75 @@ async fn a_views_default_that_went_with_its_function_is_told() {
     let failure = driver.step(Step::Complete, 1, &[], end).await.unwrap_err();
     assert_eq!(failure.code, "SourceSchemaChanged", "{failure:?}");
     assert!(failure.message.contains("default of a of public.v"), "{failure:?}");
+}
+
+/// The same words as of a column that was made with its default, whose older rows have it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_default_that_comes_after_its_column_gives_older_rows_nothing() {
+    for follow in [true, false] {
+        let (source, target, mut driver) = following_as(
+            "create table t (id int primary key, v text);
+             insert into t values (1, 'one'), (2, 'two');
+             create table u (id int primary key, v text);
+             insert into u values (1, 'one'), (2, 'two');
+             create table p (id int primary key, v text) partition by range (id);
+             create table p1 partition of p for values from (0) to (10);
+             insert into p values (1, 'one');
+             create table h (id int primary key);
+             create table heir (own int) inherits (h);
+             insert into heir values (1, 1)",
+            follow,
+        )
+        .await;
+        sql(
+            &source,
+            "shop",
+            "alter table t add column c timestamptz, alter column c set default now();
+             insert into t (id) values (3);
+             alter table u add column c int;
+             alter table u alter c set default 7;
+             insert into u (id) values (3);
+             alter table p add column c int, alter c set default 5;
+             insert into p (id) values (3);
+             alter table h add column c int, alter c set default 6;
+             insert into heir (id) values (3)",
+        )
+        .await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+    }
+}
+
+/// As a migration does that locks a large table for a moment only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_may_be_filled_and_then_be_not_null() {
+    for follow in [true, false] {
+        let (source, target, mut driver) = following_as(
+            "create table t (id int primary key, v text);
+             insert into t values (1, 'one'), (2, 'two');
+             create table u (id int primary key, v text);
+             insert into u values (1, 'one'), (2, 'two')",
+            follow,
+        )
+        .await;
+        sql(
+            &source,
+            "shop",
+            "alter table t add column c int;
+             alter table t alter c set default 7;
+             update t set c = 8;
+             alter table t alter c set not null;
+             alter table u add column c int;
+             update u set c = 8;
+             alter table u alter c set not null;
+             insert into t (id) values (3)",
+        )
+        .await;
+        let at_once = "alter table t add column d int; alter table t alter d set default 7;
+             update t set d = 8; alter table t alter d set not null;
+             alter table u add column d int;
+             update u set d = 8; alter table u alter d set not null;
+             insert into t (id) values (4)";
+        batch(&source, "shop", at_once).await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+    }
 }

@@ -92,7 +92,8 @@ pub(super) fn alter(
     Ok(statements)
 }
 
-/// Older rows have what the source's have: the value that its catalog keeps for them, not what the expression gives now.
+/// Older rows have what the source's have: the value that its catalog keeps for them, not what the expression gives now. Where it keeps
+/// none they have none: the default came after the column, or the table was rewritten for it, and its rows are copied again.
 fn add(
     table: &str,
     new: &RelationStructure,
@@ -101,13 +102,12 @@ fn add(
 ) -> Vec<String> {
     let missing = column.missing.clone().or_else(|| of_heirs(new, column, around.told));
     let name = identifier(&column.name);
-    let Some(missing) = missing else {
+    let is_plain = column.generated.is_empty() && column.sequence.is_none();
+    if !is_plain || (missing.is_none() && column.default.is_none()) {
         return vec![format!("alter table {table} add column {}", definition(column))];
-    };
-    let first = ColumnStructure {
-        default: Some(format!("{}::{}", literal(&missing), column.type_name)),
-        ..column.clone()
-    };
+    }
+    let default = missing.map(|value| format!("{}::{}", literal(&value), column.type_name));
+    let first = ColumnStructure { default, ..column.clone() };
     let add = format!("alter table {table} add column {}", definition(&first));
     let then = match &column.default {
         Some(default) => format!("alter table {table} alter column {name} set default {default}"),
