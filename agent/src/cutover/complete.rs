@@ -111,6 +111,7 @@ async fn copy_untold(
     session: &mut Client,
 ) -> Result<(Option<String>, Option<Vec<ShapeItem>>), Fault> {
     let receiver = steps.receiver;
+    receiver.publish(session, steps.copied.ledger).await?;
     let then = receiver.dumped_shape(session).await?;
     let now = receiver.shape(false).await?;
     let mut carried = false;

@@ -83,7 +83,7 @@ impl Sender {
             }
             Ask::Traits => self.read_traits().await.map(Answer::Traits).map(Some),
             Ask::Followed => self.is_followed().await.map(Answer::Followed).map(Some),
-            Ask::Publish => self.publish().await.map(|()| Some(Answer::Done)),
+            Ask::Publish => Ok(Some(Answer::Published(self.publish().await?))),
             Ask::ExtensionTables { under_snapshot } => {
                 self.extension_tables(under_snapshot).await.map(Answer::ExtensionTables).map(Some)
             }

@@ -28,6 +28,7 @@ mod load;
 mod make_anew;
 mod prepare;
 mod progress;
+mod publish;
 mod read_back;
 mod receive;
 mod redump;

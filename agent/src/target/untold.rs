@@ -92,7 +92,7 @@ impl Receiver {
         let gone: Vec<Structure> = known.into_values().filter(|_| whole).collect();
         if !(untold.is_empty() && gone.is_empty()) {
             // From here on their changes are in the stream; their rows are read after that.
-            self.caller.ask(Ask::Publish).await?;
+            self.publish(session, ledger).await?;
         }
         Ok(Untold { forms: untold, gone, by_hand, copied })
     }

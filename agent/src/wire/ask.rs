@@ -112,7 +112,7 @@ pub enum Ask {
     Traits,
     /// Whether event triggers tell changes of the schema. One [`Answer::Followed`].
     Followed,
-    /// Put every table into the publication that it belongs in. One [`Answer::Done`].
+    /// Put every table into the publication that it belongs in. One [`Answer::Published`].
     Publish,
     /// Transactions that a slot which is being made waits for. One [`Answer::Blockers`].
     Blockers,
@@ -285,6 +285,8 @@ pub enum Answer {
     ExtensionTables(Vec<ExtensionTable>),
     /// To [`Ask::LargeObjects`].
     LargeObjects(Vec<LargeObject>),
+    /// To [`Ask::Publish`]: the OIDs of tables that were in none of our publications. They are new, or somebody took them out.
+    Published(Vec<u32>),
     /// To [`Ask::Blockers`], the oldest first, not all of many: "pid 4711 (app, user alice, database shop)".
     Blockers(Vec<String>),
     /// To [`Ask::Load`].

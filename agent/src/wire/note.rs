@@ -17,6 +17,9 @@ pub struct Note {
     pub failed: Option<String>,
     /// SQLSTATE of what kept it from publishing a table.
     pub unpublished: Option<String>,
+    /// Tables that are, or were until now, in none of our publications: new ones, and such that somebody has taken out.
+    #[serde(default)]
+    pub published: Vec<u32>,
     /// What the touched objects are now, and their partitions or heirs.
     #[serde(default)]
     pub objects: Vec<Structure>,

@@ -1,8 +1,8 @@
 //! What a server refuses of a published table, and the ways out while a migration runs.
-use super::{between, cut_over, cut_over_alike, following};
+use super::{between, cut_over, cut_over_alike, following, following_as};
 use crate::{
     cluster::{Cluster, programs_of},
-    driver::{HBA, moved_alike, session, sql, value},
+    driver::{HBA, batch, moved_alike, session, sql, value},
 };
 
 /// Nothing else is in that transaction: the event trigger publishes what is to be published when the statement ends.
@@ -54,4 +54,42 @@ async fn the_expression_of_a_virtual_column_is_set_by_two_ways() {
     moved_alike(&source, &target, "shop").await;
     let sum = "select (select sum(v) from a) || ' ' || (select sum(v) from b)";
     assert_eq!(value(&target, "shop", sum).await, value(&source, "shop", sum).await);
+}
+
+/// As pg_partman does with a partition that it lets go: of all publications that there are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_taken_out_of_our_publication_misses_nothing() {
+    let taken_out = "do $$ declare r record; begin
+        for r in select pubname, tablename from pg_publication_tables where tablename in ('p1', 't') loop
+            execute format('alter publication %I drop table only %I', r.pubname, r.tablename);
+        end loop; end $$";
+    for follow in [true, false] {
+        let (source, target, mut driver) = following_as(
+            "create table p (id int primary key, v text) partition by range (id);
+             create table p1 partition of p for values from (0) to (10);
+             create table p2 partition of p for values from (10) to (20);
+             insert into p select g, 'x' from generate_series(1, 15) g;
+             create table t (id int primary key, v text);
+             insert into t values (1, 'one'), (2, 'two');
+             create table u (id int primary key, v text);
+             insert into u values (1, 'one'), (2, 'two')",
+            follow,
+        )
+        .await;
+        let detached = format!("begin; alter table p detach partition p1; {taken_out}; commit");
+        batch(&source, "shop", &detached).await;
+        sql(
+            &source,
+            "shop",
+            "update p1 set v = 'missed' where id = 3;
+             insert into t values (3, 'missed');
+             delete from t where id = 1;
+             insert into u values (3, 'three')",
+        )
+        .await;
+        // Back before anybody has looked: what is told of it now is all there is.
+        sql(&source, "shop", "alter table t add column w int; update t set w = 1 where id = 2")
+            .await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+    }
 }

@@ -28,6 +28,22 @@ declare
     oids oid[];
     relation record;
 begin
+    -- Somebody takes a table out of a publication of ours (pg_partman does, of all that there are, when it lets a partition go): it misses
+    -- changes from here on. Not where it is in the other one of ours: we have moved it.
+    if tg_tag = 'ALTER PUBLICATION' and tg_event = 'sql_drop' then
+        select note || jsonb_build_object('published', jsonb_agg(c.oid::int8)) into told
+        from pg_event_trigger_dropped_objects() d
+        join pg_class c on c.oid = to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]))
+        where d.object_type = 'publication relation' and d.address_args[1] in ({publication}, {keyless}) and c.relpersistence = 'p'
+          and not exists (
+              select from pg_publication_rel m join pg_publication p on p.oid = m.prpubid
+              where m.prrelid = c.oid and p.pubname in ({publication}, {keyless}))
+        having count(*) > 0;
+        if told is not null then
+            perform pg_logical_emit_message(true, 'whimbrel_ddl', convert_to(told::text, 'UTF8'));
+            perform pg_logical_emit_message(true, 'whimbrel_ddl', '');
+        end if;
+    end if;
     -- Our own, and what says nothing about objects that are carried.
     if tg_tag like '% PUBLICATION' or tg_tag like '% SUBSCRIPTION' then
         return;
@@ -96,7 +112,7 @@ begin
         end if;
         note := note || coalesce(told, '{}') || jsonb_build_object('objects', coalesce(documents, '[]'));
         for relation in
-            select r.schema, r.name, w.wanted,
+            select r.oid, r.schema, r.name, w.wanted,
                    array(select p.pubname::text from pg_publication_rel m join pg_publication p on p.oid = m.prpubid
                          where m.prrelid = r.oid::oid and p.pubname in ({publication}, {keyless})) as present
             from jsonb_to_recordset(coalesce(documents, '[]')) as
@@ -106,13 +122,17 @@ begin
                             else {keyless} end as wanted) w
             where r.relkind = 'r'
         loop
-            -- A table that lost its key must leave a publication of updates, or the application's updates of it fail.
+            -- A table that lost its key must leave a publication of updates, or the application's updates of it fail. In first, then out:
+            -- what is in none is told as such (above).
             begin
-                if relation.present <> '{}' and relation.present is distinct from array[relation.wanted] then
-                    execute format('alter publication %I drop table only %I.%I', relation.present[1], relation.schema, relation.name);
-                end if;
                 if relation.wanted is not null and relation.present is distinct from array[relation.wanted] then
                     execute format('alter publication %I add table only %I.%I', relation.wanted, relation.schema, relation.name);
+                    if relation.present = '{}' then
+                        note := note || jsonb_build_object('published', coalesce(note -> 'published', '[]') || to_jsonb(relation.oid));
+                    end if;
+                end if;
+                if relation.present <> '{}' and relation.present is distinct from array[relation.wanted] then
+                    execute format('alter publication %I drop table only %I.%I', relation.present[1], relation.schema, relation.name);
                 end if;
             exception when others then
                 note := note || jsonb_build_object('unpublished', sqlstate);

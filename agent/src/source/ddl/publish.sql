@@ -1,5 +1,6 @@
 -- A statement for each table that is in the wrong one of our publications ($1: all changes, $2: inserts and truncates), or
--- in none though its changes are wanted.
+-- in none though its changes are wanted; its OID, and whether it was in none. Into one first, then out of another: our own event
+-- trigger tells what is in none (function.sql).
 with tables as (
     select c.oid, format('%I.%I', n.nspname, c.relname) as name,
            case when c.relpersistence <> 'p' then null
@@ -21,11 +22,11 @@ present as (
     from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
     where p.pubname in ($1, $2)
 )
-select format('alter publication %I drop table only %s', p.name, t.name)
-from tables t join present p on p.prrelid = t.oid
-where p.name is distinct from t.wanted
-union all
-select format('alter publication %I add table only %s', t.wanted, t.name)
+select format('alter publication %I add table only %s', t.wanted, t.name), t.oid, t.oid not in (select p.prrelid from present p)
 from tables t
 -- As in unpublished.sql: not by exists.
 where t.wanted is not null and {relation t.oid} and (t.oid, t.wanted) not in (select p.prrelid, p.name from present p)
+union all
+select format('alter publication %I drop table only %s', p.name, t.name), t.oid, false
+from tables t join present p on p.prrelid = t.oid
+where p.name is distinct from t.wanted

@@ -50,8 +50,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Puts every table into the publication that it belongs in, and out of the other.
-    pub(in crate::source) async fn publish(&self) -> Result<(), Fault> {
+    /// Puts every table into the publication that it belongs in, and out of the other. The OIDs of those that were in none.
+    pub(in crate::source) async fn publish(&self) -> Result<Vec<u32>, Fault> {
         let doing = "keeping the publications as the tables are";
         let objects = &self.spec.objects;
         let mut client = self.session("publication").await?;
@@ -61,13 +61,15 @@ impl Sender {
             .await
             .doing(doing)?;
         if rows.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let tx = client.transaction().await.doing(doing)?;
         tx.batch_execute(publication::LOCK_TIMEOUT).await.doing(doing)?;
         for row in &rows {
             tx.batch_execute(row.get(0)).await.doing(doing)?;
         }
-        tx.commit().await.doing(doing)
+        tx.commit().await.doing(doing)?;
+        let in_none = rows.iter().filter(|row| row.get(2));
+        Ok(in_none.map(|row| row.get(1)).collect())
     }
 }

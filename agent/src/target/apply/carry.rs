@@ -74,6 +74,11 @@ impl Changes {
         {
             self.carry_rewrite(table, note, commit).await?;
         }
+        for table in &note.published {
+            if self.tables.relation(*table).is_some() {
+                self.missed_changes(*table, commit).await?;
+            }
+        }
         self.carry_cast(note).await?;
         let mut later = Vec::new();
         let objects = self.with_needs_of_come(note).await?;

@@ -98,6 +98,14 @@ impl Changes {
         self.hold(table).await
     }
 
+    /// Changes of the table are in no stream: its rows come again.
+    pub(super) async fn missed_changes(&mut self, table: u32, commit: Lsn) -> Result<(), Fault> {
+        match self.tables.is_ahead(table, commit) {
+            true => Ok(()),
+            false => self.hold(table).await,
+        }
+    }
+
     /// The table's changes are left out until its rows have been copied again.
     pub(super) async fn hold(&mut self, table: u32) -> Result<(), Fault> {
         self.session()

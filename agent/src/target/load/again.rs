@@ -55,6 +55,8 @@ pub(in crate::target) async fn copy_waiting(
     last: &mut Unlike,
 ) -> Result<Option<Lsn>, Fault> {
     let mut session = receiver.session("copy again").await?;
+    // First the publications, then the snapshot: every transaction that commits behind its point began after them.
+    receiver.publish(&mut session, ledger).await?;
     let mut waiting = waiting(&session).await?;
     if waiting.is_empty() {
         return Ok(None);
@@ -66,8 +68,6 @@ pub(in crate::target) async fn copy_waiting(
             .await
             .doing("setting session_replication_role on the target")?;
     }
-    // First the publications, then the snapshot: every transaction that commits behind its point began after them.
-    receiver.caller.ask(Ask::Publish).await?;
     let point = receiver.take_snapshot(SnapshotKind::Renewed).await?.point;
     let (mut relations, mut unlike) = match as_here(receiver, &session, &waiting).await {
         // What the snapshot has and the catalog no more has no definition: another snapshot.

@@ -1,0 +1,43 @@
+//! Tables that somebody has taken out of our publications.
+//!
+//! What happened to such a table since is in no stream (pg_partman does that by itself to a partition that it has detached). So its
+//! rows are copied again, once it is back. Where event triggers tell the schema's changes they tell that
+//! too, and the stream stops for the copy at once.
+use super::{Receiver, ledger::Ledger};
+use crate::{
+    fault::{Doing, Fault},
+    postgres::Client,
+    wire::{Answer, Ask, unexpected_answer},
+};
+
+impl Receiver {
+    /// Puts every table of the source into the publication that it belongs in. What was in none, and is known here, waits for its copy
+    /// from then on.
+    ///
+    /// # Errors
+    /// The servers'; a newer epoch.
+    pub(crate) async fn publish(&self, session: &mut Client, ledger: Ledger) -> Result<(), Fault> {
+        let Answer::Published(in_none) = self.caller.ask(Ask::Publish).await? else {
+            return Err(unexpected_answer());
+        };
+        if in_none.is_empty() {
+            return Ok(());
+        }
+        let doing = "recording in the ledger that tables were not published";
+        let tx = session.transaction().await.doing(doing)?;
+        let waiting = tx
+            .execute(
+                "update whimbrel.relation set point = null where source_oid = any($1) and point is not null",
+                &[&in_none],
+            )
+            .await
+            .doing(doing)?;
+        if waiting > 0 {
+            tracing::warn!(
+                tables = waiting,
+                "somebody took tables out of our publications: they are copied again"
+            );
+        }
+        ledger.commit(tx, doing).await
+    }
+}
