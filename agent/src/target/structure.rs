@@ -241,6 +241,22 @@ pub(super) async fn forget(
     Ok(())
 }
 
+/// An index is known with its table, and no command that drops it tells the table.
+pub(super) async fn forget_index(client: &impl GenericClient, oid: u32) -> Result<(), Fault> {
+    client
+        .execute(
+            "update whimbrel.structure set document = jsonb_set(document, '{indexes}', ( \
+                 select coalesce(jsonb_agg(i.index order by i.place), '[]') \
+                 from jsonb_array_elements(document -> 'indexes') with ordinality i(index, place) \
+                 where i.index -> 'oid' <> to_jsonb($1::int8))) \
+             where document -> 'indexes' @> jsonb_build_array(jsonb_build_object('oid', $1::int8))",
+            &[&i64::from(oid)],
+        )
+        .await
+        .doing(DOING)?;
+    Ok(())
+}
+
 /// What a schema holds is named by the schema's new name.
 pub(super) async fn rename_schema(
     client: &impl GenericClient,

@@ -335,3 +335,41 @@ async fn partitions_that_are_copied_again_get_their_parents_column_first() {
     older.batch_execute("commit").await.unwrap();
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// Each partition's share too, and what they are attached to: an index that has not all of its shares is not valid, and of a
+/// unique one ON CONFLICT knows nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_is_made_again_has_its_shares() {
+    let indexes = "select string_agg(format('%s %s %s', i.indexrelid::regclass, i.indisvalid, h.inhparent::regclass), '; ' order by i.indexrelid::regclass::text)
+        from pg_index i left join pg_inherits h on h.inhrelid = i.indexrelid where i.indrelid >= 16384";
+    for follow in [true, false] {
+        let (source, target, mut driver) = following_as(
+            "create table s (a int primary key, b int) partition by range (a);
+             create table s1 partition of s for values from (0) to (1000);
+             create unique index su on s (a, b);
+             create index s_b on s (b);
+             create table deep (a int) partition by range (a);
+             create table deep2 partition of deep for values from (0) to (1000) partition by range (a);
+             create table deep21 partition of deep2 for values from (0) to (100);
+             create index on deep (a)",
+            follow,
+        )
+        .await;
+        sql(
+            &source,
+            "shop",
+            "drop index su;
+             create unique index su on s (a, b);
+             drop index s_b;
+             create index other on s (b);
+             insert into s values (1, 1) on conflict (a, b) do nothing;
+             drop index deep_a_idx;
+             create index on deep (a);
+             insert into deep values (1)",
+        )
+        .await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+        let wanted = value(&source, "shop", indexes).await;
+        assert_eq!(value(&target, "shop", indexes).await, wanted, "follow: {follow}");
+    }
+}

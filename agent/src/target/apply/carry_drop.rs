@@ -79,6 +79,10 @@ impl Changes {
         // Of whatever kind it was in the end: a rule can make a view of a table.
         if dropped.class == CLASSES && dropped.part == 0 {
             self.forget_table(dropped.oid).await?;
+            // Else one of its words that is made later would be taken for it. Those of a table go with its form.
+            if dropped.kind == "index" && note.dropped.iter().all(|other| other.kind != "table") {
+                structure::forget_index(self.session(), dropped.oid).await?;
+            }
         }
         Ok(())
     }

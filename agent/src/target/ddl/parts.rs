@@ -55,6 +55,17 @@ fn is_that(old: &RelationStructure, new: &RelationStructure, before: u32, after:
             || has_lost_its_index(old, new))
 }
 
+/// A partition's share of one index goes with that, and another's can have its name and words.
+fn is_that_index(
+    old: &RelationStructure,
+    new: &RelationStructure,
+    before: &IndexStructure,
+    after: &IndexStructure,
+) -> bool {
+    is_that(old, new, before.oid, after.oid)
+        && (before.oid == after.oid || before.parent == after.parent)
+}
+
 /// REPLICA IDENTITY USING INDEX, of which no command takes the index away but its drop.
 fn has_lost_its_index(old: &RelationStructure, new: &RelationStructure) -> bool {
     new.identity == "i" && new.identity_index.is_none() && old.identity_index.is_some()
@@ -183,7 +194,7 @@ fn index_kept<'a>(of: &'a RelationStructure, index: &IndexStructure) -> Option<&
 pub(super) fn old_indexes(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
     let (mut gone, mut renames, mut set) = (Vec::new(), Vec::new(), Vec::new());
     for before in &old.indexes {
-        match index_kept(new, before).filter(|after| is_that(old, new, before.oid, after.oid)) {
+        match index_kept(new, before).filter(|after| is_that_index(old, new, before, after)) {
             // Taken over by a constraint (USING INDEX), under the constraint's name.
             None if new.constraints.iter().any(|c| c.name == before.name) => {}
             None => {
@@ -254,7 +265,7 @@ fn is_to_be_made(
 ) -> bool {
     let before = old.and_then(|old| {
         let kept = index_kept(old, index);
-        kept.filter(|before| is_that(old, new, before.oid, index.oid))
+        kept.filter(|before| is_that_index(old, new, before, index))
     });
     let whole = new.relkind != RelationKind::Partitioned;
     before.is_none_or(|before| whole && !before.valid && index.valid)
@@ -278,7 +289,9 @@ pub(super) fn late_indexes(
     // An invalid one of a table was not made.
     let is_here = |index: &&IndexStructure| index.valid || new.relkind == RelationKind::Partitioned;
     let attached = new.indexes.iter().filter(is_here).filter_map(|index| {
-        let before = old.and_then(|old| index_kept(old, index));
+        let before = old.and_then(|old| {
+            index_kept(old, index).filter(|before| is_that_index(old, new, before, index))
+        });
         let parent = index.parent.as_ref()?;
         let is_new = before.is_none_or(|before| before.parent.is_none());
         is_new.then(|| attach_index(parent, new, &index.name))
