@@ -74,7 +74,7 @@ pub(super) async fn check_published(client: &Client, spec: &SenderSpec) -> Resul
         "TableNotPublished",
         format!("changes of these tables are not in the change stream: {}", names.join(", ")),
     )
-    .remedy("before the base copy the publications are made again; later: cancel, and start a new migration"))
+    .remedy("before the base copy the publications are made again; in a cutover: find out who takes tables out of our publications, and order it again, which copies them again"))
 }
 
 /// Takes both publications away.
