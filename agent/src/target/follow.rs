@@ -97,6 +97,7 @@ pub(crate) async fn follow(
 struct Tried {
     roles: Option<Lsn>,
     needs: Option<Lsn>,
+    blamed: Option<Lsn>,
 }
 
 /// Makes what a change lacks; else, from the ledger's position on, it goes without the table that is at fault.
@@ -117,13 +118,17 @@ async fn mend(
     {
         return receiver.make_roles().await;
     }
-    // What nothing tells.
-    if fault.policy == Policy::Hold
-        && tried.needs.replace(from) != Some(from)
-        && (receiver.bring_needs(copied.ledger).await? > 0
-            || receiver.bring_blamed(copied.ledger, &fault).await? > 0)
-    {
-        return Ok(());
+    // What nothing tells. One change can lack both: each has its turn.
+    if fault.policy == Policy::Hold {
+        if tried.needs.replace(from) != Some(from) && receiver.bring_needs(copied.ledger).await? > 0
+        {
+            return Ok(());
+        }
+        if tried.blamed.replace(from) != Some(from)
+            && receiver.bring_blamed(copied.ledger, &fault).await? > 0
+        {
+            return Ok(());
+        }
     }
     receiver.hold_table_or_all(copied, fault).await
 }

@@ -148,3 +148,16 @@ async fn what_is_gone_by_then_holds_and_is_told() {
     driver.begin(2, oid).await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// Whoever has made the one must not take the other for the table's fault.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_may_lack_a_label_and_a_loosened_column() {
+    let schema = "create type mood as enum ('sad');
+        create table t (id int primary key, v text not null, m mood default 'sad');
+        insert into t select g, 'x' from generate_series(1, 5) g";
+    let (source, target, mut driver) = following_as(schema, false).await;
+    let change = "alter type mood add value 'merry'; alter table t alter v drop not null;
+        insert into t values (6, null, 'sad')";
+    sql(&source, "shop", change).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

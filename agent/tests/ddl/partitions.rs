@@ -373,3 +373,20 @@ async fn an_index_that_is_made_again_has_its_shares() {
         assert_eq!(value(&target, "shop", indexes).await, wanted, "follow: {follow}");
     }
 }
+
+/// The parent's column comes to all that are its partitions here, before it is known that one is none any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_that_has_left_gets_no_later_column_of_its_parent() {
+    let schema = "create table p (id int primary key, v text) partition by range (id);
+        create table \"p 1%\" partition of p for values from (0) to (10);
+        create table p2 partition of p for values from (10) to (20);
+        insert into p select g, 'x' from generate_series(1, 15) g";
+    let (source, target, mut driver) = following_as(schema, false).await;
+    sql(
+        &source,
+        "shop",
+        "alter table p detach partition \"p 1%\"; alter table p add column z int default 7; update p set v = 'y'",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

@@ -4,7 +4,7 @@ use super::{
     renames::{Rename, ordered},
 };
 use crate::{
-    postgres::{identifier, qualified},
+    postgres::{identifier, literal, qualified},
     wire::{ConstraintStructure, IndexStructure, ParentName, RelationKind, RelationStructure},
 };
 
@@ -320,10 +320,11 @@ pub(super) fn attach(parent: &ParentName, table: &str, bound: &str) -> String {
     format!("alter table {parent} attach partition {table} {bound}")
 }
 
-/// Leaves the parents that it no longer has.
+/// Leaves the parents that it no longer has, and what it got of them here after it had left them there.
 pub(super) fn detach(old: &RelationStructure, new: &RelationStructure) -> Vec<String> {
     let table = name_of(new);
-    old.parents
+    let mut statements: Vec<String> = old
+        .parents
         .iter()
         .filter(|parent| !new.parents.iter().any(|other| other.oid == parent.oid))
         .map(|parent| {
@@ -334,7 +335,25 @@ pub(super) fn detach(old: &RelationStructure, new: &RelationStructure) -> Vec<St
                 format!("alter table {table} no inherit {parent}")
             }
         })
-        .collect()
+        .collect();
+    if !statements.is_empty() {
+        statements.push(drop_unknown_columns(&table, old, new));
+    }
+    statements
+}
+
+/// A parent's new column comes to all that are its children here, where nothing has told that one has left. Neither form has it.
+fn drop_unknown_columns(table: &str, old: &RelationStructure, new: &RelationStructure) -> String {
+    let known = old.columns.iter().chain(&new.columns).map(|column| literal(&column.name));
+    let known = known.collect::<Vec<_>>().join(", ");
+    let body = format!(
+        "declare of regclass := {}; begin execute (\
+             select coalesce(string_agg(format('alter table only %s drop column %I', of, attname), '; '), 'select') \
+             from pg_attribute where attrelid = of and attnum > 0 and not attisdropped \
+             and attname <> all (array[{known}]::name[])); end",
+        literal(table)
+    );
+    format!("do {}", literal(&body))
 }
 
 /// Joins the parents that it has now.
