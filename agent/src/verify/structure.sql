@@ -128,7 +128,7 @@ documents as (
                 'oid', k.oid::int8, 'name', k.conname, 'type', k.contype, 'definition', pg_get_constraintdef(k.oid),
                 'inherited', k.coninhcount > 0
                              or k.conparentid <> 0 -- since 11
-                             , 'valid', k.convalidated,
+                             , 'local', k.conislocal, 'valid', k.convalidated,
                 'parent_index', (select format('%I.%I', pn.nspname, p.relname)
                                  from pg_inherits h join pg_class p on p.oid = h.inhparent join pg_namespace pn on pn.oid = p.relnamespace
                                  where h.inhrelid = k.conindid and k.contype in ('p', 'u', 'x'))) order by k.contype <> 'p', k.oid)

@@ -223,6 +223,9 @@ pub struct ConstraintStructure {
     pub definition: String,
     /// From a parent.
     pub inherited: bool,
+    /// Its own, from a parent or not.
+    #[serde(default)]
+    pub local: bool,
     /// Validated.
     pub valid: bool,
     /// The partitioned index that its own index is attached to; quoted.

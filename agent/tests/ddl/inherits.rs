@@ -1,7 +1,7 @@
 //! Tables that inherit, whose columns a dump makes in an order of its own: it holds no cutover, a true difference does.
 use whimbrel_proto::agent::v1::Step;
 
-use super::{between, cut_over, following, following_as, steps};
+use super::{between, cut_over, cut_over_alike, following, following_as, steps};
 use crate::{
     cluster::{Cluster, programs_of},
     driver::{HBA, moved_alike, sql, value},
@@ -202,4 +202,34 @@ async fn a_foreign_heir_that_the_target_cant_read_holds_no_copy() {
     // Built with their rows: the others have them of no ANALYZE.
     let known = value(&target, "shop", analyzed).await;
     assert!(known.contains("plain"), "{known}");
+}
+
+/// Else it would go with a later drop of the parent's, and its comment does not come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_is_a_heirs_own_and_its_parents_stays_both() {
+    for follow in [true, false] {
+        let (source, target, mut driver) = following_as(
+            "create table p (a text constraint c check (length(a) > 2) primary key, b text);
+             comment on constraint c on p is 'the parent''s';
+             create table later () inherits (p)",
+            follow,
+        )
+        .await;
+        sql(
+            &source,
+            "shop",
+            "create table h (like p including constraints including comments) inherits (p);
+             create table other (a text constraint c check (length(a) > 2)) inherits (p);
+             comment on constraint c on other is 'the heir''s';
+             alter table later add constraint c check (length(a) > 2);
+             comment on constraint c on later is 'later';
+             insert into h values ('abcd', 'e');
+             insert into later values ('abcde', 'e')",
+        )
+        .await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+        let own = "select string_agg(conrelid::regclass::text || conislocal, ' ' order by conrelid::regclass::text)
+            from pg_constraint where conname = 'c'";
+        assert_eq!(value(&target, "shop", own).await, value(&source, "shop", own).await);
+    }
 }

@@ -138,8 +138,14 @@ pub(super) fn new_constraints(
     new.constraints
         .iter()
         .filter(|constraint| constraint.contype != "f")
-        .filter(|constraint| old.is_none_or(|old| was(old, new, constraint).is_none()))
-        .filter(|constraint| constraint.contype != "c" || !constraint.inherited || standalone)
+        .filter(|constraint| {
+            let before = old.and_then(|old| was(old, new, constraint));
+            before.is_none_or(|before| becomes_its_own(before, constraint))
+        })
+        // What it has as its own is added to what it has of its parents: PostgreSQL makes one of the two.
+        .filter(|constraint| {
+            constraint.contype != "c" || !constraint.inherited || constraint.local || standalone
+        })
         .map(|constraint| {
             if let Some(sql) = take_index_over(old, constraint) {
                 return format!("alter table {table} {sql}");
@@ -157,6 +163,11 @@ pub(super) fn new_constraints(
             )
         })
         .collect()
+}
+
+/// A check that it had of its parents alone.
+fn becomes_its_own(before: &ConstraintStructure, after: &ConstraintStructure) -> bool {
+    after.contype == "c" && before.inherited && !before.local && after.local
 }
 
 /// A partitioned table with partitions became one itself. Its indexes came of the attaching, to all below it, and are made so:
