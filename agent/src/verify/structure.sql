@@ -226,6 +226,10 @@ documents as (
     left join pg_namespace ln on ln.oid = l.collnamespace
     where u.class = 'pg_type'::regclass
       and not exists (select from pg_depend d where d.classid = u.class and d.objid = u.oid and d.deptype = 'e')
+      -- Of a temporary table's type: PostgreSQL drops it with that, at the end of the session.
+      and not exists (
+          select from pg_depend d join pg_type x on x.oid = d.refobjid join pg_namespace xn on xn.oid = x.typnamespace
+          where d.classid = u.class and d.objid = u.oid and d.refclassid = 'pg_type'::regclass and xn.nspname like 'pg\_temp\_%')
     union all
     select u.place, u.depth, jsonb_build_object(
         'kind', 'function', 'class', u.class::int8, 'oid', p.oid::int8, 'schema', n.nspname, 'name', p.proname,
@@ -247,6 +251,10 @@ documents as (
     where u.class = 'pg_proc'::regclass
       -- Extensions', and a range type's own constructors: made by hand they would no longer be its.
       and not exists (select from pg_depend d where d.classid = u.class and d.objid = u.oid and d.deptype in ('e', 'i'))
+      -- Of a temporary table's type: PostgreSQL drops it with that, at the end of the session.
+      and not exists (
+          select from pg_depend d join pg_type x on x.oid = d.refobjid join pg_namespace xn on xn.oid = x.typnamespace
+          where d.classid = u.class and d.objid = u.oid and d.refclassid = 'pg_type'::regclass and xn.nspname like 'pg\_temp\_%')
     union all
     select u.place, u.depth, jsonb_build_object(
         'kind', 'schema', 'class', u.class::int8, 'oid', n.oid::int8, 'name', n.nspname, 'owner', pg_get_userbyid(n.nspowner))

@@ -88,8 +88,8 @@ impl Note {
         serde_json::from_slice(content).map(Some)
     }
 
-    /// Whether changes of a table may be missing from the stream from this command on: it has no key now, or what it has,
-    /// or where it is published, could not be told.
+    /// Whether changes of a table may be missing from the stream from this command on: it has no key now, what it has,
+    /// or where it is published, could not be told, or it was published nowhere.
     pub fn may_hide_changes(&self, table: u32) -> bool {
         let of_table = |object: &Structure| match object {
             Structure::Relation(form) if form.oid == table => {
@@ -97,6 +97,8 @@ impl Note {
             }
             _ => false,
         };
-        self.failed.is_some() || self.objects.iter().any(of_table)
+        self.failed.is_some()
+            || self.published.contains(&table)
+            || self.objects.iter().any(of_table)
     }
 }

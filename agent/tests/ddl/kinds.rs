@@ -1,6 +1,6 @@
 //! Each kind of change, with rows before and after it.
 use super::{cut_over, cut_over_alike, following, following_as};
-use crate::driver::{sql, value};
+use crate::driver::{sql, until, value};
 
 const SCHEMA: &str = "
 create table item (id int primary key, name text, price numeric(10,2) not null default 1, old int);
@@ -339,4 +339,26 @@ async fn extensions_are_updated_where_the_target_has_an_older_one() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
     assert_eq!(value(&target, "shop", here).await, "citext1.6 pg_stat_statements1.10");
+}
+
+/// They are in the schema of others, and go with the session that made them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_made_of_a_temporary_tables_type_is_temporary_too() {
+    for follow in [true, false] {
+        let schema = "create table t (id int primary key); insert into t values (1)";
+        let (source, target, mut driver) = following_as(schema, follow).await;
+        sql(
+            &source,
+            "shop",
+            "create temp table pair (a int, b text);
+             create function first_of(v pair) returns int language sql as 'select $1.a';
+             create domain pairs as pair[];
+             insert into t select first_of(row(2, 'x')::pair)",
+        )
+        .await;
+        let gone =
+            "select count(*) where not exists (select from pg_proc where proname = 'first_of')";
+        until(&source, "shop", gone).await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+    }
 }

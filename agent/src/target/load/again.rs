@@ -10,7 +10,7 @@ use whimbrel_proto::Lsn;
 
 use super::{CopyIn, can_be_replica, copy_in, parents_first};
 use crate::{
-    fault::{Doing, Fault},
+    fault::{Doing, Fault, Policy},
     postgres::Client,
     target::{
         apply::bring,
@@ -56,8 +56,16 @@ pub(in crate::target) async fn copy_waiting(
 ) -> Result<Option<Lsn>, Fault> {
     let mut session = receiver.session("copy again").await?;
     // First the publications, then the snapshot: every transaction that commits behind its point began after them.
-    receiver.publish(&mut session, ledger).await?;
+    let published = receiver.publish(&mut session, ledger).await;
     let mut waiting = waiting(&session).await?;
+    match published {
+        // Somebody's lock on a table must not keep all others' changes waiting: it is tried again, and the cutover looks again.
+        Err(fault) if waiting.is_empty() && fault.policy == Policy::Retry => {
+            tracing::warn!(%fault, "the publications are as they were");
+            return Ok(None);
+        }
+        other => other?,
+    }
     if waiting.is_empty() {
         return Ok(None);
     }
