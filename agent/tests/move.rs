@@ -257,15 +257,11 @@ async fn a_table_that_left_the_publication_is_not_switched() {
     let mut driver = Driver::new(&source, &target, "shop").await;
     driver.begin(1, 0).await;
     driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
-    sql(
-        &source,
-        "shop",
-        "alter publication whimbrel_test_shop drop table t;\ninsert into t values (1)",
-    )
-    .await;
     let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
     driver.step(Step::Drain, 1, &[], end).await.unwrap();
     driver.step(Step::Sequences, 1, &[], end).await.unwrap();
+    // Where an attempt begins it would be copied again.
+    sql(&source, "shop", "alter publication whimbrel_test_shop drop table t").await;
     let failure = driver.step(Step::Verify, 1, &[], end).await.unwrap_err();
     assert_eq!(failure.code, "TableNotPublished");
     assert!(failure.message.contains("public.t"), "{}", failure.message);
