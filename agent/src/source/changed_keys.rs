@@ -277,8 +277,9 @@ mod tests {
     fn a_table_that_had_no_key_in_the_window_can_not_be_told_by_keys() {
         let failed = Note { failed: Some("XX000".into()), ..Note::default() };
         let unpublished = note(7, true, r#", "unpublished": "55P03""#);
-        let taken_out = note(7, true, r#", "published": [7]"#);
-        for note in [note(7, false, ""), unpublished, taken_out, failed] {
+        let taken_out = note(7, true, r#", "taken_out": [7]"#);
+        let back = note(7, true, r#", "published": [7]"#);
+        for note in [note(7, false, ""), unpublished, taken_out, back, failed] {
             let mut keys = keys(9);
             keys.schema_change(&note, Lsn(9));
             assert_eq!(told(&mut keys), "", "before the window");

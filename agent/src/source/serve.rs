@@ -83,7 +83,8 @@ impl Sender {
             }
             Ask::Traits => self.read_traits().await.map(Answer::Traits).map(Some),
             Ask::Followed => self.is_followed().await.map(Answer::Followed).map(Some),
-            Ask::Publish => Ok(Some(Answer::Published(self.publish().await?))),
+            Ask::Unpublished => self.unpublished().await.map(Answer::Unpublished).map(Some),
+            Ask::Publish { recorded } => self.publish(&recorded).await.map(|()| Some(Answer::Done)),
             Ask::ExtensionTables { under_snapshot } => {
                 self.extension_tables(under_snapshot).await.map(Answer::ExtensionTables).map(Some)
             }

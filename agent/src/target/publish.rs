@@ -17,12 +17,22 @@ impl Receiver {
     /// # Errors
     /// The servers'; a newer epoch.
     pub(crate) async fn publish(&self, session: &mut Client, ledger: Ledger) -> Result<(), Fault> {
-        let Answer::Published(in_none) = self.caller.ask(Ask::Publish).await? else {
+        let Answer::Unpublished(in_none) = self.caller.ask(Ask::Unpublished).await? else {
             return Err(unexpected_answer());
         };
-        if in_none.is_empty() {
-            return Ok(());
+        if !in_none.is_empty() {
+            self.record_gap(session, ledger, &in_none).await?;
         }
+        // Behind the record: whoever is cut here finds it, and once a table is back nothing tells that it was out.
+        self.caller.ask(Ask::Publish { recorded: in_none }).await.map(drop)
+    }
+
+    async fn record_gap(
+        &self,
+        session: &mut Client,
+        ledger: Ledger,
+        in_none: &[u32],
+    ) -> Result<(), Fault> {
         let doing = "recording in the ledger that tables were not published";
         let tx = session.transaction().await.doing(doing)?;
         let waiting = tx
@@ -32,12 +42,13 @@ impl Receiver {
             )
             .await
             .doing(doing)?;
+        ledger.commit(tx, doing).await?;
         if waiting > 0 {
             tracing::warn!(
                 tables = waiting,
                 "somebody took tables out of our publications: they are copied again"
             );
         }
-        ledger.commit(tx, doing).await
+        Ok(())
     }
 }

@@ -112,8 +112,14 @@ pub enum Ask {
     Traits,
     /// Whether event triggers tell changes of the schema. One [`Answer::Followed`].
     Followed,
-    /// Put every table into the publication that it belongs in. One [`Answer::Published`].
-    Publish,
+    /// Which tables are in none of our publications, and belong in one. One [`Answer::Unpublished`].
+    Unpublished,
+    /// Put every table into the publication that it belongs in; of those that are in none these alone, whose gap is on record. One
+    /// [`Answer::Done`].
+    Publish {
+        /// As [`Answer::Unpublished`] told them.
+        recorded: Vec<u32>,
+    },
     /// Transactions that a slot which is being made waits for. One [`Answer::Blockers`].
     Blockers,
     /// How many sessions of others the source's server works for at this moment. One [`Answer::Load`].
@@ -285,8 +291,8 @@ pub enum Answer {
     ExtensionTables(Vec<ExtensionTable>),
     /// To [`Ask::LargeObjects`].
     LargeObjects(Vec<LargeObject>),
-    /// To [`Ask::Publish`]: the OIDs of tables that were in none of our publications. They are new, or somebody took them out.
-    Published(Vec<u32>),
+    /// To [`Ask::Unpublished`]: OIDs. They are new, or somebody took them out.
+    Unpublished(Vec<u32>),
     /// To [`Ask::Blockers`], the oldest first, not all of many: "pid 4711 (app, user alice, database shop)".
     Blockers(Vec<String>),
     /// To [`Ask::Load`].

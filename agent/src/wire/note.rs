@@ -17,9 +17,12 @@ pub struct Note {
     pub failed: Option<String>,
     /// SQLSTATE of what kept it from publishing a table.
     pub unpublished: Option<String>,
-    /// Tables that are, or were until now, in none of our publications: new ones, and such that somebody has taken out.
+    /// Tables that were in none of our publications until now: new ones, and such that somebody had taken out.
     #[serde(default)]
     pub published: Vec<u32>,
+    /// Tables that are in none from now on.
+    #[serde(default)]
+    pub taken_out: Vec<u32>,
     /// What the touched objects are now, and their partitions or heirs.
     #[serde(default)]
     pub objects: Vec<Structure>,
@@ -99,6 +102,7 @@ impl Note {
         };
         self.failed.is_some()
             || self.published.contains(&table)
+            || self.taken_out.contains(&table)
             || self.objects.iter().any(of_table)
     }
 }

@@ -2,7 +2,7 @@
 use super::{between, cut_over, cut_over_alike, following, following_as};
 use crate::{
     cluster::{Cluster, programs_of},
-    driver::{HBA, batch, moved_alike, session, sql, value},
+    driver::{HBA, batch, moved_alike, session, sql, until, value},
 };
 
 /// Nothing else is in that transaction: the event trigger publishes what is to be published when the statement ends.
@@ -87,6 +87,10 @@ async fn a_table_that_is_taken_out_of_our_publication_misses_nothing() {
              insert into u values (3, 'three')",
         )
         .await;
+        // What tells it stops the stream for the copy at once.
+        if follow {
+            until(&target, "shop", "select count(*) from p1 where v = 'missed'").await;
+        }
         // Back before anybody has looked: what is told of it now is all there is.
         sql(&source, "shop", "alter table t add column w int; update t set w = 1 where id = 2")
             .await;

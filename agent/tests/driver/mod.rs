@@ -342,10 +342,13 @@ pub(crate) async fn free_slots(cluster: &Cluster, database: &str) {
     let end = format!("select pg_terminate_backend(active_pid) {slots} and active");
     let free = format!("select pg_drop_replication_slot(slot_name) {slots} and not active");
     let left = format!("select {slots}");
-    while server.query_opt(&left, &[]).await.unwrap().is_some() {
-        server.batch_execute(&end).await.unwrap();
-        server.batch_execute(&free).await.unwrap();
-    }
+    let freeing = async {
+        while server.query_opt(&left, &[]).await.unwrap().is_some() {
+            server.batch_execute(&end).await.unwrap();
+            server.batch_execute(&free).await.unwrap();
+        }
+    };
+    timeout(PATIENCE, freeing).await.expect("the slots are held still");
 }
 
 pub(crate) async fn session(cluster: &Cluster, database: &str) -> Client {

@@ -31,7 +31,7 @@ begin
     -- Somebody takes a table out of a publication of ours (pg_partman does, of all that there are, when it lets a partition go): it misses
     -- changes from here on. Not where it is in the other one of ours: we have moved it.
     if tg_tag = 'ALTER PUBLICATION' and tg_event = 'sql_drop' then
-        select note || jsonb_build_object('published', jsonb_agg(c.oid::int8)) into told
+        select note || jsonb_build_object('taken_out', jsonb_agg(c.oid::int8)) into told
         from pg_event_trigger_dropped_objects() d
         join pg_class c on c.oid = to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]))
         where d.object_type = 'publication relation' and d.address_args[1] in ({publication}, {keyless}) and c.relpersistence = 'p'

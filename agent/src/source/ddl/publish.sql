@@ -1,5 +1,5 @@
 -- A statement for each table that is in the wrong one of our publications ($1: all changes, $2: inserts and truncates), or
--- in none though its changes are wanted; its OID, and whether it was in none. Into one first, then out of another: our own event
+-- in none though its changes are wanted; its OID, and whether it is in none. Into one first, then out of another: our own event
 -- trigger tells what is in none (function.sql).
 with tables as (
     select c.oid, format('%I.%I', n.nspname, c.relname) as name,

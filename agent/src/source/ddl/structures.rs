@@ -1,10 +1,12 @@
 //! Documents of the objects as they are, for the receiver's ledger.
 use bytes::Bytes;
 use futures_util::{StreamExt as _, pin_mut};
+use tokio_postgres::{Row, types::ToSql};
 
 use super::super::{publication, sender::Sender};
 use crate::{
     fault::{Doing, Fault},
+    postgres::Client,
     verify,
     wire::{Frame, FrameSender},
 };
@@ -20,6 +22,8 @@ const ALL: &str = "with recursive touched as (
     ) as everything
     where cardinality($1::oid[]) = 0 or class = 'pg_class'::regclass and oid = any($1)
 ),";
+
+const PUBLISHING: &str = "keeping the publications as the tables are";
 
 impl Sender {
     /// Sends the documents of all objects, or of `relations` only, one in a frame.
@@ -50,26 +54,33 @@ impl Sender {
         Ok(())
     }
 
-    /// Puts every table into the publication that it belongs in, and out of the other. The OIDs of those that were in none.
-    pub(in crate::source) async fn publish(&self) -> Result<Vec<u32>, Fault> {
-        let doing = "keeping the publications as the tables are";
-        let objects = &self.spec.objects;
-        let mut client = self.session("publication").await?;
-        let sql = self.spec.selected.sql(include_str!("publish.sql"));
-        let rows = client
-            .query(&*client.sql(&sql), &[&objects.publication, &objects.keyless_publication])
-            .await
-            .doing(doing)?;
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let tx = client.transaction().await.doing(doing)?;
-        tx.batch_execute(publication::LOCK_TIMEOUT).await.doing(doing)?;
-        for row in &rows {
-            tx.batch_execute(row.get(0)).await.doing(doing)?;
-        }
-        tx.commit().await.doing(doing)?;
+    /// The OIDs of tables that are in none of the publications, and belong in one.
+    pub(in crate::source) async fn unpublished(&self) -> Result<Vec<u32>, Fault> {
+        let client = self.session("publication").await?;
+        let rows = self.to_publish(&client).await?;
         let in_none = rows.iter().filter(|row| row.get(2));
         Ok(in_none.map(|row| row.get(1)).collect())
+    }
+
+    /// Puts every table into the publication that it belongs in, and out of the other; of those that are in none, `recorded` alone.
+    pub(in crate::source) async fn publish(&self, recorded: &[u32]) -> Result<(), Fault> {
+        let mut client = self.session("publication").await?;
+        let rows = self.to_publish(&client).await?;
+        let tx = client.transaction().await.doing(PUBLISHING)?;
+        tx.batch_execute(publication::LOCK_TIMEOUT).await.doing(PUBLISHING)?;
+        for row in
+            rows.iter().filter(|row| !row.get::<_, bool>(2) || recorded.contains(&row.get(1)))
+        {
+            tx.batch_execute(row.get(0)).await.doing(PUBLISHING)?;
+        }
+        tx.commit().await.doing(PUBLISHING)
+    }
+
+    /// Statements, each with the table's OID and whether it is in none.
+    async fn to_publish(&self, client: &Client) -> Result<Vec<Row>, Fault> {
+        let objects = &self.spec.objects;
+        let sql = self.spec.selected.sql(include_str!("publish.sql"));
+        let names: [&(dyn ToSql + Sync); 2] = [&objects.publication, &objects.keyless_publication];
+        client.query(&*client.sql(&sql), &names).await.doing(PUBLISHING)
     }
 }

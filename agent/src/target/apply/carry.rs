@@ -74,11 +74,7 @@ impl Changes {
         {
             self.carry_rewrite(table, note, commit).await?;
         }
-        for table in &note.published {
-            if self.tables.relation(*table).is_some() {
-                self.missed_changes(*table, commit).await?;
-            }
-        }
+        self.carry_gaps(note, commit).await?;
         self.carry_cast(note).await?;
         let mut later = Vec::new();
         let objects = self.with_needs_of_come(note).await?;

@@ -98,12 +98,17 @@ impl Changes {
         self.hold(table).await
     }
 
-    /// Changes of the table are in no stream: its rows come again.
-    pub(super) async fn missed_changes(&mut self, table: u32, commit: Lsn) -> Result<(), Fault> {
-        match self.tables.is_ahead(table, commit) {
-            true => Ok(()),
-            false => self.hold(table).await,
+    /// Changes of these tables are in no stream: their rows come again. A copy has what was missed before it, and not what is missed
+    /// from a moment on whose end nobody tells.
+    pub(super) async fn carry_gaps(&mut self, note: &Note, commit: Lsn) -> Result<(), Fault> {
+        let ended = note.published.iter().filter(|table| !self.tables.is_ahead(**table, commit));
+        let gaps: Vec<u32> = note.taken_out.iter().chain(ended).copied().collect();
+        for table in gaps {
+            if self.tables.relation(table).is_some() {
+                self.hold(table).await?;
+            }
         }
+        Ok(())
     }
 
     /// The table's changes are left out until its rows have been copied again.
