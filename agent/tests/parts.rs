@@ -15,7 +15,10 @@ use std::{
 
 use cluster::{Cluster, bin, programs_of};
 use driver::{Driver, HBA, batch, database, rows_alike, session, sql, until, value};
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use whimbrel_proto::agent::v1::{CopyLimits, Step, report::Kind};
 
 /// `big`: values out of line that most updates leave as they are, a unique column whose values wander from row to row.
@@ -416,6 +419,28 @@ async fn busy(source: &Cluster, sessions: usize) -> Vec<JoinHandle<()>> {
     let at_work = "select count(*) from pg_stat_activity where state = 'active' and query like '%1000000000000%' and pid <> pg_backend_pid()";
     until(source, "half", &format!("select ({at_work}) / {sessions}")).await;
     tasks
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_of_short_statements_is_at_work() {
+    let (source, _) = prepare().await;
+    let (app, looks) = (session(&source, "half").await, session(&source, "half").await);
+    let pid: i32 = app.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+    let seen = format!("count(*) filter (where a.pid = {pid})");
+    let look = include_str!("../src/source/sql/load.sql").replacen("count(*)", &seen, 1);
+    let look = looks.prepare(&look).await.unwrap();
+    // On a busy machine the one look may come late after the other's statement.
+    let caught = async {
+        loop {
+            app.batch_execute("select 1").await.unwrap();
+            if looks.query_one(&look, &[]).await.unwrap().get::<_, i64>(0) == 1 {
+                return;
+            }
+        }
+    };
+    timeout(Duration::from_secs(60), caught).await.unwrap();
+    sleep(Duration::from_millis(20)).await;
+    assert_eq!(looks.query_one(&look, &[]).await.unwrap().get::<_, i64>(0), 0, "it rests");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

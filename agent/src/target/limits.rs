@@ -32,9 +32,10 @@ pub(super) const PART_PAGES: u32 = 16_384;
 const SNAPSHOT_AGE: Duration = Duration::from_secs(3600);
 
 /// A single copy beside others works so long, and rests so long, in turn: where the servers have two processors or share them,
-/// one copy takes half of what others had, and two thirds of that leave them as much as native replication's copy does.
-const WORK: Duration = Duration::from_millis(40);
-const REST: Duration = Duration::from_millis(20);
+/// one copy takes half of what others had, and four sevenths of that leave them as much as native replication's copy does. Shorter
+/// rests are none: what the connections hold meanwhile keeps both servers at work.
+const WORK: Duration = Duration::from_millis(200);
+const REST: Duration = Duration::from_millis(150);
 
 /// Whoever waits for its turn looks again this often, lest it waits by a limit of before.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
