@@ -233,3 +233,28 @@ async fn a_check_that_is_a_heirs_own_and_its_parents_stays_both() {
         assert_eq!(value(&target, "shop", own).await, value(&source, "shop", own).await);
     }
 }
+
+/// On the source the heir's was there first; here the parent's comes first, and is not valid in the heir either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_heirs_valid_check_under_its_parents_that_is_not_comes_valid() {
+    let schema = "create table p (id int primary key, v int);
+        create table h (w int) inherits (p);
+        insert into h values (1, 1, 1)";
+    for event_triggers in [true, false] {
+        let (source, target, mut driver) = following_as(schema, event_triggers).await;
+        sql(
+            &source,
+            "shop",
+            "alter table h add constraint more check (v > 0);
+             alter table p add constraint more check (v > 0) not valid;
+             insert into h values (2, 2, 2); insert into p values (3, 3)",
+        )
+        .await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+        let checks = "select string_agg(concat_ws(' ', conrelid::regclass, convalidated, conislocal), ', ' order by conrelid::regclass::text)
+            from pg_constraint where conname = 'more'";
+        let theirs = value(&source, "shop", checks).await;
+        assert_eq!(theirs, "h t t, p f t");
+        assert_eq!(value(&target, "shop", checks).await, theirs);
+    }
+}

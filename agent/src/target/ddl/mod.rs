@@ -5,18 +5,20 @@
 //! there. Triggers, rules, policies, comments and the like act on nothing of ours: they come from a dump that is taken at
 //! the cutover. Foreign keys come at the cutover too.
 mod column;
+mod constraints;
 mod dropped;
+mod indexes;
 mod not_null;
 mod objects;
-mod parts;
+mod parents;
 mod relation;
 mod renames;
 
 use crate::wire::{RelationStructure, Structure};
 
+pub(super) use constraints::late_constraints;
 pub(super) use dropped::{Gone, gone};
 pub(super) use objects::routine;
-pub(super) use parts::late_constraints;
 pub(super) use relation::{numbered, relation_of};
 
 /// What is known besides the two forms.
@@ -83,9 +85,9 @@ pub(super) fn afterwards(old: Option<&Structure>, new: &Structure) -> Vec<String
         }
         (_, Structure::Sequence(new)) => objects::own_sequence(new),
         (Some(Structure::Relation(old)), Structure::Relation(new)) => {
-            parts::late_indexes(Some(old), new)
+            indexes::late_indexes(Some(old), new)
         }
-        (_, Structure::Relation(new)) => parts::late_indexes(None, new),
+        (_, Structure::Relation(new)) => indexes::late_indexes(None, new),
         _ => Vec::new(),
     }
 }

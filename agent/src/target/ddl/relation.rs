@@ -1,7 +1,7 @@
 //! Tables, views and composite types.
 use std::borrow::Cow;
 
-use super::{Around, column, name_of, not_null, parts};
+use super::{Around, column, constraints, indexes, name_of, not_null, parents};
 use crate::{
     postgres::{identifier, literal, qualified},
     wire::{ColumnStructure, Publish, Relation, RelationKind, RelationStructure},
@@ -33,15 +33,15 @@ pub(super) fn create(new: &RelationStructure, around: Around<'_>) -> Result<Vec<
         let written = new.columns.iter().filter(own);
         statements.extend(written.filter_map(|column| not_null::of_made(new, column, around)));
         statements.extend(column::settings(None, new));
-        statements.extend(parts::new_constraints(None, new));
+        statements.extend(constraints::new_constraints(None, new));
     }
-    statements.extend(parts::new_indexes(None, new));
+    statements.extend(indexes::new_indexes(None, new));
     // Behind its keys, so that the parents' indexes find theirs.
     if let (Some(bound), Some(parent)) = (&new.bound, new.parents.first()) {
-        statements.push(parts::attach(parent, &name, bound));
-        statements.extend(parts::attach_keys(None, new));
+        statements.push(parents::attach(parent, &name, bound));
+        statements.extend(constraints::attach_keys(None, new));
     }
-    statements.extend(parts::identity(None, new));
+    statements.extend(indexes::identity(None, new));
     statements.push(owner(new));
     Ok(statements)
 }
@@ -143,10 +143,10 @@ pub(super) fn alter(
             let how = if new.persistence == "u" { "unlogged" } else { "logged" };
             statements.push(format!("alter table {name} set {how}"));
         }
-        statements.extend(parts::detach(old, new));
-        statements.extend(parts::old_constraints(old, new, around));
+        statements.extend(parents::detach(old, new));
+        statements.extend(constraints::old_constraints(old, new, around));
     }
-    statements.extend(parts::old_indexes(old, new));
+    statements.extend(indexes::old_indexes(old, new));
     match new.relkind {
         RelationKind::Table | RelationKind::Partitioned => {
             // What is of a type can't be altered by itself.
@@ -158,7 +158,7 @@ pub(super) fn alter(
                 statements.push(format!("alter table {name} of {of}"));
             }
             statements.extend(column::settings(Some(old), new));
-            statements.extend(parts::new_constraints(Some(old), new));
+            statements.extend(constraints::new_constraints(Some(old), new));
         }
         RelationKind::Composite => statements.extend(column::alter_attributes(old, new)),
         RelationKind::View => {
@@ -170,10 +170,10 @@ pub(super) fn alter(
         }
         RelationKind::MaterializedView => statements.extend(column::rename(old, new)),
     }
-    statements.extend(parts::new_indexes(Some(old), new));
-    statements.extend(parts::join(old, new));
-    statements.extend(parts::attach_keys(Some(old), new));
-    statements.extend(parts::identity(Some(old), new));
+    statements.extend(indexes::new_indexes(Some(old), new));
+    statements.extend(parents::join(old, new));
+    statements.extend(constraints::attach_keys(Some(old), new));
+    statements.extend(indexes::identity(Some(old), new));
     statements.extend(set_options(old, new));
     statements.extend(set_place(old, new));
     if old.owner != new.owner {
