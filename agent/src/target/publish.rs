@@ -3,6 +3,8 @@
 //! What happened to such a table since is in no stream (pg_partman does that by itself to a partition that it has detached). So its
 //! rows are copied again, once it is back. Where event triggers tell the schema's changes they tell that
 //! too, and the stream stops for the copy at once.
+use whimbrel_points::point;
+
 use super::{Receiver, ledger::Ledger};
 use crate::{
     fault::{Doing, Fault},
@@ -24,7 +26,10 @@ impl Receiver {
             self.record_gap(session, ledger, &in_none).await?;
         }
         // Behind the record: whoever is cut here finds it, and once a table is back nothing tells that it was out.
-        self.caller.ask(Ask::Publish { recorded: in_none }).await.map(drop)
+        point!("gap.recorded");
+        self.caller.ask(Ask::Publish { recorded: in_none }).await?;
+        point!("gap.published");
+        Ok(())
     }
 
     async fn record_gap(

@@ -99,6 +99,45 @@ fn the_agent_is_killed_at_each() -> Outcome {
     })
 }
 
+/// Nothing but the ledger tells that a table was taken out of our publication, once it is in again.
+#[test]
+fn the_agent_is_killed_about_a_table_that_is_published_again() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        let password = stage.source.password().replace('\'', "''");
+        stage.source.psql(
+            "postgres",
+            &format!("create role mover login replication password '{password}'"),
+        )?;
+        stage.target.psql("postgres", "create role mover")?;
+        stage.source.psql("postgres", "create database app owner mover")?;
+        stage.source.psql(
+            "app",
+            "set role mover; create table t (id int primary key); insert into t values (1)",
+        )?;
+        let from = format!("127.0.0.1:{}@mover", stage.source.port());
+        let words = ["migration", "create", "tough", "--target", TARGET, "--source", &from];
+        let more = ["--source-password", "env:SOURCE_PASSWORD", "--database", "app"];
+        stage.cli.ok(&[&words[..], &more[..], &["--mode", "online"]].concat())?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        stage.kill_agent()?;
+        stage.source.psql(
+            "app",
+            "do $$ declare p name; begin
+                 for p in select pubname from pg_publication_tables where tablename = 't' loop
+                     execute format('alter publication %I drop table t', p);
+                 end loop; end $$",
+        )?;
+        stage.source.psql("app", "insert into t values (2)")?;
+        for point in ["gap.recorded", "gap.published"] {
+            agent_dies(stage, point)?;
+        }
+        stage.agent_points.clear();
+        stage.start_agent(&[])?;
+        stage.migration("cutover", "tough", &["--wait"])?;
+        stage.assert_same("app")
+    })
+}
+
 fn agent_dies(stage: &mut Stage, point: &str) -> Outcome {
     stage.agent_points = format!("{point}=kill");
     stage.launch_agent(&[])?;

@@ -342,3 +342,26 @@ fn a_controller_that_was_away_in_a_cutover_leads_back() -> Outcome {
         stage.assert_source_clean("app")
     })
 }
+
+/// A machine that stood still: its processes know of no time that has passed.
+#[test]
+fn a_controller_that_was_frozen_in_a_cutover_leads_back() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        let hand = frozen_in_cutover(stage, "sequences.proved=freeze")?;
+        let frozen = Timestamp::now();
+        let Some(controller) = &stage.controller else { return Ok(()) };
+        controller.signal("STOP")?;
+        wait::until("the end of a minute", || {
+            Ok((Timestamp::now() >= frozen + SignedDuration::from_secs(62)).then_some(()))
+        })?;
+        stage.source.psql("app", "update bank.accounts set owner = 'late' where id = 7")?;
+        controller.signal("CONT")?;
+        hand.wake()?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        let events = stage.migration("events", "tough", &[])?;
+        ensure!(events.contains("ControllerAway"), "{events}");
+        stage.migration("cutover", "tough", &["--wait"])?;
+        stage.assert_same("app")?;
+        stage.assert_source_clean("app")
+    })
+}
