@@ -24,6 +24,9 @@ pub(crate) struct Agent {
     /// Why it is not served, though it dials.
     #[serde(skip_serializing_if = "Option::is_none")]
     turned_away: Option<String>,
+    /// What it runs of migrations that the controller does not know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown_tasks: Vec<String>,
     postgres_programs: Vec<String>,
     uid: String,
     incarnation: Option<String>,
@@ -48,6 +51,7 @@ impl From<v1::Agent> for Agent {
             last_seen_at: time(agent.last_seen_time.as_ref()),
             running_tasks: agent.running_tasks,
             turned_away: filled(&agent.turned_away),
+            unknown_tasks: agent.unknown_tasks,
             incarnation: filled(&agent.incarnation),
             labels: agent.labels.into_iter().collect(),
             postgres_programs: agent.postgres_programs,
@@ -83,6 +87,10 @@ impl Agent {
         }
         if let Some(why) = &self.turned_away {
             page.push_str(&format!("{:<14} {}\n", "Turned away", screen.paint(why, Paint::Bad)));
+        }
+        for task in &self.unknown_tasks {
+            let text = format!("{task}, of which this controller's store knows nothing");
+            page.push_str(&format!("{:<14} {}\n", "Unknown task", screen.paint(&text, Paint::Bad)));
         }
         for program in &self.postgres_programs {
             page.push_str(&format!("{:<14} {program}\n", "Program"));

@@ -60,12 +60,15 @@ pub(super) struct Session {
     pub(super) queries: Mutex<HashMap<String, oneshot::Sender<link::QueryAnswer>>>,
     heard: Mutex<Heard>,
     running: AtomicU32,
+    /// What ran of migrations that the store does not know, when it began.
+    pub(super) strays: Vec<String>,
 }
 
 impl Session {
     pub(super) fn new(
         agent: &str,
         hello: &link::Hello,
+        strays: Vec<String>,
         outgoing: Outgoing,
         cancel: CancellationToken,
     ) -> Self {
@@ -78,6 +81,7 @@ impl Session {
             queries: Mutex::default(),
             heard: Mutex::new(Heard::now()),
             running: AtomicU32::new(u32::try_from(hello.running.len()).unwrap_or(u32::MAX)),
+            strays,
         }
     }
 

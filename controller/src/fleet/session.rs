@@ -79,7 +79,9 @@ impl Fleet {
     ) -> Result<(), Status> {
         let hello = hello(&mut incoming).await?;
         let cancel = self.stop.child_token();
-        let session = Arc::new(Session::new(agent, &hello, outgoing, cancel));
+        let strays = self.strays(&hello.running).await;
+        let strays = strays.map_err(|error| Status::unavailable(error.to_string()))?;
+        let session = Arc::new(Session::new(agent, &hello, strays, outgoing, cancel));
         let turn = self.turn(agent);
         let turn = turn.lock().await;
         match self.greet(&session, &hello).await {
@@ -93,6 +95,9 @@ impl Fleet {
             Err(error) => return Err(Status::unavailable(error.to_string())),
         }
         tracing::info!(agent, incarnation = session.incarnation, "the agent has a session");
+        for stray in &session.strays {
+            tracing::warn!(agent, "the agent runs what this controller knows nothing of: {stray}");
+        }
         // Before Welcome: what a new life makes stale is out of the outbox before anything is sent. And before the next
         // Hello is heard: what an older life leads to must not come after what a newer one does.
         let arrived = listener.arrived(agent, &session.incarnation, &hello.running).await;

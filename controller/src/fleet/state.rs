@@ -1,15 +1,15 @@
 //! What is known of an agent now, beside its record.
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{MutexGuard, PoisonError},
     time::Duration,
 };
 
 use jiff::Timestamp;
-use whimbrel_proto::v1;
+use whimbrel_proto::{agent::v1 as link, v1};
 
 use super::{Fleet, session::LEASE_TTL};
-use crate::store::Agent;
+use crate::store::{Agent, StoreError};
 
 /// Whoever has a session and says nothing for so long is away: two beats of an agent without work (one each ten seconds) are lost, and
 /// the lease of one with work has been over for a while.
@@ -26,6 +26,8 @@ pub struct AgentState {
     pub running_tasks: u32,
     /// Why it is not served, while it isn't though it dials.
     pub turned_away: Option<String>,
+    /// What it runs of migrations that the store does not know, in words: the store was restored from a backup of before them.
+    pub strays: Vec<String>,
 }
 
 impl Fleet {
@@ -55,6 +57,22 @@ impl Fleet {
         })
     }
 
+    /// Of what runs with an agent, that which belongs to no migration of the store. It goes on, and holds its slot on the source, and
+    /// nothing here would ever tell.
+    pub(super) async fn strays(
+        &self,
+        running: &[link::RunningTask],
+    ) -> Result<Vec<String>, StoreError> {
+        let mut strays = BTreeSet::new();
+        for task in running {
+            if self.store.migration(&task.migration_uid).await?.is_none() {
+                let (database, uid) = (&task.database, &task.migration_uid);
+                strays.insert(format!("database {database:?} of migration {uid}"));
+            }
+        }
+        Ok(strays.into_iter().collect())
+    }
+
     /// Neither here nor lost just now.
     #[must_use]
     pub fn is_away(&self, agent: &str) -> bool {
@@ -81,7 +99,8 @@ impl Fleet {
         AgentState {
             state,
             last_seen: session.as_ref().map(|s| s.last_heard()).or(agent.last_seen_at),
-            running_tasks: session.map_or(0, |s| s.running_tasks()),
+            running_tasks: session.as_ref().map_or(0, |s| s.running_tasks()),
+            strays: session.map_or_else(Vec::new, |s| s.strays.clone()),
             turned_away: self.turned_away().get(&agent.id).cloned(),
         }
     }

@@ -260,6 +260,7 @@ pub fn agent_out(agent: &Agent, state: &AgentState) -> v1::Agent {
         postgres_programs: agent.postgres_programs.clone(),
         running_tasks: state.running_tasks,
         turned_away: state.turned_away.clone().unwrap_or_default(),
+        unknown_tasks: state.strays.clone(),
         etag: etag(agent.version),
     }
 }

@@ -93,6 +93,25 @@ fn a_restored_controller_asks_anew_what_it_was_told_after_its_backup() -> Outcom
     })
 }
 
+/// It goes on, and nobody steers it: that is told.
+#[test]
+fn what_an_agent_runs_of_a_migration_that_a_restored_store_does_not_know_is_shown() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        back_up(stage)?;
+        stage.start_controller()?;
+        create_bank(&stage.source, "app")?;
+        migrate_until_cutover(stage, "tough", "app")?;
+        restore(stage)?;
+        stage.start_controller_with(&["--restored"])?;
+        let told = "Unknown task   database \"app\" of migration ";
+        wait::until("the agent to be shown with it", || {
+            let shown = stage.cli.ok(&["agent", "show", stage::AGENT])?;
+            Ok(shown.contains(told).then_some(()))
+        })?;
+        assert_stream_flows(stage, "though nobody knows of it")
+    })
+}
+
 /// Pauses and resumes, and waits until the agent has heard of both.
 fn begin_an_epoch(stage: &Stage) -> Outcome {
     let sender = "select active_pid from pg_replication_slots where active";
