@@ -53,6 +53,22 @@ const CARRIED: [&str; 24] = [
     "RULE",
 ];
 
+/// A foreign table that is made anew would take its sequences along, which come with the stream. Their owners come again.
+const DISOWN: &str = "do $$
+declare owned record;
+begin
+    for owned in
+        select d.objid::regclass as sequence
+        from pg_depend d
+        join pg_class s on s.oid = d.objid and s.relkind = 'S'
+        join pg_class t on t.oid = d.refobjid and t.relkind = 'f'
+        where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.deptype = 'a'
+          and not exists (select from pg_depend e where e.classid = d.classid and e.objid = d.objid and e.deptype = 'e')
+    loop
+        execute format('alter sequence %s owned by none', owned.sequence);
+    end loop;
+end $$";
+
 /// A dump that was taken again.
 pub(crate) struct Dumped {
     archive: Vec<u8>,
@@ -254,7 +270,14 @@ async fn make_entries(
     let foreign: Vec<&str> = entries(after)
         .filter_map(|entry| owned_object(&entry.sql)?.strip_prefix("FOREIGN TABLE "))
         .collect();
+    if !foreign.is_empty() {
+        client.batch_execute(DISOWN).await.doing(format!("{doing}: foreign tables' sequences"))?;
+    }
     for entry in entries(after).filter(|entry| !is_said(entry)) {
+        if is_of_foreign(entry, &foreign) {
+            client.batch_execute(&entry.sql).await.doing(format!("{doing}: {}", entry.tag))?;
+            continue;
+        }
         if entry.kind == "TABLE ATTACH" {
             if let Some(child) = attaches(entry, &foreign) {
                 attach(client, entry, child, doing).await?;
@@ -283,6 +306,16 @@ async fn make_entries(
     let said: Vec<&str> = entries(after).filter(|e| is_said(e)).map(|e| &*e.sql).collect();
     client.batch_execute(&said.concat()).await.doing(format!("{doing}: comments and labels"))?;
     Ok(by_hand)
+}
+
+/// No message tells of a foreign table's default, nor whose a sequence of one is. Saying either again does no harm.
+fn is_of_foreign(entry: &Entry, foreign: &[&str]) -> bool {
+    let is_said_of = |table: &&str| match entry.kind.as_str() {
+        "DEFAULT" => entry.sql.contains(&format!("TABLE ONLY {table} ALTER COLUMN ")),
+        "SEQUENCE OWNED BY" => entry.sql.contains(&format!(" OWNED BY {table}.")),
+        _ => false,
+    };
+    foreign.iter().any(is_said_of)
 }
 
 /// The foreign table that the entry attaches to a parent: no message tells of one, so nothing else does it.

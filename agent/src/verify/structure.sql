@@ -157,7 +157,8 @@ documents as (
         'options', format('start with %s increment by %s minvalue %s maxvalue %s cache %s %s', s.seqstart, s.seqincrement,
                           s.seqmin, s.seqmax, s.seqcache, case when s.seqcycle then 'cycle' else 'no cycle' end),
         'identity', coalesce(o.deptype = 'i', false),
-        'owned_by', case when a.attname is not null then format('%I.%I.%I', tn.nspname, t.relname, a.attname) end)
+        -- No message tells of a foreign table: it comes with the switch, and its sequences' owners with it.
+        'owned_by', case when a.attname is not null and t.relkind <> 'f' then format('%I.%I.%I', tn.nspname, t.relname, a.attname) end)
     from relations c
     join pg_sequence s on s.seqrelid = c.oid
     left join pg_depend o on o.classid = 'pg_class'::regclass and o.objid = c.oid and o.objsubid = 0

@@ -362,3 +362,37 @@ async fn what_is_made_of_a_temporary_tables_type_is_temporary_too() {
         cut_over_alike(&source, &target, &mut driver, 1).await;
     }
 }
+
+/// A foreign table comes with the switch, and its sequences with the stream.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn foreign_tables_have_sequences() {
+    for event_triggers in [true, false] {
+        let (source, target, mut driver) = following_as(
+            "create foreign data wrapper nothing; create server far foreign data wrapper nothing;
+             create foreign table early (id serial, v text) server far;
+             create table t (id int primary key)",
+            event_triggers,
+        )
+        .await;
+        sql(
+            &source,
+            "shop",
+            "create foreign table late (id serial, v text) server far;
+             create sequence given owned by early.id;
+             alter foreign table early add column w int;
+             insert into t values (1)",
+        )
+        .await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+        let told = "select string_agg(concat_ws(' ', d.objid::regclass, d.refobjid::regclass, d.refobjsubid,
+                (select pg_get_expr(a.adbin, a.adrelid) from pg_attrdef a where a.adrelid = d.refobjid)), '; ' order by d.objid::regclass::text)
+            from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S'
+            where d.refclassid = 'pg_class'::regclass and d.deptype = 'a'";
+        let theirs = value(&source, "shop", told).await;
+        assert!(
+            theirs.contains("given early 1") && theirs.contains("late_id_seq late 1"),
+            "{theirs}"
+        );
+        assert_eq!(value(&target, "shop", told).await, theirs);
+    }
+}
