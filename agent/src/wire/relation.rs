@@ -233,6 +233,14 @@ pub struct ConstraintStructure {
     pub parent_index: Option<String>,
 }
 
+impl ConstraintStructure {
+    /// A key or an exclusion: its index bears its name, which another constraint can share with an index that is none of its.
+    #[must_use]
+    pub fn has_index(&self) -> bool {
+        ["p", "u", "x"].contains(&self.contype.as_str())
+    }
+}
+
 /// An index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexStructure {

@@ -415,3 +415,25 @@ async fn sequences_that_nothing_tells_come_with_a_table_that_is_copied_again() {
     driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// As procrastinate's migrations do: the type makes the index anew, and it has a foreign key's name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_of_a_foreign_keys_name_is_made_anew_under_another() {
+    let (source, target, mut driver) = following_as(
+        "create table job (id bigint primary key);
+         create table event (id int primary key, job int, constraint of_job foreign key (job) references job);
+         create index of_job on event (job);
+         insert into job values (1); insert into event values (1, 1)",
+        false,
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter table event alter job type bigint;
+         alter index of_job rename to by_job;
+         insert into event values (2, 1)",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

@@ -55,7 +55,7 @@ fn names(of: &Structure) -> Vec<Name> {
     let own = |schema: &String, name: &str| vec![(schema.clone(), name.to_owned())];
     match of {
         Structure::Relation(of) => {
-            let constraints = of.constraints.iter().filter(|it| has_index(it)).map(|it| &it.name);
+            let constraints = of.constraints.iter().filter(|it| it.has_index()).map(|it| &it.name);
             let indexes = of.indexes.iter().map(|it| &it.name).chain(constraints);
             let mut names = own(&of.schema, &of.name);
             names.extend(indexes.map(|name| (of.schema.clone(), name.clone())));
@@ -68,10 +68,6 @@ fn names(of: &Structure) -> Vec<Name> {
         Structure::Schema(of) => own(&String::new(), &of.name),
         Structure::Extension(_) => Vec::new(),
     }
-}
-
-fn has_index(constraint: &ConstraintStructure) -> bool {
-    ["p", "u", "x"].contains(&constraint.contype.as_str())
 }
 
 /// The known form with other names, and what gives it those; `None` if nobody wants its own.
@@ -131,7 +127,7 @@ fn relation_aside(
     let moves =
         |from: &str, to: &str| is_in_the_way((&known.schema, from), (&new.schema, to), wanted);
     let indexes = form.indexes.iter_mut().map(|it| (it.oid, &mut it.name));
-    let constraints = form.constraints.iter_mut().filter(|it| has_index(it));
+    let constraints = form.constraints.iter_mut().filter(|it| it.has_index());
     for (oid, name) in indexes.chain(constraints.map(|it| (it.oid, &mut it.name))) {
         let new_indexes = new.indexes.iter().map(|it| (it.oid, &it.name));
         let new_constraints = new.constraints.iter().map(|it| (it.oid, &it.name));

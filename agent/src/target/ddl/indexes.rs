@@ -39,7 +39,7 @@ pub(super) fn old_indexes(old: &RelationStructure, new: &RelationStructure) -> V
     for before in &old.indexes {
         match index_kept(new, before).filter(|after| is_that_index(old, new, before, after)) {
             // Taken over by a constraint (USING INDEX), under the constraint's name.
-            None if new.constraints.iter().any(|c| c.name == before.name) => {}
+            None if new.constraints.iter().any(|c| c.name == before.name && c.has_index()) => {}
             None => {
                 let name = qualified(&new.schema, &before.name);
                 gone.push(format!("drop index if exists {name} cascade"));

@@ -397,8 +397,7 @@ pub(in crate::target) fn relation_of(new: &RelationStructure) -> Option<Relation
 
 /// Whether a unique or exclusion index can tell a row that is there already: a deferrable one can't.
 fn arbitrates(new: &RelationStructure) -> bool {
-    let mut keys =
-        new.constraints.iter().filter(|c| ["p", "u", "x"].contains(&c.contype.as_str())).peekable();
+    let mut keys = new.constraints.iter().filter(|c| c.has_index()).peekable();
     let any = keys.peek().is_some() || new.indexes.iter().any(|index| index.unique);
     any && keys.all(|key| !key.definition.contains(" DEFERRABLE"))
 }
