@@ -11,7 +11,7 @@ use crate::{
     fault::Fault,
     postgres::{identifier, qualified},
     target::{ddl::routine, structure},
-    wire::{ConstraintStructure, Note, RelationStructure, Structure},
+    wire::{Note, RelationStructure, Structure},
 };
 
 /// A schema, and what is unique in it; a schema's own name is in none. Types and relations share it: a relation has a type of its name.
