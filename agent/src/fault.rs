@@ -224,10 +224,18 @@ impl From<ConnectError> for Fault {
     }
 }
 
+/// What mends a [`Policy::Resync`].
+pub const RESYNC: &str = "`whimbrel migration retry`: a new slot is made, and every table whose rows are not the source's any more is copied again";
+
 impl From<ReplicationError> for Fault {
     fn from(error: ReplicationError) -> Self {
         if let ReplicationError::Connect(error) = error {
             return error.into();
+        }
+        // pgoutput looks for the publications as they were at each change's place: making them again does not help.
+        if error.sqlstate() == Some("42704") && error.to_string().contains("publication") {
+            return Self::new(Policy::Resync, "PublicationAltered", error.to_string())
+                .remedy(RESYNC);
         }
         let policy = if error.is_transient() { Policy::Away } else { Policy::Hold };
         let remedy = match error.sqlstate() {

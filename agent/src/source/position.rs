@@ -5,7 +5,7 @@ use whimbrel_proto::Lsn;
 
 use super::{sender::Sender, snapshot::system_number};
 use crate::{
-    fault::{Doing, Fault, Policy},
+    fault::{Doing, Fault, Policy, RESYNC},
     replication::{ReplicationConnection, SystemIdentity},
 };
 
@@ -126,9 +126,7 @@ fn end_of(history: &str, timeline: u32) -> Option<Lsn> {
 }
 
 fn resync(code: &'static str, message: String) -> Fault {
-    Fault::new(Policy::Resync, code, message).remedy(
-        "`whimbrel migration retry`: a new slot is made, and every table whose rows are not the source's any more is copied again",
-    )
+    Fault::new(Policy::Resync, code, message).remedy(RESYNC)
 }
 
 #[cfg(test)]

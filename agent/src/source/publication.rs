@@ -1,5 +1,7 @@
 //! The publications: leaf tables by name, never FOR ALL TABLES (law 5: a publication of updates makes the application's
 //! UPDATE of a table without a replica identity fail).
+use tokio_postgres::types::ToSql;
+
 use super::{
     catalog::parse,
     sender::{Sender, SenderSpec},
@@ -7,8 +9,16 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified},
-    wire::{Publish, Relation},
+    wire::{Publish, Published, Relation},
 };
+
+const PUBLICATIONS: &str =
+    "select coalesce(string_agg(format('%s %s %s', pubname, oid, xmin), ', ' order by pubname), '')
+    from pg_publication where pubname in ($1::text, $2::text)";
+
+const MEMBERS: &str = "select r.prrelid, string_agg(r.oid::text, ' ' order by r.oid)
+    from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
+    where p.pubname in ($1::text, $2::text) group by r.prrelid";
 
 /// CREATE PUBLICATION takes a lock that vacuum and ALTER TABLE also want; it gives up rather than queue in front of the
 /// application, and the task tries again.
@@ -54,6 +64,20 @@ impl Sender {
             .map_err(Fault::again_if_gone)?;
         }
         tx.commit().await.doing("making the publications")
+    }
+}
+
+impl Sender {
+    /// What is published, by what tells whether somebody has been at it.
+    pub(super) async fn published(&self) -> Result<Published, Fault> {
+        let doing = "looking at our publications on the source";
+        let objects = &self.spec.objects;
+        let names: [&(dyn ToSql + Sync); 2] = [&objects.publication, &objects.keyless_publication];
+        let client = self.control().await?;
+        let row = client.query_one(PUBLICATIONS, &names).await.doing(doing)?;
+        let rows = client.query(MEMBERS, &names).await.doing(doing)?;
+        let tables = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        Ok(Published { publications: row.get(0), tables })
     }
 }
 

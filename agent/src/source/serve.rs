@@ -83,8 +83,11 @@ impl Sender {
             }
             Ask::Traits => self.read_traits().await.map(Answer::Traits).map(Some),
             Ask::Followed => self.is_followed().await.map(Answer::Followed).map(Some),
-            Ask::Unpublished => self.unpublished().await.map(Answer::Unpublished).map(Some),
-            Ask::Publish { recorded } => self.publish(&recorded).await.map(|()| Some(Answer::Done)),
+            Ask::Published => self.published().await.map(Answer::Published).map(Some),
+            Ask::Unpublished => self.unpublished().await.map(Answer::Tables).map(Some),
+            Ask::Publish { recorded } => {
+                self.publish(&recorded).await.map(Answer::Tables).map(Some)
+            }
             Ask::ExtensionTables { under_snapshot } => {
                 self.extension_tables(under_snapshot).await.map(Answer::ExtensionTables).map(Some)
             }

@@ -1,4 +1,6 @@
 //! The asks, and the frames that answer them.
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use whimbrel_proto::Lsn;
 
@@ -112,12 +114,14 @@ pub enum Ask {
     Traits,
     /// Whether event triggers tell changes of the schema. One [`Answer::Followed`].
     Followed,
-    /// Which tables are in none of our publications, and belong in one. One [`Answer::Unpublished`].
+    /// Our publications, and what is in them. One [`Answer::Published`].
+    Published,
+    /// Which tables are in none of our publications, and belong in one. One [`Answer::Tables`].
     Unpublished,
     /// Put every table into the publication that it belongs in; of those that are in none these alone, whose gap is on record. One
-    /// [`Answer::Done`].
+    /// [`Answer::Tables`], of those that were put.
     Publish {
-        /// As [`Answer::Unpublished`] told them.
+        /// As they were told.
         recorded: Vec<u32>,
     },
     /// Transactions that a slot which is being made waits for. One [`Answer::Blockers`].
@@ -266,6 +270,15 @@ pub struct Change {
     pub data: Bytes,
 }
 
+/// Our publications by what nobody can alter without leaving a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Each one's name, OID and the transaction that wrote its row of the catalog (`xmin`); empty where there is none.
+    pub publications: String,
+    /// By OID, the tables: each one's membership, by the OIDs that it has in `pg_publication_rel`.
+    pub tables: HashMap<u32, String>,
+}
+
 /// The answers that fit in one frame.
 #[derive(Debug)]
 pub enum Answer {
@@ -291,8 +304,10 @@ pub enum Answer {
     ExtensionTables(Vec<ExtensionTable>),
     /// To [`Ask::LargeObjects`].
     LargeObjects(Vec<LargeObject>),
-    /// To [`Ask::Unpublished`]: OIDs. They are new, or somebody took them out.
-    Unpublished(Vec<u32>),
+    /// To [`Ask::Published`].
+    Published(Published),
+    /// To [`Ask::Unpublished`] (they are new, or somebody took them out) and [`Ask::Publish`]: OIDs.
+    Tables(Vec<u32>),
     /// To [`Ask::Blockers`], the oldest first, not all of many: "pid 4711 (app, user alice, database shop)".
     Blockers(Vec<String>),
     /// To [`Ask::Load`].

@@ -1,4 +1,6 @@
 //! What a server refuses of a published table, and the ways out while a migration runs.
+use whimbrel_proto::agent::v1::{Step, failure::Policy};
+
 use super::{between, cut_over, cut_over_alike, following, following_as};
 use crate::{
     cluster::{Cluster, programs_of},
@@ -95,5 +97,57 @@ async fn a_table_that_is_taken_out_of_our_publication_misses_nothing() {
         sql(&source, "shop", "alter table t add column w int; update t set w = 1 where id = 2")
             .await;
         cut_over_alike(&source, &target, &mut driver, 1).await;
+    }
+}
+
+/// Nothing tells it, and by the time that anybody looks it is in again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_was_out_of_our_publication_for_a_while_misses_nothing() {
+    let (source, target, mut driver) = following_as(
+        "create table t (id int primary key, v text);
+         create table f (id int primary key, v text);
+         create table moves (id int primary key, v text);
+         create table u (id int primary key, v text);
+         insert into t values (1, 'one'); insert into f values (1, 'one'); insert into moves values (1, 'one'); insert into u values (1, 'one')",
+        false,
+    )
+    .await;
+    let (out, back) = (
+        "alter publication whimbrel_test_shop drop table",
+        "alter publication whimbrel_test_shop add table",
+    );
+    sql(&source, "shop", &format!("{out} t; {out} f")).await;
+    sql(&source, "shop", "update t set v = 'missed'; insert into f values (2, 'missed')").await;
+    sql(&source, "shop", &format!("{back} t; {back} f where (id > 100)")).await;
+    sql(&source, "shop", "insert into f values (3, 'filtered')").await;
+    // We move one ourselves when it loses its key: that is no gap.
+    sql(
+        &source,
+        "shop",
+        "alter table moves drop constraint moves_pkey; insert into moves values (2, 'two')",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publication_that_was_altered_for_a_while_is_known_by_that() {
+    for follow in [true, false] {
+        let (source, _target, mut driver) = following_as(
+            "create table t (id int primary key, v text); insert into t values (1, 'one')",
+            follow,
+        )
+        .await;
+        sql(&source, "shop", "alter publication whimbrel_test_shop set (publish = 'insert')").await;
+        sql(&source, "shop", "update t set v = 'missed'").await;
+        let again = "alter publication whimbrel_test_shop set (publish = 'insert, update, delete, truncate')";
+        sql(&source, "shop", again).await;
+        let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+        driver.step(Step::Drain, 1, &[], end).await.unwrap();
+        let failure = driver.step(Step::Complete, 1, &[], end).await.unwrap_err();
+        assert_eq!(
+            (failure.code.as_str(), failure.policy()),
+            ("PublicationAltered", Policy::Resync)
+        );
     }
 }

@@ -67,6 +67,50 @@ fn a_lost_slot_costs_only_the_tables_that_changed() -> Outcome {
     })
 }
 
+/// No event tells of it, and no stream has what was written meanwhile.
+#[test]
+fn publications_that_were_altered_or_dropped_cost_only_the_tables_that_changed() -> Outcome {
+    stage::play(&Plan::default(), |stage| {
+        create_bank(&stage.source, "app")?;
+        pgbench::create(&stage.source, "app", 2)?;
+        migrate_until_cutover(stage, "tough", "app")?;
+        let set = |publish: &str| {
+            format!(
+                "do $$ declare p name; begin
+                     for p in select pubname from pg_publication where pubname like 'whimbrel%' and pubupdate or pubname like 'whimbrel%' and not pubtruncate loop
+                         execute format('alter publication %I set (publish = {publish:?})', p);
+                     end loop; end $$"
+            )
+        };
+        stage.source.psql("app", &set("insert").replace('"', "''"))?;
+        stage.source.psql("app", "update bank.accounts set owner = 'between' where id = 3")?;
+        stage.source.psql("app", &set("insert, update, delete, truncate").replace('"', "''"))?;
+        stage.migration("cutover", "tough", &[])?;
+        stage
+            .cli
+            .shown_until("tough", "a hold", |shown| hold_code(shown) == "PublicationAltered")?;
+        stage.migration("retry", "tough", &[])?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        let told = events(stage)?;
+        ensure!(told.contains("bank.accounts") && !told.contains("pgbench_accounts"), "{told}");
+
+        let dropped = "do $$ declare p name; begin
+            for p in select pubname from pg_publication where pubname like 'whimbrel%' loop
+                execute format('drop publication %I', p);
+            end loop; end $$";
+        stage.source.psql("app", dropped)?;
+        stage.source.psql("app", "update bank.accounts set owner = 'later' where id = 4")?;
+        stage
+            .cli
+            .shown_until("tough", "a hold", |shown| hold_code(shown) == "PublicationAltered")?;
+        stage.migration("retry", "tough", &[])?;
+        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+        stage.migration("cutover", "tough", &["--wait"])?;
+        stage.assert_same("app")?;
+        stage.assert_source_clean("app")
+    })
+}
+
 #[test]
 fn a_table_is_held_by_itself_and_copied_again_by_itself() -> Outcome {
     stage::play(&Plan::default(), |stage| {

@@ -1,5 +1,6 @@
 -- A statement for each table that is in the wrong one of our publications ($1: all changes, $2: inserts and truncates), or
--- in none though its changes are wanted; its OID, and whether it is in none. Into one first, then out of another: our own event
+-- in none though its changes are wanted; its OID, and whether it is in none: one that somebody has given a filter of rows or columns
+-- is in none too, and is put in anew. Into one first, then out of another: our own event
 -- trigger tells what is in none (function.sql).
 with tables as (
     select c.oid, format('%I.%I', n.nspname, c.relname) as name,
@@ -19,13 +20,18 @@ with tables as (
 ),
 present as (
     select r.prrelid, p.pubname::text as name
+         , r.prqual is null and r.prattrs is null as whole -- since 15
+         , true as whole -- before 15
     from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
     where p.pubname in ($1, $2)
 )
-select format('alter publication %I add table only %s', t.wanted, t.name), t.oid, t.oid not in (select p.prrelid from present p)
+select case when (t.oid, t.wanted) in (select p.prrelid, p.name from present p)
+            then format('alter publication %I drop table only %s; ', t.wanted, t.name) else '' end
+       || format('alter publication %I add table only %s', t.wanted, t.name),
+       t.oid, t.oid not in (select p.prrelid from present p where p.whole)
 from tables t
 -- As in unpublished.sql: not by exists.
-where t.wanted is not null and {relation t.oid} and (t.oid, t.wanted) not in (select p.prrelid, p.name from present p)
+where t.wanted is not null and {relation t.oid} and (t.oid, t.wanted) not in (select p.prrelid, p.name from present p where p.whole)
 union all
 select format('alter publication %I drop table only %s', p.name, t.name), t.oid, false
 from tables t join present p on p.prrelid = t.oid

@@ -63,17 +63,21 @@ impl Sender {
     }
 
     /// Puts every table into the publication that it belongs in, and out of the other; of those that are in none, `recorded` alone.
-    pub(in crate::source) async fn publish(&self, recorded: &[u32]) -> Result<(), Fault> {
+    /// The OIDs of those that were put.
+    pub(in crate::source) async fn publish(&self, recorded: &[u32]) -> Result<Vec<u32>, Fault> {
         let mut client = self.session("publication").await?;
         let rows = self.to_publish(&client).await?;
         let tx = client.transaction().await.doing(PUBLISHING)?;
         tx.batch_execute(publication::LOCK_TIMEOUT).await.doing(PUBLISHING)?;
+        let mut put = Vec::new();
         for row in
             rows.iter().filter(|row| !row.get::<_, bool>(2) || recorded.contains(&row.get(1)))
         {
             tx.batch_execute(row.get(0)).await.doing(PUBLISHING)?;
+            put.push(row.get(1));
         }
-        tx.commit().await.doing(PUBLISHING)
+        tx.commit().await.doing(PUBLISHING)?;
+        Ok(put)
     }
 
     /// Statements, each with the table's OID and whether it is in none.

@@ -1,5 +1,5 @@
 -- Tables whose changes should be in the stream and are not: they are in none of our publications ($1: all changes,
--- $2: inserts and truncates), or a publication was altered.
+-- $2: inserts and truncates), or with a filter of rows or columns, or a publication was altered.
 select format('%I.%I', n.nspname, c.relname)
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
@@ -15,6 +15,7 @@ where c.relkind = 'r' and c.relpersistence = 'p'
       select r.prrelid from pg_publication_rel r
       join pg_publication p on p.oid = r.prpubid
       where p.pubinsert
+        and r.prqual is null and r.prattrs is null -- since 15
         and p.pubtruncate -- since 11
         and (p.pubname = $1 and p.pubupdate and p.pubdelete or p.pubname = $2)
   )

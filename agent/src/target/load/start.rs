@@ -49,6 +49,9 @@ impl Receiver {
         self.lease.require()?;
         let snapshot = self.take_snapshot(kind).await?;
         point!("snapshot.taken");
+        if kind == SnapshotKind::NewSlot {
+            self.publish_anew(client, ledger).await?;
+        }
         let mut changed = None;
         let mut others = Others::default();
         if begun {

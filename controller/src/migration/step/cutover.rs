@@ -221,7 +221,12 @@ impl Work {
             if failure.policy.is_retried() && self.has_tries_left(index) {
                 return self.try_step_again(index, failure);
             }
-            return self.step_back(index, failure);
+            self.step_back(index, failure)?;
+            if failure.policy == Policy::Resync {
+                // The stream misses something: no attempt could go through.
+                self.hold(index, failure);
+            }
+            return Ok(());
         }
         match failure.policy {
             Policy::Retry | Policy::Away => return self.retry_or_hold(index, failure),
