@@ -85,9 +85,7 @@ impl Sender {
             Ask::Followed => self.is_followed().await.map(Answer::Followed).map(Some),
             Ask::Published => self.published().await.map(Answer::Published).map(Some),
             Ask::Unpublished => self.unpublished().await.map(Answer::Tables).map(Some),
-            Ask::Publish { recorded } => {
-                self.publish(&recorded).await.map(Answer::Tables).map(Some)
-            }
+            Ask::Publish(tables) => self.publish(&tables).await.map(Answer::Tables).map(Some),
             Ask::ExtensionTables { under_snapshot } => {
                 self.extension_tables(under_snapshot).await.map(Answer::ExtensionTables).map(Some)
             }

@@ -43,7 +43,7 @@ impl Receiver {
         }
         // Behind the record: whoever is cut here finds it, and once a table is back nothing tells that it was out.
         point!("gap.recorded");
-        let put = self.tables(Ask::Publish { recorded: gap.clone() }).await?;
+        let put = self.tables(Ask::Publish(gap.clone())).await?;
         point!("gap.published");
         let after = if put.is_empty() { before } else { self.published().await? };
         // Of a table that nobody should have moved what was known stays: the next look finds it.

@@ -118,12 +118,9 @@ pub enum Ask {
     Published,
     /// Which tables are in none of our publications, and belong in one. One [`Answer::Tables`].
     Unpublished,
-    /// Put every table into the publication that it belongs in; of those that are in none these alone, whose gap is on record. One
+    /// Put every table into the publication that it belongs in; of those that are in none these alone (OIDs), whose gap is on record. One
     /// [`Answer::Tables`], of those that were put.
-    Publish {
-        /// As they were told.
-        recorded: Vec<u32>,
-    },
+    Publish(Vec<u32>),
     /// Transactions that a slot which is being made waits for. One [`Answer::Blockers`].
     Blockers,
     /// How many sessions of others the source's server works for at this moment. One [`Answer::Load`].
