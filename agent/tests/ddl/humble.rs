@@ -437,3 +437,37 @@ async fn an_index_of_a_foreign_keys_name_is_made_anew_under_another() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// As penpot's migrations do: a plain table takes a partitioned one's name and place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partitioned_table_is_gone_with_its_partitions_and_another_has_its_name() {
+    let (source, target, mut driver) = following_as(
+        "create table task (id int, status text, primary key (id, status)) partition by list (status);
+         create table task_done partition of task for values in ('done') partition by range (id);
+         create table task_done_few partition of task_done for values from (0) to (100);
+         create table task_rest partition of task default;
+         insert into task select g, case when g % 2 = 0 then 'new' else 'done' end from generate_series(1, 20) g;
+         create table kept (id int primary key)",
+        false,
+    )
+    .await;
+    driver.kill().await;
+    // A look of ours published it while it had its first name.
+    sql(
+        &source,
+        "shop",
+        "create table new_task (like task including all);
+         alter publication whimbrel_test_shop add table new_task;
+         insert into new_task select * from task;
+         alter table task rename to old_task;
+         alter table new_task rename to task;
+         alter table old_task detach partition task_rest;
+         drop table old_task;
+         update task set status = 'late' where id < 5;
+         insert into kept values (1)",
+    )
+    .await;
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

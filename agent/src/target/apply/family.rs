@@ -77,7 +77,7 @@ impl Changes {
         table: &RelationStructure,
         commit: Lsn,
     ) -> Result<(), Fault> {
-        let (mut renamed, mut gone) = (Vec::new(), None);
+        let (mut renamed, mut gone) = (Vec::new(), Vec::new());
         let mut place = table.clone();
         while renamed.len() < NAMES {
             let of = structure::named(self.session(), &place.schema, &place.name).await?;
@@ -85,8 +85,8 @@ impl Changes {
             let is_other = |of: &Structure| ![place.oid, table.oid].contains(&of.id().1);
             let Some(Structure::Relation(known)) = of.filter(is_other) else { break };
             let Some(now) = self.now(known.oid).await? else {
-                gone = dropped(&Structure::Relation(known));
-                self.leave_gone(gone.as_slice()).await?;
+                gone = self.gone_with_heirs(Structure::Relation(known)).await?;
+                self.leave_gone(&gone).await?;
                 break;
             };
             self.empty_if_rewritten(&known, &now, commit).await?;
@@ -98,11 +98,10 @@ impl Changes {
             self.rename_sequences(form, commit).await?;
         }
         renamed.reverse();
-        let dropped: Vec<Dropped> = gone.into_iter().collect();
-        if renamed.is_empty() && dropped.is_empty() {
+        if renamed.is_empty() && gone.is_empty() {
             return Ok(());
         }
-        let note = Note { tag: TAG.into(), objects: renamed, dropped, ..Note::default() };
+        let note = Note { tag: TAG.into(), objects: renamed, dropped: gone, ..Note::default() };
         let mut named = note.objects.clone();
         named.push(Structure::Relation(Box::new(table.clone())));
         // What gets loose here is known without that from then on: the cutover gives it the form of now.
@@ -110,6 +109,20 @@ impl Changes {
         self.keep_values(&note.dropped, &named, (TAG, &note.dropped)).await?;
         self.set_names_aside(&named, &note, commit).await?;
         self.carry(&note, commit).await
+    }
+
+    /// A table that is gone there, and those of its heirs and theirs that are gone too.
+    async fn gone_with_heirs(&mut self, table: Structure) -> Result<Vec<Dropped>, Fault> {
+        let (mut gone, mut next) = (Vec::new(), vec![table]);
+        while let Some(table) = next.pop() {
+            for heir in structure::heirs(self.session(), table.id().1).await? {
+                if self.now(heir.id().1).await?.is_none() {
+                    next.push(heir);
+                }
+            }
+            gone.extend(dropped(&table));
+        }
+        Ok(gone)
     }
 
     /// What has left a gone parent there, or a gone owner, leaves it here: it would go with it.
