@@ -226,3 +226,24 @@ async fn a_table_that_loses_its_key_with_something_else_can_be_updated() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// As PostgreSQL's own src/test/subscription/t/002_types.pl has it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_domains_check_can_read_a_table_of_that_domain() {
+    for event_triggers in [true, false] {
+        let (source, target, mut driver) =
+            following_as("create table t (id int primary key)", event_triggers).await;
+        sql(
+            &source,
+            "shop",
+            "set check_function_bodies = off;
+             create function rises(int) returns bool language sql as 'select $1 > coalesce(max(a), 0) from public.made';
+             create domain rising as int constraint up check (rises(value));
+             create table made (a rising primary key);
+             insert into made values (10);
+             insert into made values (12)",
+        )
+        .await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+    }
+}

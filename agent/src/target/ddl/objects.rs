@@ -114,8 +114,14 @@ fn create_domain(new: &TypeStructure, name: &str) -> Vec<String> {
         }
         sql.push_str(" not null");
     }
+    // In the same statement: one that is added is planned, and a function in it may read what is not there yet.
+    let (valid, unproven): (Vec<_>, Vec<_>) = new.constraints.iter().partition(|it| it.valid);
+    for constraint in valid {
+        let name = identifier(&constraint.name);
+        sql.push_str(&format!(" constraint {name} {}", constraint.definition));
+    }
     let mut statements = vec![sql];
-    statements.extend(new.constraints.iter().map(|constraint| add_check(name, constraint)));
+    statements.extend(unproven.into_iter().map(|constraint| add_check(name, constraint)));
     statements
 }
 
