@@ -9,7 +9,7 @@ use crate::{
     wire::{Catalog, DatabaseProperties, ShapeItem, Trait},
 };
 
-use super::{publication::check_published, sender::Sender};
+use super::{patient::Patience, publication::check_published, sender::Sender};
 
 /// In the place of the CTE of columns.
 const NO_COLUMNS: &str = "columns as (select null::oid as attrelid, null::json as columns, false as binary where false),";
@@ -93,10 +93,13 @@ impl Sender {
     }
 
     pub(super) async fn read_shape(&self, under_snapshot: bool) -> Result<Vec<ShapeItem>, Fault> {
-        if under_snapshot {
-            verify::shape_of(&self.session_in_snapshot("shape").await?, &self.spec.selected).await
-        } else {
-            verify::shape_of(&*self.control().await?, &self.spec.selected).await
+        let mut patience = Patience::new();
+        loop {
+            let client = self.impatient_session("shape", under_snapshot).await?;
+            match verify::shape_of(&client, &self.spec.selected).await {
+                Ok(shape) => return Ok(shape),
+                Err(fault) => patience.bear(fault).await?,
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ const MEMBERS: &str = "select r.prrelid, string_agg(r.oid::text, ' ' order by r.
 
 /// CREATE PUBLICATION takes a lock that vacuum and ALTER TABLE also want; it gives up rather than queue in front of the
 /// application, and the task tries again.
-pub(super) const LOCK_TIMEOUT: &str = "set local lock_timeout = '5s'";
+pub(super) const LOCK_TIMEOUT: &str = "set lock_timeout = '5s'";
 
 impl Sender {
     /// Makes both publications anew, of the tables that are there now. Before the slot, so that the slot's history has

@@ -6,7 +6,7 @@ use whimbrel_proto::agent::v1::{CopyLimits, Step, report::Kind};
 use crate::{
     cluster::{Cluster, PASSWORD},
     cut_over_alike,
-    driver::{Driver, HBA, database, moved_alike, session, sql, value},
+    driver::{Driver, HBA, database, moved_alike, session, sql, until, value},
     following_as, steps,
 };
 
@@ -469,5 +469,28 @@ async fn a_partitioned_table_is_gone_with_its_partitions_and_another_has_its_nam
     .await;
     driver.begin(2, driver.target_oid()).await;
     driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// What a view selects is read under a lock on all that it reads. Waiting for one of those, a read must not keep another one from the
+/// application's transaction: PostgreSQL would end that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reading_the_catalog_ends_no_transaction_of_the_application() {
+    let (source, target, mut driver) = following_as(
+        "create table a (id int primary key); create view of_a as select * from a;
+         create table b (id int primary key); create view of_b as select * from b;
+         create table kin (id int);
+         create table z (primary key (id)) inherits (kin)",
+        false,
+    )
+    .await;
+    let app = session(&source, "shop").await;
+    app.batch_execute("begin; alter table b add column n int").await.unwrap();
+    // It is told by the row, and everything is read, for it has a parent.
+    sql(&source, "shop", "alter table z add column n int; insert into z values (1, 1)").await;
+    let waits = "select count(*) from pg_stat_activity
+        where application_name like 'whimbrel/structure %' and wait_event_type = 'Lock'";
+    until(&source, "shop", waits).await;
+    app.batch_execute("alter table a add column n int; commit").await.unwrap();
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }

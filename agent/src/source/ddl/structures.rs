@@ -1,9 +1,11 @@
 //! Documents of the objects as they are, for the receiver's ledger.
-use bytes::Bytes;
-use futures_util::{StreamExt as _, pin_mut};
-use tokio_postgres::{Row, types::ToSql};
+use std::pin::Pin;
 
-use super::super::{publication, sender::Sender};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use tokio_postgres::{Row, RowStream, types::ToSql};
+
+use super::super::{patient::Patience, publication, sender::Sender};
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
@@ -23,6 +25,8 @@ const ALL: &str = "with recursive touched as (
     where cardinality($1::oid[]) = 0 or class = 'pg_class'::regclass and oid = any($1)
 ),";
 
+const READING: &str = "reading what the source's objects are made of";
+
 const PUBLISHING: &str = "keeping the publications as the tables are";
 
 impl Sender {
@@ -33,25 +37,39 @@ impl Sender {
         under_snapshot: bool,
         reply: &FrameSender,
     ) -> Result<(), Fault> {
-        let doing = "reading what the source's objects are made of";
-        let client = if under_snapshot {
-            self.session_in_snapshot("structure").await?
-        } else {
-            self.session("structure").await?
+        let mut patience = Patience::new();
+        // The session is there as long as its rows come.
+        let (_session, mut next, mut rows) = loop {
+            match self.read_structures(relations, under_snapshot).await {
+                Ok(read) => break read,
+                Err(fault) => patience.bear(fault).await?,
+            }
         };
+        while let Some(row) = next {
+            let document: String = row.get(0);
+            reply.send(Frame::Bytes(Bytes::from(document))).await?;
+            next = rows.next().await.transpose().doing(READING)?;
+        }
+        Ok(())
+    }
+
+    /// The first one, and the others as they come: they are ordered, so that by the first one all are read, and all locks were had.
+    async fn read_structures(
+        &self,
+        relations: &[u32],
+        under_snapshot: bool,
+    ) -> Result<(Client, Option<Row>, Pin<Box<RowStream>>), Fault> {
+        let client = self.impatient_session("structure", under_snapshot).await?;
         // One that is asked for by its OID is in the stream, whatever its name is by now.
         let followed = if relations.is_empty() { "false" } else { "true" };
         let sql = format!(
             "{ALL}\n{}\nselect document::text from documents order by place, depth",
             verify::structure_sql(&self.spec.selected, followed)
         );
-        let rows = client.query_raw(&*client.sql(&sql), [relations]).await.doing(doing)?;
-        pin_mut!(rows);
-        while let Some(row) = rows.next().await {
-            let document: String = row.doing(doing)?.get(0);
-            reply.send(Frame::Bytes(Bytes::from(document))).await?;
-        }
-        Ok(())
+        let rows = client.query_raw(&*client.sql(&sql), [relations]).await.doing(READING)?;
+        let mut rows = Box::pin(rows);
+        let first = rows.next().await.transpose().doing(READING)?;
+        Ok((client, first, rows))
     }
 
     /// The OIDs of tables that are in none of the publications, and belong in one.
@@ -65,18 +83,22 @@ impl Sender {
     /// Puts every table into the publication that it belongs in, and out of the other; of those that are in none, `recorded` alone.
     /// The OIDs of those that were put.
     pub(in crate::source) async fn publish(&self, recorded: &[u32]) -> Result<Vec<u32>, Fault> {
-        let mut client = self.session("publication").await?;
+        let client = self.session("publication").await?;
         let rows = self.to_publish(&client).await?;
-        let tx = client.transaction().await.doing(PUBLISHING)?;
-        tx.batch_execute(publication::LOCK_TIMEOUT).await.doing(PUBLISHING)?;
+        client.batch_execute(publication::LOCK_TIMEOUT).await.doing(PUBLISHING)?;
         let mut put = Vec::new();
         for row in
             rows.iter().filter(|row| !row.get::<_, bool>(2) || recorded.contains(&row.get(1)))
         {
-            tx.batch_execute(row.get(0)).await.doing(PUBLISHING)?;
-            put.push(row.get(1));
+            // Each by itself: none is locked while another one is waited for (`source/patient.rs`).
+            let altered = client.batch_execute(row.get(0)).await.doing(PUBLISHING);
+            match altered.map_err(Fault::again_if_gone) {
+                Ok(()) => put.push(row.get(1)),
+                // It has another name since it was looked at, or is gone: the next look finds it.
+                Err(fault) if fault.code == "CatalogChanges" => {}
+                Err(fault) => return Err(fault),
+            }
         }
-        tx.commit().await.doing(PUBLISHING)?;
         Ok(put)
     }
 
