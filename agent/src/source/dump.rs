@@ -1,10 +1,11 @@
 //! pg_dump: everything but rows, as an archive in custom format.
-use std::process::Stdio;
+use std::{process::Stdio, time::Duration};
 
 use bytes::BytesMut;
 use tokio::{
     io::{AsyncReadExt as _, BufReader},
     process::{Child, Command},
+    time::{Instant, sleep},
 };
 
 use super::sender::Sender;
@@ -17,6 +18,28 @@ use crate::{
 
 /// Bytes of the archive in one frame.
 const FRAME_BYTES: usize = 256 << 10;
+
+const ARGUMENTS: [&str; 6] = [
+    "--format=custom",
+    "--section=pre-data",
+    "--section=post-data",
+    "--no-subscriptions",
+    "--exclude-schema=whimbrel",
+    "--no-blobs",
+];
+
+/// It locks all tables, one after the other, and gives those that it has up before the server looks who ends a deadlock with the
+/// application's transaction (see `patient.rs`; in milliseconds, of one statement).
+const LOCK_WAIT: &str = "--lock-wait-timeout=700";
+
+/// What its complaint ends with then, the query.
+const LOCKING: &str = " IN ACCESS SHARE MODE";
+
+/// For so long. Then it waits like any other pg_dump: a lock may be held for hours, or not be the cause at all.
+const LOCK_TRIES: Duration = Duration::from_secs(30);
+
+/// Between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(250);
 
 /// Of pg_dump's complaints only the end is told: its last lines say why it stopped.
 const COMPLAINT_BYTES: usize = 2000;
@@ -43,22 +66,34 @@ impl Sender {
         };
         let left_out = LeftOut::read(&client, &self.spec.selected).await?;
         drop(client);
-        let mut command = Command::new(&program.path);
-        environment.apply(&mut command);
-        command
-            .args(["--format=custom", "--section=pre-data", "--section=post-data"])
-            .args(["--no-subscriptions", "--exclude-schema=whimbrel", "--no-blobs"])
-            .args(quoting(source_major, target_major))
-            .args(dump_options(&left_out)?)
-            .args(held.as_ref().map(|held| format!("--snapshot={}", held.name())))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let child = command.spawn().map_err(|error| {
-            Fault::hold("PgDumpFailed", format!("starting {}: {error}", program.path.display()))
-        })?;
-        send_output(child, reply).await
+        let mut arguments: Vec<String> = ARGUMENTS.map(str::to_owned).to_vec();
+        arguments.extend(quoting(source_major, target_major).map(str::to_owned));
+        arguments.extend(dump_options(&left_out)?);
+        arguments.extend(held.as_ref().map(|held| format!("--snapshot={}", held.name())));
+        let begun = Instant::now();
+        loop {
+            let is_patient = begun.elapsed() >= LOCK_TRIES;
+            let mut command = Command::new(&program.path);
+            environment.apply(&mut command);
+            command
+                .args(&arguments)
+                .args((!is_patient).then_some(LOCK_WAIT))
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .kill_on_drop(true);
+            let child = command.spawn().map_err(|error| {
+                Fault::hold("PgDumpFailed", format!("starting {}: {error}", program.path.display()))
+            })?;
+            match send_output(child, reply).await {
+                // Its tables are locked before anything is written.
+                Err(fault) if !is_patient && fault.message.contains(LOCKING) => {
+                    tracing::debug!(%fault, "a lock on the source is in pg_dump's way");
+                    sleep(LOCK_PAUSE).await;
+                }
+                done => return done,
+            }
+        }
     }
 }
 

@@ -219,3 +219,25 @@ async fn hands_its_sequence_on(besides: &str, then: &str) {
     until(&target, "shop", &format!("select count(*) where not exists ({waits})")).await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// pg_dump locks all tables, and while it waits for one, the application's transaction may want another: PostgreSQL would end that.
+/// Offline, for a slot is made when nobody writes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dump_ends_no_transaction_of_the_application() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database shop").await;
+    let schema = "create table a (id int primary key); create table b (id int primary key)";
+    sql(&source, "shop", schema).await;
+    let app = session(&source, "shop").await;
+    app.batch_execute("begin; alter table b add column n int").await.unwrap();
+    let mut driver = Driver::new(&source, &target, "shop").await;
+    driver.online = false;
+    driver.begin(1, 0).await;
+    let waits = "select count(*) from pg_stat_activity
+        where application_name like 'whimbrel/dump %' and wait_event_type = 'Lock'";
+    until(&source, "shop", waits).await;
+    // Whoever has waited for less (deadlock_timeout) would be the one that is ended.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    app.batch_execute("alter table a add column n int; commit").await.unwrap();
+    driver.wait(|kind| matches!(kind, Kind::CopyFinished(_))).await;
+}

@@ -491,6 +491,8 @@ async fn reading_the_catalog_ends_no_transaction_of_the_application() {
     let waits = "select count(*) from pg_stat_activity
         where application_name like 'whimbrel/structure %' and wait_event_type = 'Lock'";
     until(&source, "shop", waits).await;
+    // Whoever has waited for less (deadlock_timeout) would be the one that is ended.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     app.batch_execute("alter table a add column n int; commit").await.unwrap();
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
