@@ -31,15 +31,14 @@ declare
     relation record;
 begin
     -- Somebody takes a table out of a publication of ours (pg_partman does, of all that there are, when it lets a partition go): it misses
-    -- changes from here on. Not where it is in the other one of ours: we have moved it.
-    if tg_tag = 'ALTER PUBLICATION' and tg_event = 'sql_drop' then
+    -- changes from here on, or from when it had a filter that it loses (SET TABLE takes it out and puts it in). Not where we move it.
+    if tg_tag = 'ALTER PUBLICATION' and tg_event = 'sql_drop'
+        and current_setting('whimbrel.moves', true) is distinct from 'on' and current_setting('application_name') not like 'whimbrel/%'
+    then
         select note || jsonb_build_object('taken_out', jsonb_agg(c.oid::int8)) into told
         from pg_event_trigger_dropped_objects() d
         join pg_class c on c.oid = to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]))
         where d.object_type = 'publication relation' and d.address_args[1] in ({publication}, {keyless}) and c.relpersistence = 'p'
-          and not exists (
-              select from pg_publication_rel m join pg_publication p on p.oid = m.prpubid
-              where m.prrelid = c.oid and p.pubname in ({publication}, {keyless}))
         having count(*) > 0;
         if told is not null then
             perform pg_logical_emit_message(true, 'whimbrel_ddl', convert_to(told::text, 'UTF8'));
@@ -134,7 +133,9 @@ begin
                     end if;
                 end if;
                 if relation.present <> '{}' and relation.present is distinct from array[relation.wanted] then
+                    perform set_config('whimbrel.moves', 'on', true);
                     execute format('alter publication %I drop table only %I.%I', relation.present[1], relation.schema, relation.name);
+                    perform set_config('whimbrel.moves', 'off', true);
                 end if;
             exception when others then
                 note := note || jsonb_build_object('unpublished', sqlstate);
