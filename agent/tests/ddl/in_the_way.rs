@@ -190,3 +190,31 @@ async fn what_hangs_on_what_has_lost_a_column_stays_where_no_row_told_it() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// As boundary's migrations do, several in one transaction: in the catalog the new view stands before the table that got another
+/// column behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_made_again_is_in_the_way_of_no_tables_new_form() {
+    let (source, target, mut driver) = following_as(
+        "create domain few as int; create domain many as int;
+         create table t (id int primary key, n few); insert into t values (1, 1);
+         create function of_t() returns int begin atomic select max(n) from t; end;
+         create view v as select id, n from t; create view of_v as select n from v",
+        false,
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "begin; drop view of_v; drop view v; drop function of_t();
+         alter table t alter n type many;
+         create view v as select id, n from t; create view of_v as select n from v;
+         create function of_t() returns int begin atomic select max(n) from t; end;
+         alter table t add more int;
+         do $$ begin for n in 10..99 loop execute format('alter table t set (fillfactor = %s)', n); end loop; end $$; commit",
+    )
+    .await;
+    let first = "select (select min(ctid) from pg_class where relname = 'v') < (select ctid from pg_class where relname = 't')";
+    assert_eq!(value(&source, "shop", first).await, "true");
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

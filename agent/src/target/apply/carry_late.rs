@@ -9,7 +9,7 @@ use super::change::Changes;
 use crate::{
     fault::{Doing, Fault, Policy},
     target::ddl,
-    wire::{Note, Structure},
+    wire::{Note, RelationKind, Structure},
 };
 
 /// A savepoint, before each object.
@@ -31,6 +31,8 @@ impl Changes {
         let others = Note { objects: Vec::new(), ..note.clone() };
         self.carry(&others, commit).await?;
         let mut left = self.in_order(&note.objects).await?;
+        // A new one can be made of the columns that are here, and is then in the way of those that they are to be.
+        left.sort_by_key(|object| is_made_of_columns(object));
         let mut later = Vec::new();
         // A dump for each that must wait for another would take minutes.
         self.may_dump = false;
@@ -102,5 +104,16 @@ impl Changes {
         };
         self.session().batch_execute(&end).await.doing(doing)?;
         Ok(result)
+    }
+}
+
+/// A view, or a function whose body is parsed when it is made (14): PostgreSQL keeps what of tables they read from being altered.
+fn is_made_of_columns(object: &Structure) -> bool {
+    match object {
+        Structure::Relation(of) => {
+            [RelationKind::View, RelationKind::MaterializedView].contains(&of.relkind)
+        }
+        Structure::Function(of) => of.definition.contains("BEGIN ATOMIC"),
+        _ => false,
     }
 }
