@@ -232,11 +232,6 @@ impl From<ReplicationError> for Fault {
         if let ReplicationError::Connect(error) = error {
             return error.into();
         }
-        // pgoutput looks for the publications as they were at each change's place: making them again does not help.
-        if error.sqlstate() == Some("42704") && error.to_string().contains("publication") {
-            return Self::new(Policy::Resync, "PublicationAltered", error.to_string())
-                .remedy(RESYNC);
-        }
         let policy = if error.is_transient() { Policy::Away } else { Policy::Hold };
         let remedy = match error.sqlstate() {
             Some("42501") => "alter role the source's user with replication; then retry",

@@ -2,7 +2,11 @@
 //! stays where it is, and the stream proper will send the same once more.
 use whimbrel_proto::Lsn;
 
-use super::{changed_keys::ChangedKeys, position::Position, sender::Sender};
+use super::{
+    changed_keys::ChangedKeys,
+    position::{Position, of_stream},
+    sender::Sender,
+};
 use crate::{
     fault::Fault,
     replication::{
@@ -57,7 +61,7 @@ impl Reading {
     /// ends it, and so does the server's word that it has read so far with nothing left to send.
     async fn run(mut self, reply: &FrameSender) -> Result<(), Fault> {
         loop {
-            match self.stream.next().await? {
+            match self.stream.next().await.map_err(of_stream)? {
                 Some(Event::XLogData { data, .. }) if data.is_empty() => {}
                 Some(Event::XLogData { data, .. }) => {
                     if self.is_behind(data)? {

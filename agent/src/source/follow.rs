@@ -11,7 +11,7 @@ use whimbrel_proto::Lsn;
 use super::{
     marker::Unstreamed,
     pace::{LOOK_EVERY, Pace, Pause},
-    position::Position,
+    position::{Position, of_stream},
     sender::Sender,
 };
 use crate::{
@@ -83,7 +83,7 @@ impl Sender {
                 }
                 // It may have been dropped since it was looked at, and then it is known what to do.
                 Err(error) => {
-                    return Err(self.check_slot(from).await.err().unwrap_or(error.into()));
+                    return Err(self.check_slot(from).await.err().unwrap_or(of_stream(error)));
                 }
             }
         }
@@ -126,7 +126,7 @@ impl Pump<'_> {
         loop {
             let event = tokio::select! {
                 biased;
-                event = self.stream.next() => event?,
+                event = self.stream.next() => event.map_err(of_stream)?,
                 // Nothing more is here: what came is sent on.
                 () = std::future::ready(()), if !pending.is_empty() => {
                     weight = 0;

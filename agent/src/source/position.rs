@@ -6,7 +6,7 @@ use whimbrel_proto::Lsn;
 use super::{sender::Sender, snapshot::system_number};
 use crate::{
     fault::{Doing, Fault, Policy, RESYNC},
-    replication::{ReplicationConnection, SystemIdentity},
+    replication::{ReplicationConnection, ReplicationError, SystemIdentity},
 };
 
 /// Where the ledger stands.
@@ -123,6 +123,15 @@ fn end_of(history: &str, timeline: u32) -> Option<Lsn> {
         let parent: u32 = words.next()?.parse().ok()?;
         (parent == timeline).then(|| words.next()?.parse().ok())?
     })
+}
+
+/// An error of a change stream. What is not there then (undefined_object) is a publication, by the words of whatever language the
+/// server speaks: pgoutput looks for them as they were at each change's place, so making them again does not help.
+pub(super) fn of_stream(error: ReplicationError) -> Fault {
+    if error.sqlstate() == Some("42704") {
+        return resync("PublicationAltered", error.to_string());
+    }
+    error.into()
 }
 
 fn resync(code: &'static str, message: String) -> Fault {

@@ -21,6 +21,9 @@ const MAKE: &str = "create table if not exists whimbrel.published (source_oid oi
 /// In the place of a table's OID.
 const PUBLICATIONS: u32 = 0;
 
+/// Whatever the target's default is: what is recorded here must outlive its crash, for the source is altered behind it.
+const DURABLE: &str = "set local synchronous_commit = on";
+
 const RECORDING: &str = "recording in the ledger what is published";
 
 impl Receiver {
@@ -81,6 +84,7 @@ impl Receiver {
         }
         let (tables, marks): (Vec<u32>, Vec<String>) = marks.into_iter().unzip();
         let tx = session.transaction().await.doing(RECORDING)?;
+        tx.batch_execute(DURABLE).await.doing(RECORDING)?;
         tx.batch_execute(MAKE).await.doing(RECORDING)?;
         if anew {
             tx.batch_execute("delete from whimbrel.published").await.doing(RECORDING)?;
@@ -117,6 +121,7 @@ impl Receiver {
     ) -> Result<(), Fault> {
         let doing = "recording in the ledger that tables were not published";
         let tx = session.transaction().await.doing(doing)?;
+        tx.batch_execute(DURABLE).await.doing(doing)?;
         let waiting = tx
             .execute(
                 "update whimbrel.relation set point = null where source_oid = any($1) and point is not null",

@@ -53,21 +53,12 @@ const CARRIED: [&str; 24] = [
     "RULE",
 ];
 
-/// A foreign table that is made anew would take its sequences along, which come with the stream. Their owners come again.
-const DISOWN: &str = "do $$
-declare owned record;
-begin
-    for owned in
-        select d.objid::regclass as sequence
-        from pg_depend d
-        join pg_class s on s.oid = d.objid and s.relkind = 'S'
-        join pg_class t on t.oid = d.refobjid and t.relkind = 'f'
-        where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.deptype = 'a'
-          and not exists (select from pg_depend e where e.classid = d.classid and e.objid = d.objid and e.deptype = 'e')
-    loop
-        execute format('alter sequence %s owned by none', owned.sequence);
-    end loop;
-end $$";
+/// Sequences of these foreign tables.
+const OF_FOREIGN: &str = "select format('alter sequence %s owned by none', d.objid::regclass)
+    from pg_depend d
+    join pg_class s on s.oid = d.objid and s.relkind = 'S'
+    where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.deptype = 'a'
+      and d.refobjid in (select to_regclass(name) from unnest($1::text[]) name)";
 
 /// A dump that was taken again.
 pub(crate) struct Dumped {
@@ -270,9 +261,7 @@ async fn make_entries(
     let foreign: Vec<&str> = entries(after)
         .filter_map(|entry| owned_object(&entry.sql)?.strip_prefix("FOREIGN TABLE "))
         .collect();
-    if !foreign.is_empty() {
-        client.batch_execute(DISOWN).await.doing(format!("{doing}: foreign tables' sequences"))?;
-    }
+    disown(client, &foreign, doing).await?;
     for entry in entries(after).filter(|entry| !is_said(entry)) {
         if is_of_foreign(entry, &foreign) {
             client.batch_execute(&entry.sql).await.doing(format!("{doing}: {}", entry.tag))?;
@@ -306,6 +295,18 @@ async fn make_entries(
     let said: Vec<&str> = entries(after).filter(|e| is_said(e)).map(|e| &*e.sql).collect();
     client.batch_execute(&said.concat()).await.doing(format!("{doing}: comments and labels"))?;
     Ok(by_hand)
+}
+
+/// A foreign table that is made anew would take its sequences along, which come with the stream. Their owners come again.
+async fn disown(client: &impl GenericClient, foreign: &[&str], doing: &str) -> Result<(), Fault> {
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let doing = format!("{doing}: foreign tables' sequences");
+    for row in client.query(OF_FOREIGN, &[&foreign]).await.doing(&doing)? {
+        client.batch_execute(row.get(0)).await.doing(&doing)?;
+    }
+    Ok(())
 }
 
 /// No message tells of a foreign table's default, nor whose a sequence of one is. Saying either again does no harm.

@@ -120,7 +120,7 @@ async fn a_table_that_was_out_of_our_publication_for_a_while_misses_nothing() {
     sql(&source, "shop", "update t set v = 'missed'; insert into f values (2, 'missed')").await;
     sql(&source, "shop", &format!("{back} t; {back} f where (id > 100)")).await;
     sql(&source, "shop", "insert into f values (3, 'filtered')").await;
-    // We move one ourselves when it loses its key: that is no gap.
+    // We move one ourselves when it loses its key.
     sql(
         &source,
         "shop",
@@ -166,7 +166,7 @@ async fn a_table_that_had_a_filter_for_a_while_misses_nothing() {
         sql(&source, "shop", &format!("{set} t where (id > 3), u, moves")).await;
         sql(&source, "shop", "update t set v = 'missed' where id = 2").await;
         sql(&source, "shop", &format!("{set} t, u, moves")).await;
-        // Our own trigger moves it: that is no gap.
+        // Our own trigger moves it.
         sql(
             &source,
             "shop",

@@ -319,6 +319,16 @@ fn an_agent_that_stays_away_in_a_cutover_leads_back() -> Outcome {
     })
 }
 
+/// To the stream, and then by another attempt to the end.
+fn leads_back_as_the_controller_was_away(stage: &Stage) -> Outcome {
+    stage.wait_for("tough", "WaitingForCutoverTrigger")?;
+    let events = stage.migration("events", "tough", &[])?;
+    ensure!(events.contains("ControllerAway"), "{events}");
+    stage.migration("cutover", "tough", &["--wait"])?;
+    stage.assert_same("app")?;
+    stage.assert_source_clean("app")
+}
+
 /// What it knew of the cutover is as old as its absence: the application may have gone back to its source meanwhile.
 #[test]
 fn a_controller_that_was_away_in_a_cutover_leads_back() -> Outcome {
@@ -334,12 +344,7 @@ fn a_controller_that_was_away_in_a_cutover_leads_back() -> Outcome {
         stage.source.psql("app", "update bank.accounts set owner = 'late' where id = 7")?;
         stage.start_controller()?;
         hand.wake()?;
-        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
-        let events = stage.migration("events", "tough", &[])?;
-        ensure!(events.contains("ControllerAway"), "{events}");
-        stage.migration("cutover", "tough", &["--wait"])?;
-        stage.assert_same("app")?;
-        stage.assert_source_clean("app")
+        leads_back_as_the_controller_was_away(stage)
     })
 }
 
@@ -357,11 +362,6 @@ fn a_controller_that_was_frozen_in_a_cutover_leads_back() -> Outcome {
         stage.source.psql("app", "update bank.accounts set owner = 'late' where id = 7")?;
         controller.signal("CONT")?;
         hand.wake()?;
-        stage.wait_for("tough", "WaitingForCutoverTrigger")?;
-        let events = stage.migration("events", "tough", &[])?;
-        ensure!(events.contains("ControllerAway"), "{events}");
-        stage.migration("cutover", "tough", &["--wait"])?;
-        stage.assert_same("app")?;
-        stage.assert_source_clean("app")
+        leads_back_as_the_controller_was_away(stage)
     })
 }
