@@ -46,6 +46,26 @@ pub(super) async fn alter_in_use(
     set_options(client, entry, older, doing, |now, then| now.then == then.then).await
 }
 
+/// Of a foreign table that the stream has given the form that it has on the source: in the caller's transaction, its options and
+/// its owner. `false` when there is none here, or the ledger (an older agent's) knows no form of it.
+///
+/// # Errors
+/// The server's.
+pub(super) async fn alter_carried(
+    client: &impl GenericClient,
+    entry: &Entry,
+    older: &Entry,
+    doing: &str,
+) -> Result<bool, Fault> {
+    let name = owned_object(&entry.sql).and_then(|object| object.strip_prefix("FOREIGN TABLE "));
+    let Some(name) = name else { return Ok(false) };
+    let known = "select from whimbrel.structure where oid = $1 and document ->> 'relkind' = 'f' and to_regclass($2) is not null";
+    if client.query_opt(known, &[&entry.oid, &name]).await.doing(doing)?.is_none() {
+        return Ok(false);
+    }
+    set_options(client, entry, older, doing, |_, _| true).await
+}
+
 async fn set_options(
     client: &impl GenericClient,
     entry: &Entry,

@@ -10,6 +10,7 @@ use super::{
     documents,
     drop_gone::drop_gone,
     early,
+    foreign_options::alter_carried,
     ledger::Ledger,
     make_anew::{Made, Was, make_anew, owned_object, owner_line},
     receive::Receiver,
@@ -280,6 +281,11 @@ async fn make_entries(
         }
         if let (Was::Owned, Some(line)) = (was, owner_line(&entry.sql)) {
             client.batch_execute(line).await.doing(format!("{doing}: {line}"))?;
+            continue;
+        }
+        if let Some(form) = older.form(entry)
+            && alter_carried(client, entry, form, doing).await?
+        {
             continue;
         }
         match make_anew(client, entry, (was, older.form(entry)), doing).await? {

@@ -89,7 +89,8 @@ impl Receiver {
         }
         // What is no longer chosen is not to be told from what is gone.
         let whole = self.spec.selected.is_everything() && !followed;
-        let gone: Vec<Structure> = known.into_values().filter(|_| whole).collect();
+        let gone: Vec<Structure> =
+            known.into_values().filter(|form| whole && !form.is_foreign()).collect();
         if !(untold.is_empty() && gone.is_empty()) {
             // From here on their changes are in the stream; their rows are read after that.
             self.publish(session, ledger).await?;

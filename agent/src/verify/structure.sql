@@ -30,7 +30,7 @@ family(place, class, oid, depth) as (
         join pg_class o on o.oid = d.objid and o.reloftype = y.reltype
         where y.oid = f.oid and y.relkind = 'c' and d.objsubid = 0
     ) h
-    join pg_class c on c.oid = h.oid and c.relkind in ('r', 'p')
+    join pg_class c on c.oid = h.oid and c.relkind in ('r', 'p', 'f')
     where f.class = 'pg_class'::regclass
 ),
 units as (
@@ -149,7 +149,7 @@ documents as (
     ) as document
     from relations c
     left join columns stored on stored.attrelid = c.oid
-    where c.relkind in ('r', 'p', 'v', 'm', 'c')
+    where c.relkind in ('r', 'p', 'v', 'm', 'c', 'f')
     union all
     select c.place, c.depth, jsonb_build_object(
         'kind', 'sequence', 'class', 'pg_class'::regclass::oid::int8, 'oid', c.oid::int8, 'schema', c.nspname, 'name', c.relname,
@@ -157,7 +157,7 @@ documents as (
         'options', format('start with %s increment by %s minvalue %s maxvalue %s cache %s %s', s.seqstart, s.seqincrement,
                           s.seqmin, s.seqmax, s.seqcache, case when s.seqcycle then 'cycle' else 'no cycle' end),
         'identity', coalesce(o.deptype = 'i', false),
-        -- No message tells of a foreign table: it comes with the switch, and its sequences' owners with it.
+        -- A foreign table is made with the switch, and its sequences' owners come with it.
         'owned_by', case when a.attname is not null and t.relkind <> 'f' then format('%I.%I.%I', tn.nspname, t.relname, a.attname) end)
     from relations c
     join pg_sequence s on s.seqrelid = c.oid

@@ -21,6 +21,9 @@ pub enum RelationKind {
     /// A composite type's own.
     #[serde(rename = "c")]
     Composite,
+    /// Foreign table: it is made from a dump, with what is foreign; what it becomes is told.
+    #[serde(rename = "f")]
+    Foreign,
 }
 
 impl RelationKind {
@@ -31,10 +34,11 @@ impl RelationKind {
             Self::View => "view",
             Self::MaterializedView => "materialized view",
             Self::Composite => "type",
+            Self::Foreign => "foreign table",
         }
     }
 
-    /// A table, partitioned or not.
+    /// A table with rows here or in its partitions.
     pub fn is_table(self) -> bool {
         matches!(self, Self::Table | Self::Partitioned)
     }

@@ -4,13 +4,13 @@
 //! ledger. A [`super::Note`] is what the event trigger on the source puts into the change stream.
 use serde::{Deserialize, Serialize};
 
-use super::{ConstraintStructure, RelationStructure};
+use super::{ConstraintStructure, RelationKind, RelationStructure};
 
 /// One object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Structure {
-    /// A table, partitioned table, view, materialized view or composite type.
+    /// A table, partitioned table, foreign table, view, materialized view or composite type.
     Relation(Box<RelationStructure>),
     /// A sequence.
     Sequence(SequenceStructure),
@@ -35,6 +35,11 @@ impl Structure {
             Self::Schema(object) => (object.class, object.oid),
             Self::Extension(object) => (object.class, object.oid),
         }
+    }
+
+    /// A foreign table: it is made, and goes, with the dumps.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self, Self::Relation(of) if of.relkind == RelationKind::Foreign)
     }
 
     /// "table public.orders", for people.

@@ -396,3 +396,46 @@ async fn foreign_tables_have_sequences() {
         assert_eq!(value(&target, "shop", told).await, theirs);
     }
 }
+
+/// Something uses it, so that it can't be dropped and made anew with the switch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_table_is_altered_under_what_uses_it() {
+    for event_triggers in [true, false] {
+        let (source, target, mut driver) = following_as(
+            "create foreign data wrapper nothing; create server far foreign data wrapper nothing; create schema shelf;
+             create foreign table ft (id int, v text, gone int, n int check (n > 0)) server far options (name 'x');
+             create foreign table moved (id int) server far;
+             create view seen as select id, v, n from ft;
+             create view of_moved as select * from moved;
+             create function first_of() returns ft language sql begin atomic select * from ft limit 1; end;
+             create table holds (id int primary key, f moved);
+             create table p (id int, v text) partition by range (id);
+             create foreign table p1 partition of p for values from (0) to (10) server far;
+             create foreign table p2 partition of p for values from (10) to (20) server far;
+             create view of_p1 as select id, v from p1;
+             create function fires() returns trigger language plpgsql as 'begin return new; end';
+             create trigger fires before insert on moved for each row execute function fires()",
+            event_triggers,
+        )
+        .await;
+        for command in [
+            "drop function first_of; alter foreign table ft add column w text default 'a' not null, drop column gone,
+                 alter v set not null, add constraint low check (id < 100), alter n set statistics 7",
+            "alter foreign table ft drop constraint ft_n_check; alter foreign table ft alter n drop not null",
+            "alter foreign table ft rename v to words; alter foreign table ft rename to renamed",
+            "alter foreign table renamed options (set name 'y', add more 'z'); alter foreign table renamed add v int",
+            "drop view of_p1; alter table p detach partition p1; alter foreign table p1 alter v type varchar(9), add u int;
+             create view of_p1 as select id, v, u from p1",
+            "alter table p add added int default 7; alter table p rename v to named",
+            "alter foreign table moved add column n int; alter foreign table moved set schema shelf",
+            "create foreign table late (id int, v text) server far; alter foreign table late rename v to w",
+            "create view of_late as select * from late; alter foreign table late add column z int",
+            "insert into holds (id) values (1)",
+        ] {
+            sql(&source, "shop", command).await;
+        }
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+        let fires = "select count(*) from pg_trigger where tgname = 'fires'";
+        assert_eq!(value(&target, "shop", fires).await, "1");
+    }
+}

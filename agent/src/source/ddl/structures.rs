@@ -20,7 +20,7 @@ const ALL: &str = "with recursive touched as (
         union all select 'pg_extension'::regclass, oid from pg_extension
         union all select 'pg_type'::regclass, oid from pg_type where typtype <> 'c'
         union all select 'pg_proc'::regclass, oid from pg_proc where pronamespace <> 'pg_catalog'::regnamespace
-        union all select 'pg_class'::regclass, oid from pg_class where relkind in ('r', 'p', 'v', 'm', 'c', 'S')
+        union all select 'pg_class'::regclass, oid from pg_class where relkind in ('r', 'p', 'v', 'm', 'c', 'f', 'S')
     ) as everything
     where cardinality($1::oid[]) = 0 or class = 'pg_class'::regclass and oid = any($1)
 ),";

@@ -169,6 +169,9 @@ impl Changes {
         {
             return Ok(None);
         }
+        if old.is_none() && new.is_foreign() {
+            return Ok(Some(None));
+        }
         let here = match new {
             Structure::Relation(relation) => self.here(old.as_ref(), relation, note).await?,
             Structure::Sequence(sequence) => self.sequence_here(old.as_ref(), sequence).await?,
@@ -380,8 +383,13 @@ impl Changes {
             for index in &mut after.indexes {
                 index.parent = None;
             }
+            // It comes with the switch, as it is then.
+            let is_missing = self.form_here(&before.schema, &before.name).await?.is_none();
             let (before, after) = (Structure::Relation(before), Structure::Relation(after));
-            self.run(Some(&before), &after, note).await?;
+            let is_to_come = before.is_foreign() && is_missing;
+            if !is_to_come {
+                self.run(Some(&before), &after, note).await?;
+            }
             structure::save(self.session(), std::slice::from_ref(&after)).await?;
         }
         Ok(())

@@ -25,6 +25,8 @@ pub(super) fn create(new: &RelationStructure, around: Around<'_>) -> Result<Vec<
             let columns: Vec<String> = new.columns.iter().map(column::attribute).collect();
             format!("create type {name} as ({})", columns.join(", "))
         }
+        // From a dump, which has its server and its options too.
+        RelationKind::Foreign => return Ok(Vec::new()),
     }];
     if new.relkind.is_table() {
         let own = |column: &&ColumnStructure| {
@@ -136,6 +138,9 @@ pub(super) fn alter(
     if old.relkind != new.relkind {
         return Err("it became an object of another kind".into());
     }
+    if new.relkind == RelationKind::Foreign {
+        return alter_foreign(old, new, around);
+    }
     let mut statements = rename(old, new);
     let name = name_of(new);
     if new.relkind.is_table() {
@@ -168,7 +173,9 @@ pub(super) fn alter(
                 statements.push(format!("{how} as {}", definition(new)?));
             }
         }
-        RelationKind::MaterializedView => statements.extend(column::rename(old, new)),
+        RelationKind::MaterializedView | RelationKind::Foreign => {
+            statements.extend(column::rename(old, new));
+        }
     }
     statements.extend(indexes::new_indexes(Some(old), new));
     statements.extend(parents::join(old, new));
@@ -176,6 +183,27 @@ pub(super) fn alter(
     statements.extend(indexes::identity(Some(old), new));
     statements.extend(set_options(old, new));
     statements.extend(set_place(old, new));
+    if old.owner != new.owner {
+        statements.push(owner(new));
+    }
+    Ok(statements)
+}
+
+/// What it has in common with a table. Its options, and those of its columns, come with the switch.
+fn alter_foreign(
+    old: &RelationStructure,
+    new: &RelationStructure,
+    around: Around<'_>,
+) -> Result<Vec<String>, String> {
+    // It has no rows here that could be other ones.
+    let around = Around { emptied: false, ..around };
+    let mut statements = rename(old, new);
+    statements.extend(parents::detach(old, new));
+    statements.extend(constraints::old_constraints(old, new, around));
+    statements.extend(column::alter(old, &of_its_own(old, new), around)?);
+    statements.extend(column::settings(Some(old), new));
+    statements.extend(constraints::new_constraints(Some(old), new));
+    statements.extend(parents::join(old, new));
     if old.owner != new.owner {
         statements.push(owner(new));
     }

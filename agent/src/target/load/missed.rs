@@ -134,7 +134,9 @@ impl Receiver {
 
     /// What is known, and was not in the snapshot, because it is gone. What is no longer chosen is not to be told from that, but for
     /// tables.
-    async fn gone_from_snapshot(&self, missing: Forms) -> Result<Vec<Structure>, Fault> {
+    async fn gone_from_snapshot(&self, mut missing: Forms) -> Result<Vec<Structure>, Fault> {
+        // The next dump tells whether it is.
+        missing.retain(|_, form| !form.is_foreign());
         if missing.is_empty() || self.spec.selected.is_everything() {
             return Ok(missing.into_values().collect());
         }
