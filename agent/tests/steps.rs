@@ -455,3 +455,15 @@ async fn told_once(driver: &mut Driver, step: &str, who: &str) {
     assert_eq!(told.iter().filter(|text| text.contains(step)).count(), 1, "{told:?}");
     assert!(told.last().unwrap().contains(who), "{told:?}");
 }
+
+/// What the controller is told to be switched must be so after the target's machine has stopped, whatever its default is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_switch_outlives_a_crash_of_a_target_that_commits_asynchronously() {
+    let lazy = "synchronous_commit = off\nwal_writer_delay = 10s";
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, lazy)));
+    let mut driver = streaming(&source, &target, "lazy").await;
+    run(&mut driver, &STEPS[..8], 0).await;
+    driver.kill().await;
+    target.crash();
+    assert_eq!(value(&target, "lazy", "select phase from whimbrel.ledger").await, "live");
+}

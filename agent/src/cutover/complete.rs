@@ -116,6 +116,7 @@ async fn copy_untold(
     let now = receiver.shape(false).await?;
     let mut carried = false;
     if !receiver.is_followed().await?
+        || receiver.has_untold(session).await?
         || shape_difference(&then, &now).is_some()
         || !receiver.unknown_tables(session, &now).await?.is_empty()
     {
@@ -256,7 +257,7 @@ async fn replace(
         // What is emptied would take along, or change, the rows of those that refer to it (ON DELETE CASCADE, SET NULL).
         drop_foreign_keys(session, ledger, &steps.plan()).await?;
     }
-    let snapshot = receiver.take_snapshot(SnapshotKind::Renewed).await?;
+    let snapshot = receiver.renew_snapshot(session, ledger).await?;
     for relation in relations {
         let copy = CopyIn { relation, pages: None, replace: true, point: Some(snapshot.point) };
         receiver.progress.table_restarted(relation.oid);

@@ -4,7 +4,7 @@ use std::{fs, io::Write as _};
 use tempfile::NamedTempFile;
 use tokio::process::Command;
 
-use super::{Endpoint, pgpass};
+use super::{Endpoint, SESSION_OPTIONS, pgpass};
 
 /// What libpq would believe instead of us, or beside us.
 const MISLEADING: [&str; 4] = ["PGSERVICE", "PGHOSTADDR", "PGOPTIONS", "PGREQUIRESSL"];
@@ -36,6 +36,8 @@ impl ChildEnvironment {
             ("PGGSSENCMODE", "disable".to_owned()),
             ("PGCLIENTENCODING", "UTF8".to_owned()),
             ("LC_ALL", "C".to_owned()),
+            // The server writes definitions as the session's settings say, and they are read back in sessions that have ours.
+            ("PGOPTIONS", SESSION_OPTIONS.to_owned()),
         ];
         let mut password_file = None;
         if let Some(password) = &endpoint.password {

@@ -13,7 +13,7 @@ use crate::{
         Event, ReplicationStream,
         pgoutput::{self, Message},
     },
-    wire::{ChangedTable, DDL_PREFIX, Frame, FrameSender, Note},
+    wire::{ChangedTable, DDL_PREFIX, Frame, FrameSender, Known, Note},
 };
 
 /// Frames are filled to this; keys are small.
@@ -22,8 +22,7 @@ const FRAME_BYTES: usize = 128 << 10;
 /// Where the window ends, and what its positions are of.
 pub(super) struct Window {
     pub(super) to: Lsn,
-    pub(super) system: u64,
-    pub(super) timeline: Option<u32>,
+    pub(super) known: Known,
 }
 
 impl Sender {
@@ -34,8 +33,8 @@ impl Sender {
         reply: &FrameSender,
     ) -> Result<(), Fault> {
         let Some(from) = tables.iter().map(|table| table.from).min() else { return Ok(()) };
-        let Window { to, system, timeline } = window;
-        let (connection, _) = self.check_position(Position { from, system, timeline }).await?;
+        let Window { to, known } = window;
+        let (connection, _) = self.check_position(Position { from, known }).await?;
         let stream = self.start(connection, from).await?;
         let slot = self.spec.objects.slot.clone();
         let reading = Reading { stream, slot, keys: ChangedKeys::new(tables), commit: None, to };

@@ -7,6 +7,7 @@ use super::{sender::Sender, snapshot::system_number};
 use crate::{
     fault::{Doing, Fault, Policy, RESYNC},
     replication::{ReplicationConnection, ReplicationError, SystemIdentity},
+    wire::Known,
 };
 
 /// Where the ledger stands.
@@ -14,10 +15,8 @@ use crate::{
 pub(super) struct Position {
     /// End of the last applied commit.
     pub(super) from: Lsn,
-    /// The server that it is of.
-    pub(super) system: u64,
-    /// That server's timeline then.
-    pub(super) timeline: Option<u32>,
+    /// The newest that is on the target.
+    pub(super) known: Known,
 }
 
 impl Sender {
@@ -33,27 +32,16 @@ impl Sender {
             ReplicationConnection::connect(endpoint, database, &self.purpose("stream")).await?;
         let server = connection.identify_system().await?;
         let system = system_number(&server.system_id)?;
-        if system != at.system {
+        if system != at.known.system {
             return Err(resync(
                 "SourceIsAnother",
                 format!(
                     "the source is server {system}, the ledger's positions are of server {}",
-                    at.system
+                    at.known.system
                 ),
             ));
         }
-        if let Some(timeline) = at.timeline.filter(|timeline| *timeline != server.timeline) {
-            check_timeline(&mut connection, timeline, &server, at.from).await?;
-        }
-        if server.wal_position < at.from {
-            return Err(resync(
-                "SourceWentBack",
-                format!(
-                    "the source's WAL ends at {}, before the ledger's {}: it was set back to an earlier state",
-                    server.wal_position, at.from
-                ),
-            ));
-        }
+        check_past(&mut connection, &server, at.known).await?;
         Ok((connection, server.timeline))
     }
 
@@ -95,20 +83,41 @@ impl Sender {
     }
 }
 
+/// The server has been where the target is: it was not set back, nor has it left that way before.
+pub(super) async fn check_past(
+    connection: &mut ReplicationConnection,
+    server: &SystemIdentity,
+    known: Known,
+) -> Result<(), Fault> {
+    if let Some(timeline) = known.timeline.filter(|timeline| *timeline != server.timeline) {
+        check_timeline(connection, timeline, server, known.seen).await?;
+    }
+    if server.wal_position < known.seen {
+        return Err(resync(
+            "SourceWentBack",
+            format!(
+                "the source's WAL ends at {}, before the {} that the target has: it was set back to an earlier state",
+                server.wal_position, known.seen
+            ),
+        ));
+    }
+    Ok(())
+}
+
 /// After a failover the server goes on on another timeline. It has the same WAL as before up to where that one began.
 async fn check_timeline(
     connection: &mut ReplicationConnection,
     ours: u32,
     server: &SystemIdentity,
-    from: Lsn,
+    seen: Lsn,
 ) -> Result<(), Fault> {
     let history = connection.timeline_history(server.timeline).await?;
     match end_of(&history, ours) {
-        Some(end) if from <= end => Ok(()),
+        Some(end) if seen <= end => Ok(()),
         end => Err(resync(
             "SourceTimelineForked",
             format!(
-                "the source is on timeline {}, which left the ledger's timeline {ours} {}, before the ledger's {from}",
+                "the source is on timeline {}, which left the ledger's timeline {ours} {}, before the {seen} that the target has",
                 server.timeline,
                 end.map_or_else(|| "long ago".to_owned(), |end| format!("at {end}"))
             ),

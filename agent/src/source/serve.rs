@@ -46,7 +46,9 @@ impl Sender {
 
     async fn carry_out(&self, ask: Ask, reply: &FrameSender) -> Result<Option<Answer>, Fault> {
         match ask {
-            Ask::Snapshot(kind) => self.take_snapshot(kind).await.map(Answer::Snapshot).map(Some),
+            Ask::Snapshot { kind, known } => {
+                self.take_snapshot(kind, known).await.map(Answer::Snapshot).map(Some)
+            }
             Ask::Release => {
                 self.release().await;
                 Ok(Some(Answer::Done))
@@ -67,13 +69,11 @@ impl Sender {
             Ask::CopyKeys { copy, key, keys, pages } => {
                 self.copy_keys(&copy, &key, &keys, &pages, reply).await.map(|()| None)
             }
-            Ask::ChangedKeys { tables, to, system, timeline } => {
-                let window = Window { to, system, timeline };
-                self.changed_keys(&tables, window, reply).await.map(|()| None)
+            Ask::ChangedKeys { tables, to, known } => {
+                self.changed_keys(&tables, Window { to, known }, reply).await.map(|()| None)
             }
-            Ask::Follow { from, system, timeline } => {
-                let at = Position { from, system, timeline };
-                self.follow(at, reply).await.map(|()| None)
+            Ask::Follow { from, known } => {
+                self.follow(Position { from, known }, reply).await.map(|()| None)
             }
             Ask::Structures { relations, under_snapshot } => {
                 self.structures(&relations, under_snapshot, reply).await.map(|()| None)

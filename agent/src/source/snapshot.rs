@@ -8,12 +8,12 @@ use tokio::time::timeout;
 use tokio_postgres::{error::SqlState, types::PgLsn};
 use whimbrel_proto::Lsn;
 
-use super::sender::Sender;
+use super::{position::check_past, sender::Sender};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, literal},
     replication::{ReplicationConnection, ReplicationError, RowsConnection, SlotLife, Snapshot},
-    wire::{SnapshotKind, SnapshotTaken},
+    wire::{Known, SnapshotKind, SnapshotTaken},
 };
 
 /// How long making a slot may take. It waits for every transaction that was writing when it began (logical decoding
@@ -43,7 +43,11 @@ enum Keeper {
 
 impl Sender {
     /// Takes a new snapshot in place of the held one.
-    pub(super) async fn take_snapshot(&self, kind: SnapshotKind) -> Result<SnapshotTaken, Fault> {
+    pub(super) async fn take_snapshot(
+        &self,
+        kind: SnapshotKind,
+        known: Option<Known>,
+    ) -> Result<SnapshotTaken, Fault> {
         let mut held = self.held.lock().await;
         if let Some(before) = held.take() {
             before.dismiss().await;
@@ -53,13 +57,13 @@ impl Sender {
                 self.make_publications().await?;
                 self.watch_schema().await?;
                 self.drop_slot_if_exists().await?;
-                self.snapshot_of_slot(&self.spec.objects.slot, SlotLife::Permanent).await?
+                self.snapshot_of_slot(&self.spec.objects.slot, SlotLife::Permanent, known).await?
             }
             SnapshotKind::Renewed => {
                 // A name of its own: an older epoch's temporary slot lives as long as that agent's connection.
                 let random = uuid::Uuid::new_v4().simple().to_string();
                 let name = format!("{}_{}", self.spec.objects.slot, &random[..8]);
-                self.snapshot_of_slot(&name, SlotLife::Temporary).await?
+                self.snapshot_of_slot(&name, SlotLife::Temporary, known).await?
             }
             SnapshotKind::Offline => self.plain_snapshot().await?,
         };
@@ -69,12 +73,20 @@ impl Sender {
     }
 
     /// A slot's snapshot is exported by the command that makes the slot, and lives until that connection's next one.
-    async fn snapshot_of_slot(&self, slot: &str, life: SlotLife) -> Result<Held, Fault> {
+    async fn snapshot_of_slot(
+        &self,
+        slot: &str,
+        life: SlotLife,
+        known: Option<Known>,
+    ) -> Result<Held, Fault> {
         let (endpoint, database) = (&self.spec.endpoint, &self.spec.database);
         let mut connection =
             ReplicationConnection::connect(endpoint, database, &self.purpose("snapshot")).await?;
         let server = connection.identify_system().await?;
         let (system, timeline) = (system_number(&server.system_id)?, server.timeline);
+        if let Some(known) = known.filter(|known| known.system == system) {
+            check_past(&mut connection, &server, known).await?;
+        }
         let made = timeout(SLOT_WAIT, connection.create_slot(slot, life, Snapshot::Export)).await;
         let slot = match made {
             Ok(made) => made?,

@@ -18,7 +18,7 @@ use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     verify::table_checksum,
-    wire::{Answer, Ask, Catalog, SnapshotKind, unexpected_answer},
+    wire::{Answer, Ask, Catalog, unexpected_answer},
 };
 
 /// Names told of tables to be copied again; the rest are counted.
@@ -91,7 +91,7 @@ impl Receiver {
             return Ok(());
         }
         self.progress.operation("taking a snapshot of the source");
-        let snapshot = self.take_snapshot(SnapshotKind::Renewed).await?;
+        let snapshot = self.renew_snapshot(client, ledger).await?;
         let state = current(client).await?;
         check_server(&snapshot, state.source_system)?;
         if !not_as_here(self, client, &left).await?.is_empty() {

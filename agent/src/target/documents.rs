@@ -25,6 +25,10 @@ pub(super) const CARRIED: &str = "carried";
 /// A mark: the stream has dropped objects since then.
 pub(super) const DROPPED: &str = "dropped";
 
+/// There is such a table while an event trigger of ours could not tell what a command on the source has done: a ledger of an
+/// earlier version takes no other marks than those above.
+const MARK_UNTOLD: &str = "create table if not exists whimbrel.untold ()";
+
 /// pg_dump's archive, whole: under the snapshot that is held, or of now.
 pub(super) async fn fetch_dump(
     caller: &Caller,
@@ -97,6 +101,24 @@ pub(super) async fn unmark(client: &impl GenericClient, marks: &[&str]) -> Resul
 pub(super) async fn is_marked(client: &impl GenericClient, mark: &str) -> Result<bool, Fault> {
     let sql = "select exists (select from whimbrel.document where kind = $1)";
     let row = client.query_one(sql, &[&mark]).await.doing("reading the ledger's marks")?;
+    Ok(row.get(0))
+}
+
+/// An event trigger on the source could not tell what a command has done.
+pub(super) async fn mark_untold(client: &impl GenericClient) -> Result<(), Fault> {
+    client.batch_execute(MARK_UNTOLD).await.doing("marking in the ledger that a change is untold")
+}
+
+/// Somebody has looked at all that there is.
+pub(super) async fn unmark_untold(client: &impl GenericClient) -> Result<(), Fault> {
+    let sql = "drop table if exists whimbrel.untold";
+    client.batch_execute(sql).await.doing("marking in the ledger that nothing is untold")
+}
+
+/// Whether nobody has looked yet.
+pub(super) async fn is_untold(client: &impl GenericClient) -> Result<bool, Fault> {
+    let sql = "select to_regclass('whimbrel.untold') is not null";
+    let row = client.query_one(sql, &[]).await.doing("reading the ledger's marks")?;
     Ok(row.get(0))
 }
 

@@ -11,9 +11,10 @@ use super::{
     apply::{Applier, Changes, Control, Ended, ROLE_MISSING, Stale, Tables, settle},
     can_be_replica, current,
     in_runs::{Statement, in_runs},
-    ledger::{self, Ledger},
+    ledger::Ledger,
     load::{Unlike, copy_waiting},
     schema::Plan,
+    snapshot::{keep_timeline, known},
 };
 use crate::{
     fault::{Doing, Fault, Policy},
@@ -43,8 +44,9 @@ pub(crate) async fn follow(
         if !as_replica {
             drop_foreign_keys(&mut session, copied.ledger, &copied.plan).await?;
         }
-        let (from, system, known) = start(current(&session).await?)?;
-        let at_marker = known.marker.filter(|attempt| stale.stops(*attempt, from));
+        let state_here = current(&session).await?;
+        let from = state_here.applied.ok_or_else(no_position)?;
+        let at_marker = state_here.marker.filter(|attempt| stale.stops(*attempt, from));
         let stands = (from, at_marker.is_some());
         let copy_after = copy_waiting(receiver, copied.ledger, stands, &mut unlike).await?;
         // At a marker they are the cutover's to make, which may be at it now: two would drop each other's, and check rows twice
@@ -54,10 +56,11 @@ pub(crate) async fn follow(
             false => None,
         };
         // The source begins to decode while the tables are looked up here; what comes meanwhile waits, within its bound.
-        let mut frames =
-            receiver.caller.open(Ask::Follow { from, system, timeline: known.timeline }).await?;
+        let known = known(&session).await?.ok_or_else(no_position)?;
+        let mut frames = receiver.caller.open(Ask::Follow { from, known }).await?;
         let tables = Tables::new(receiver.catalog(&session).await?, points(&session).await?);
-        keep_timeline(&mut session, copied.ledger, known.timeline, &mut frames).await?;
+        let timeline = timeline(&mut frames).await?;
+        keep_timeline(&mut session, copied.ledger, known.timeline, timeline).await?;
         let tables_wait = copy_after.is_some();
         let left_at_marker = (tables_wait && at_marker.is_some()).then(|| unlike.label());
         let applied = from;
@@ -133,28 +136,13 @@ async fn mend(
     receiver.hold_table_or_all(copied, fault).await
 }
 
-/// After a failover the source goes on on another timeline, and what comes from here on is of that one: the ledger's position
-/// is behind where it began then, and would seem to have been left behind by it the next time.
-async fn keep_timeline(
-    session: &mut Client,
-    ledger: Ledger,
-    known: Option<u32>,
-    frames: &mut FrameReceiver,
-) -> Result<(), Fault> {
-    let doing = "recording the source's timeline in the ledger";
-    let timeline = match frames.next().await {
-        Some(Frame::Timeline(timeline)) => timeline,
-        Some(Frame::Failed(fault)) => return Err(fault),
-        Some(other) => return Err(unexpected(&other)),
-        None => return Err(Fault::retry("PeerGone", "the change stream was cut")),
-    };
-    if known == Some(timeline) {
-        return Ok(());
+async fn timeline(frames: &mut FrameReceiver) -> Result<u32, Fault> {
+    match frames.next().await {
+        Some(Frame::Timeline(timeline)) => Ok(timeline),
+        Some(Frame::Failed(fault)) => Err(fault),
+        Some(other) => Err(unexpected(&other)),
+        None => Err(Fault::retry("PeerGone", "the change stream was cut")),
     }
-    let tx = session.transaction().await.doing(doing)?;
-    let timeline = i32::try_from(timeline).unwrap_or_default();
-    tx.execute("update whimbrel.ledger set timeline = $1", &[&timeline]).await.doing(doing)?;
-    ledger.commit(tx, doing).await
 }
 
 /// Where their triggers can't be switched off, foreign keys and the stream don't go together: those that a cutover made
@@ -182,14 +170,8 @@ pub(crate) async fn drop_foreign_keys(
     in_runs(session, ledger, &rows.iter().map(statement).collect::<Vec<_>>(), doing).await
 }
 
-fn start(state: ledger::State) -> Result<(Lsn, u64, ledger::State), Fault> {
-    match (state.applied, state.source_system) {
-        (Some(applied), Some(system)) => Ok((applied, system, state)),
-        _ => Err(Fault::hold(
-            "LedgerUnreadable",
-            "the ledger has no position to follow the source from",
-        )),
-    }
+fn no_position() -> Fault {
+    Fault::hold("LedgerUnreadable", "the ledger has no position to follow the source from")
 }
 
 /// Each table's point: changes before it are in its copy.

@@ -241,8 +241,19 @@ pub(super) async fn forget(
     Ok(())
 }
 
-/// An index is known with its table, and no command that drops it tells the table.
-pub(super) async fn forget_index(client: &impl GenericClient, oid: u32) -> Result<(), Fault> {
+/// An index is known with its table, and no command that drops it tells the table: which one, if it was a unique one.
+pub(super) async fn forget_index(
+    client: &impl GenericClient,
+    oid: u32,
+) -> Result<Option<u32>, Fault> {
+    let row = client
+        .query_opt(
+            "select oid from whimbrel.structure \
+             where document -> 'indexes' @> jsonb_build_array(jsonb_build_object('oid', $1::int8, 'unique', true))",
+            &[&i64::from(oid)],
+        )
+        .await
+        .doing(DOING)?;
     client
         .execute(
             "update whimbrel.structure set document = jsonb_set(document, '{indexes}', ( \
@@ -254,7 +265,7 @@ pub(super) async fn forget_index(client: &impl GenericClient, oid: u32) -> Resul
         )
         .await
         .doing(DOING)?;
-    Ok(())
+    Ok(row.map(|row| row.get(0)))
 }
 
 /// What a schema holds is named by the schema's new name.

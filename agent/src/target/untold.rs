@@ -13,6 +13,7 @@ use tokio_postgres::GenericClient;
 use super::{
     apply::{bring, has_columns_anew},
     ddl::{self, Around},
+    documents,
     ledger::Ledger,
     load::parents_first,
     receive::Receiver,
@@ -54,13 +55,16 @@ impl Receiver {
         let Answer::Followed(followed) = self.caller.ask(Ask::Followed).await? else {
             return Err(unexpected_answer());
         };
+        // Triggers that are there and have failed tell whose rows are other ones.
+        let failed = followed && documents::is_untold(&**session).await?;
+        let told = followed && !failed;
         let mut known = structure::all(&**session).await?;
         let now = structure::fetch(&self.caller, Vec::new(), false).await?;
-        if !followed && self.set_aside(session, ledger, &known, &now).await? {
+        if !told && self.set_aside(session, ledger, &known, &now).await? {
             known = structure::all(&**session).await?;
         }
         // By themselves: what else is new may use an enum's new label.
-        if !followed && self.bring_needs_of(session, ledger, &known, &now).await? > 0 {
+        if !told && self.bring_needs_of(session, ledger, &known, &now).await? > 0 {
             known = structure::all(&**session).await?;
         }
         let (mut untold, mut by_hand, mut copied) = (Vec::new(), Vec::new(), Vec::new());
@@ -71,7 +75,7 @@ impl Receiver {
             if is_same(before, &form) {
                 continue;
             }
-            if followed && !may_be_untold(before, &form) {
+            if told && !may_be_untold(before, &form) {
                 continue;
             }
             let is_anew = names_gone.contains(&shared_name(&form)) || is_identity(&form);
@@ -79,16 +83,16 @@ impl Receiver {
                 by_hand.push(form);
                 continue;
             }
-            if has_other_rows(before, &form) {
+            if has_other_rows(before, &form) && (!failed || may_be_untold(before, &form)) {
                 copied.push(form.id().1);
             }
             untold.push(form);
         }
-        if followed && copied.is_empty() {
+        if told && copied.is_empty() {
             (untold, by_hand) = (Vec::new(), Vec::new());
         }
         // What is no longer chosen is not to be told from what is gone.
-        let whole = self.spec.selected.is_everything() && !followed;
+        let whole = self.spec.selected.is_everything() && !told;
         let gone: Vec<Structure> =
             known.into_values().filter(|form| whole && !form.is_foreign()).collect();
         if !(untold.is_empty() && gone.is_empty()) {
@@ -111,10 +115,18 @@ impl Receiver {
     ) -> Result<(), Fault> {
         let Untold { forms, gone, by_hand, copied } = untold;
         self.know(session, ledger, &by_hand).await?;
-        if forms.is_empty() && gone.is_empty() {
-            return Ok(());
+        if !(forms.is_empty() && gone.is_empty()) {
+            bring(self, ledger, parents_first(forms), &gone, &copied).await?;
         }
-        bring(self, ledger, parents_first(forms), &gone, &copied).await
+        let doing = "recording in the ledger that nothing is untold";
+        let tx = session.transaction().await.doing(doing)?;
+        documents::unmark_untold(&tx).await?;
+        ledger.commit(tx, doing).await
+    }
+
+    /// Whether an event trigger of ours could not tell what a command has done, and nobody has looked since.
+    pub(crate) async fn has_untold(&self, session: &Client) -> Result<bool, Fault> {
+        documents::is_untold(&**session).await
     }
 
     /// Chosen tables of the source that the ledger does not know, as labels: no row of theirs has come, nor will. `shape`: the

@@ -7,11 +7,27 @@ use whimbrel_proto::Lsn;
 use super::{Catalog, Column, DatabaseProperties, ExtensionTable, LargeObject, Roles};
 use crate::fault::Fault;
 
+/// What a target has of its source, at the latest: a table's copy can be of a later moment than the change stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    /// The largest of the ledger's position and the tables' points.
+    pub seen: Lsn,
+    /// The server that they are of: another one's WAL has other positions.
+    pub system: u64,
+    /// Its timeline then; none is known of a ledger whose snapshot needed no slot.
+    pub timeline: Option<u32>,
+}
+
 /// What the receiver wants of the sender.
 #[derive(Debug, Clone)]
 pub enum Ask {
     /// A consistent point and a snapshot of it, held until the next `Snapshot` or `Release`. One [`Answer::Snapshot`].
-    Snapshot(SnapshotKind),
+    Snapshot {
+        /// What it is for.
+        kind: SnapshotKind,
+        /// What is here of earlier ones: the source must have been there.
+        known: Option<Known>,
+    },
     /// Let go of the snapshot: the source's vacuum horizon moves on. One [`Answer::Done`].
     Release,
     /// How the database itself is made. One [`Answer::Database`].
@@ -55,10 +71,8 @@ pub enum Ask {
         tables: Vec<ChangedTable>,
         /// The end of the window.
         to: Lsn,
-        /// The server that the positions are of.
-        system: u64,
-        /// Its timeline then.
-        timeline: Option<u32>,
+        /// The newest that is here, but for that.
+        known: Known,
     },
     /// Tables of extensions with rows of the user's, parents before what refers to them. One [`Answer::ExtensionTables`].
     ExtensionTables {
@@ -92,10 +106,8 @@ pub enum Ask {
     Follow {
         /// Where the ledger stands.
         from: Lsn,
-        /// The server that the position is of: another one's WAL has other positions.
-        system: u64,
-        /// Its timeline then; none is known of a ledger whose snapshot needed no slot.
-        timeline: Option<u32>,
+        /// The newest that is here.
+        known: Known,
     },
     /// What objects are made of, as [`super::Structure`]s in JSON. One [`Frame::Bytes`] each.
     Structures {

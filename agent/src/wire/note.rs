@@ -20,6 +20,9 @@ pub struct Note {
     /// Tables that were in none of our publications until now: new ones, and such that somebody had taken out.
     #[serde(default)]
     pub published: Vec<u32>,
+    /// Those of them that had rows before.
+    #[serde(default)]
+    pub filled: Vec<u32>,
     /// Tables that are in none from now on.
     #[serde(default)]
     pub taken_out: Vec<u32>,

@@ -103,6 +103,26 @@ impl Cluster {
         self.pg_ctl(&["stop", "-w", "-m", "fast"]);
     }
 
+    /// Keeps a copy of all that the server has, as a file system's snapshot does; [`Self::set_back`] gives it back.
+    pub(crate) fn keep_state(&self) {
+        self.stop();
+        self.copy_data("d", "kept");
+        self.restart();
+    }
+
+    /// What was written since [`Self::keep_state`] has never been.
+    pub(crate) fn set_back(&self) {
+        self.stop();
+        self.copy_data("kept", "d");
+        self.restart();
+    }
+
+    fn copy_data(&self, from: &str, to: &str) {
+        let (from, to) = (self.path(from), self.path(to));
+        run(Command::new("rm").args(["-rf", &to]));
+        run(Command::new("cp").args(["-a", &from, &to]));
+    }
+
     /// Of a server that is stopped.
     pub(crate) fn reset_wal(&self, arguments: &[&str]) {
         let mut command = as_postgres(&self.bin.join("pg_resetwal"));

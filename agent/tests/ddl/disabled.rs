@@ -4,7 +4,7 @@ use whimbrel_proto::agent::v1::{Step, report::Kind};
 use super::{cut_over_alike, following, steps};
 use crate::{
     cluster::Cluster,
-    driver::{Driver, sql, value},
+    driver::{Driver, session, sql, value},
 };
 
 /// Does what no trigger tells.
@@ -103,4 +103,62 @@ async fn a_table_that_the_ledger_does_not_know_is_not_left_behind() {
     let failure = driver.step(Step::Verify, 1, &[], end).await.unwrap_err();
     assert_eq!(failure.code, "SourceSchemaChanged", "{failure:?}");
     assert!(failure.message.contains("public.t"), "{failure:?}");
+}
+
+/// What keeps a trigger from telling: somebody has a lock on a catalog that it reads, or on a table of the family.
+async fn under_lock(source: &Cluster, lock: &str, change: &str) {
+    let blocks = session(source, "shop").await;
+    blocks
+        .batch_execute(&format!("begin; lock table {lock} in access exclusive mode"))
+        .await
+        .unwrap();
+    sql(source, "shop", change).await;
+    blocks.batch_execute("rollback").await.unwrap();
+}
+
+/// Type and shape are as before, and all values are other ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rewrite_that_a_trigger_failed_to_tell_comes_with_its_rows() {
+    let schema =
+        "create table t (id int primary key, v text); insert into t values (1, 'a'), (2, 'b')";
+    let (source, target, mut driver) = following(schema).await;
+    under_lock(&source, "pg_publication_rel", "alter table t alter v type text using upper(v)")
+        .await;
+    sql(&source, "shop", "insert into t values (3, 'c')").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// Nobody has to make by hand what a lock of some milliseconds has kept from being told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_trigger_failed_to_tell_comes_with_the_cutover() {
+    let schema = "create table p (id int primary key, v text default 'a') partition by range (id);
+        create table p1 partition of p for values from (0) to (10);
+        create table p2 (id int primary key, v text default 'b');
+        create table t (id int primary key, v text);
+        insert into p values (1); insert into p2 values (11); insert into t values (1, 'a')";
+    let (source, target, mut driver) = following(schema).await;
+    under_lock(&source, "p1", "alter table p attach partition p2 for values from (10) to (20)")
+        .await;
+    under_lock(
+        &source,
+        "pg_publication_rel",
+        "alter table t add w int default 3, alter v set default 'x'",
+    )
+    .await;
+    sql(&source, "shop", "insert into p values (12); insert into t values (2)").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// They are in no stream: the table is published by a trigger of ours that comes after the application's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_an_event_trigger_of_the_applications_gives_a_new_table_arrive() {
+    let schema = "create table t (id int primary key);
+        create function seed() returns event_trigger language plpgsql as '
+            declare made record; begin for made in select * from pg_event_trigger_ddl_commands() where object_type = ''table''
+            loop execute format(''insert into %s values (0)'', made.object_identity); end loop; end';
+        create event trigger aaa_seed on ddl_command_end when tag in ('CREATE TABLE') execute function seed()";
+    let (source, target, mut driver) = following(schema).await;
+    sql(&source, "shop", "create table fresh (id int primary key); insert into fresh values (1)")
+        .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
 }

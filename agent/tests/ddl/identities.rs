@@ -1,7 +1,7 @@
 //! GENERATED ALWAYS AS IDENTITY of partitioned tables: since 17 their partitions share it, before they have none.
 use std::sync::Arc;
 
-use super::{cut_over, cut_over_alike, following_as, following_on};
+use super::{cut_over, cut_over_alike, following, following_as, following_on};
 use crate::{
     cluster::{Cluster, programs_of},
     driver::{HBA, moved_alike, sql, value},
@@ -80,4 +80,26 @@ async fn a_copied_identity_has_the_type_of_its_sequence() {
         let types = "select string_agg(seqrelid::regclass::text || ' ' || seqtypid::regtype, ',' order by seqrelid::regclass::text) from pg_sequence";
         assert_eq!(value(&target, "shop", types).await, value(&source, "shop", types).await);
     }
+}
+
+/// Rows that the stream tells whole are found by a unique index, as long as it is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_are_found_whole_once_their_index_is_dropped() {
+    let (source, target, mut driver) = following(
+        "create table t (a int not null, v text); create unique index by_a on t (a);
+         alter table t replica identity full; insert into t values (1, 'first'), (2, 'x')",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "update t set v = 'y' where a = 2;
+         drop index by_a;
+         insert into t values (1, 'second');
+         update t set v = 'changed' where v = 'second';
+         begin; insert into t values (2, 'b'); delete from t where v = 'y'; commit;
+         insert into t values (3, 'c'), (3, 'd'); delete from t where v = 'd'",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
 }

@@ -1,6 +1,6 @@
 //! What is set on objects and stands in a dump inside their own entries: no entry of its own brings it.
 use super::{cut_over_alike, following};
-use crate::driver::sql;
+use crate::driver::{sql, value};
 
 const SCHEMA: &str = "
     create table shut (id int primary key, v text, w text);
@@ -105,4 +105,27 @@ async fn what_depends_on_an_extension_does_so_here() {
     )
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// The server writes definitions as its session reads literals.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn definitions_with_backslashes_come_from_a_database_that_reads_them_as_escapes() {
+    let (source, target, mut driver) = following(
+        r"create table t (id int primary key, code text check (code ~ '^\d+$'), v text default 'a\b');
+          create view v as select id from t where code like 'a\_%';
+          create index on t ((replace(v, '\', '/')));
+          comment on table t is 'a\b';
+          insert into t values (1, '12');
+          alter database shop set standard_conforming_strings = off",
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "create view w as select * from v; alter table t add x text default E'\\\\'",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+    let defined = "select string_agg(md5(pg_get_viewdef(c.oid)), ' ' order by relname) from pg_class c where relname in ('v', 'w')";
+    assert_eq!(value(&target, "shop", defined).await, value(&source, "shop", defined).await);
 }

@@ -29,6 +29,7 @@ declare
     classes oid[];
     oids oid[];
     relation record;
+    filled boolean;
 begin
     -- Somebody takes a table out of a publication of ours (pg_partman does, of all that there are, when it lets a partition go): it misses
     -- changes from here on, or from when it had a filter that it loses (SET TABLE takes it out and puts it in). Not where we move it.
@@ -130,6 +131,11 @@ begin
                     execute format('alter publication %I add table only %I.%I', relation.wanted, relation.schema, relation.name);
                     if relation.present = '{}' then
                         note := note || jsonb_build_object('published', coalesce(note -> 'published', '[]') || to_jsonb(relation.oid));
+                        -- An event trigger of the application's may have filled a new table before this one: those rows are in no stream.
+                        execute format('select exists (select from only %I.%I)', relation.schema, relation.name) into filled;
+                        if filled then
+                            note := note || jsonb_build_object('filled', coalesce(note -> 'filled', '[]') || to_jsonb(relation.oid));
+                        end if;
                     end if;
                 end if;
                 if relation.present <> '{}' and relation.present is distinct from array[relation.wanted] then
@@ -146,8 +152,13 @@ begin
         -- next row, of another subtransaction than this block's, could come first.
         perform pg_logical_emit_message(true, 'whimbrel_ddl', '');
     exception when others then
-        perform pg_logical_emit_message(true, 'whimbrel_ddl', convert_to(jsonb_build_object(
-            'slot', {slot}, 'event', tg_event, 'tag', tg_tag, 'failed', sqlstate)::text, 'UTF8'));
+        note := jsonb_build_object('slot', {slot}, 'event', tg_event, 'tag', tg_tag, 'failed', sqlstate);
+        -- Of a table's values nothing else tells that they are other ones.
+        if tg_event = 'table_rewrite' then
+            note := note || jsonb_build_object(
+                'rewritten', pg_event_trigger_table_rewrite_oid()::int8, 'reason', pg_event_trigger_table_rewrite_reason());
+        end if;
+        perform pg_logical_emit_message(true, 'whimbrel_ddl', convert_to(note::text, 'UTF8'));
         perform pg_logical_emit_message(true, 'whimbrel_ddl', '');
     end;
 exception when others then

@@ -59,7 +59,8 @@ impl Changes {
                 state,
                 "a change of the source's schema could not be told in full"
             );
-            return Ok(());
+            documents::mark_untold(self.session()).await?;
+            return self.carry_rewritten(note, commit).await;
         }
         self.local("set local check_function_bodies = off", note).await?;
         for dropped in &note.dropped {
@@ -69,11 +70,7 @@ impl Changes {
         if !note.dropped.is_empty() {
             documents::mark(self.session(), documents::DROPPED).await?;
         }
-        if let Some(table) = note.rewritten
-            && note.reason & ROWS_REWRITTEN != 0
-        {
-            self.carry_rewrite(table, note, commit).await?;
-        }
+        self.carry_rewritten(note, commit).await?;
         self.carry_gaps(note, commit).await?;
         self.carry_cast(note).await?;
         let mut later = Vec::new();
@@ -87,6 +84,13 @@ impl Changes {
         }
         documents::mark(self.session(), documents::CARRIED).await?;
         self.keep_forms(&objects, commit).await
+    }
+
+    async fn carry_rewritten(&mut self, note: &Note, commit: Lsn) -> Result<(), Fault> {
+        match note.rewritten.filter(|_| note.reason & ROWS_REWRITTEN != 0) {
+            Some(table) => self.carry_rewrite(table, note, commit).await,
+            None => Ok(()),
+        }
     }
 
     /// The note's objects, behind what a table needs that has come into what is chosen: it has brought its sequences along, and its

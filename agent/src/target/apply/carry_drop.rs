@@ -9,7 +9,7 @@ use crate::{
         ddl::{Gone, gone},
         structure,
     },
-    wire::{Dropped, Note, Structure},
+    wire::{Dropped, Note, Structure, TableIdentity},
 };
 
 /// OID of `pg_class`.
@@ -81,7 +81,10 @@ impl Changes {
             self.forget_table(dropped.oid).await?;
             // Else one of its words that is made later would be taken for it. Those of a table go with its form.
             if dropped.kind == "index" && note.dropped.iter().all(|other| other.kind != "table") {
-                structure::forget_index(self.session(), dropped.oid).await?;
+                let table = structure::forget_index(self.session(), dropped.oid).await?;
+                if let Some(table) = table {
+                    self.forget_key(table);
+                }
             }
         }
         Ok(())
@@ -91,6 +94,21 @@ impl Changes {
     fn forget_column(&mut self, table: u32, name: &str) {
         let Some(mut relation) = self.tables.relation(table).cloned() else { return };
         relation.columns.retain(|column| column.name != name);
+        self.tables.put(relation);
+        self.altered.catalog = true;
+        self.resolve_again();
+    }
+
+    /// A unique index of a table that tells its rows whole is gone, maybe the one by which they are found here: whole from now on. A
+    /// command that alters the table tells its form again.
+    fn forget_key(&mut self, table: u32) {
+        let Some(mut relation) = self.tables.relation(table).cloned() else { return };
+        if relation.identity != TableIdentity::Full {
+            return;
+        }
+        for column in &mut relation.columns {
+            column.key = None;
+        }
         self.tables.put(relation);
         self.altered.catalog = true;
         self.resolve_again();

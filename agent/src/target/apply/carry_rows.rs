@@ -144,6 +144,7 @@ impl Changes {
             None => {
                 // Its rows are in the stream from the first one on, unless it was made with rows.
                 let from_here = before.is_none()
+                    && !note.filled.contains(&new.oid)
                     && ["CREATE TABLE", "CREATE SCHEMA"].contains(&note.tag.as_str());
                 self.begin_table(&relation, from_here.then_some(commit)).await?;
                 if !from_here || note.unpublished.is_some() {

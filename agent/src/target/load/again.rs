@@ -20,7 +20,7 @@ use crate::{
         receive::Receiver,
         structure,
     },
-    wire::{Answer, Ask, Relation, RelationKind, SnapshotKind, Structure, unexpected_answer},
+    wire::{Answer, Ask, Relation, RelationKind, Structure, unexpected_answer},
 };
 
 /// `typtype` of a type that is only named yet.
@@ -76,7 +76,7 @@ pub(in crate::target) async fn copy_waiting(
             .await
             .doing("setting session_replication_role on the target")?;
     }
-    let point = receiver.take_snapshot(SnapshotKind::Renewed).await?.point;
+    let point = receiver.renew_snapshot(&mut session, ledger).await?.point;
     let (mut relations, mut unlike) = match as_here(receiver, &session, &waiting).await {
         // What the snapshot has and the catalog no more has no definition: another snapshot.
         Err(fault) if fault.code == "CatalogChanges" && !at_end => {

@@ -94,7 +94,7 @@ impl Receiver {
             let turn = if age.is_due() { Turn::BeforeNewSnapshot } else { Turn::Any };
             crew.begin(&mut board, turn).await?;
             if turn == Turn::BeforeNewSnapshot && board.can_renew() && !board.is_complete() {
-                if let Some(point) = self.renew(client, &mut age).await? {
+                if let Some(point) = self.renew(client, ledger, &mut age).await? {
                     board.renew(self.pending(client, ledger, catalog, point).await?);
                 }
                 continue;

@@ -29,11 +29,7 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified, same_to_index},
-    target::{
-        fact::Fact,
-        ledger::Ledger,
-        receive::{Receiver, current},
-    },
+    target::{fact::Fact, ledger::Ledger, receive::Receiver, snapshot::known},
     wire::{Ask, ChangedTable, Column, PageRange, Publish, Relation},
 };
 
@@ -100,8 +96,7 @@ impl Receiver {
         to: Lsn,
     ) -> Result<(), Fault> {
         let doing = "recording in the ledger which rows changed since they were copied";
-        let state = current(client).await?;
-        let Some(system) = state.source_system else { return Ok(()) };
+        let Some(known) = known(client).await? else { return Ok(()) };
         let tables = tables
             .iter()
             .filter_map(|relation| {
@@ -114,7 +109,7 @@ impl Receiver {
                 })
             })
             .collect();
-        let ask = Ask::ChangedKeys { tables, to, system, timeline: state.timeline };
+        let ask = Ask::ChangedKeys { tables, to, known };
         let frames = self.caller.open(ask).await?;
         let tx = client.transaction().await.doing(doing)?;
         tx.batch_execute("truncate whimbrel.changed").await.doing(doing)?;

@@ -14,11 +14,11 @@ use crate::{
     postgres::Client,
     target::{
         fact::Fact,
+        ledger::Ledger,
         limits::Limits,
         receive::{Receiver, current},
     },
     verify::schema_changed,
-    wire::SnapshotKind,
 };
 
 /// How old the held snapshot is, and may be.
@@ -63,7 +63,12 @@ impl Age {
 
 impl Receiver {
     /// Takes a new snapshot; its point. `None`: the old one is still the best.
-    pub(super) async fn renew(&self, client: &Client, age: &mut Age) -> Result<Option<Lsn>, Fault> {
+    pub(super) async fn renew(
+        &self,
+        client: &mut Client,
+        ledger: Ledger,
+        age: &mut Age,
+    ) -> Result<Option<Lsn>, Fault> {
         age.kept = Some(Instant::now());
         if !self.spec.online {
             return Ok(None);
@@ -77,7 +82,7 @@ impl Receiver {
             return Ok(None);
         }
         self.progress.operation("renewing the snapshot of the source");
-        let snapshot = self.take_snapshot(SnapshotKind::Renewed).await?;
+        let snapshot = self.renew_snapshot(client, ledger).await?;
         let known = current(client).await?.source_system;
         check_server(&snapshot, known)?;
         if let Some(changed) = self.schema_change(client).await? {

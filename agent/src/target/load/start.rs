@@ -47,7 +47,10 @@ impl Receiver {
         self.progress.operation("taking a snapshot of the source");
         // A new slot takes the place of one of that name: an agent that was asleep must not drop its successor's.
         self.lease.require()?;
-        let snapshot = self.take_snapshot(kind).await?;
+        let snapshot = match kind {
+            SnapshotKind::Renewed => self.renew_snapshot(client, ledger).await?,
+            _ => self.take_snapshot(kind).await?,
+        };
         point!("snapshot.taken");
         if kind == SnapshotKind::NewSlot {
             self.publish_anew(client, ledger).await?;
