@@ -13,8 +13,8 @@ use crate::{
     fault::{Doing, Fault},
     postgres::{Client, qualified},
     target::{
-        CONSTRAINT_VIOLATED, Carried, CopyIn, Unmade, can_be_replica, copy_in, drop_foreign_keys,
-        run_entries_again,
+        CONSTRAINT_VIOLATED, Carried, CopyIn, Unmade, bring_defaults, can_be_replica, copy_in,
+        drop_foreign_keys, not_as_here, run_entries_again,
     },
     verify::{schema_changed, shape_difference, table_checksum},
     wire::{Answer, Ask, Catalog, Publish, Relation, ShapeItem, SnapshotKind, unexpected_answer},
@@ -258,6 +258,15 @@ async fn replace(
         drop_foreign_keys(session, ledger, &steps.plan()).await?;
     }
     let snapshot = receiver.renew_snapshot(session, ledger).await?;
+    // A transaction that was open has kept the snapshot waiting, and others have gone on meanwhile.
+    let tables: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
+    let unlike = not_as_here(receiver, session, &tables).await?;
+    if let Some(table) = relations.iter().find(|relation| unlike.contains(&relation.oid)) {
+        receiver.caller.ask(Ask::Release).await?;
+        let label = table.label();
+        return Err(schema_changed(&format!("table {label}, behind the cutover's last marker")));
+    }
+    bring_defaults(receiver, ledger, session, &tables).await?;
     for relation in relations {
         let copy = CopyIn { relation, pages: None, replace: true, point: Some(snapshot.point) };
         receiver.progress.table_restarted(relation.oid);

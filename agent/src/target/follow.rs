@@ -1,5 +1,8 @@
 //! Follows the source: opens the stream where the ledger stands, applies it, opens it again after a step back.
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use tokio::sync::{mpsc, watch};
 use tokio_postgres::{Row, types::PgLsn};
@@ -19,7 +22,7 @@ use super::{
 use crate::{
     fault::{Doing, Fault, Policy},
     postgres::Client,
-    wire::{Ask, Frame, FrameReceiver, unexpected},
+    wire::{Ask, Catalog, Frame, FrameReceiver, unexpected},
 };
 
 /// Runs until something stops it. `control` tells which markers are no reason to stand still.
@@ -58,7 +61,7 @@ pub(crate) async fn follow(
         // The source begins to decode while the tables are looked up here; what comes meanwhile waits, within its bound.
         let known = known(&session).await?.ok_or_else(no_position)?;
         let mut frames = receiver.caller.open(Ask::Follow { from, known }).await?;
-        let tables = Tables::new(receiver.catalog(&session).await?, points(&session).await?);
+        let tables = tables(&session, receiver.catalog(&session).await?).await?;
         let timeline = timeline(&mut frames).await?;
         keep_timeline(&mut session, copied.ledger, known.timeline, timeline).await?;
         let tables_wait = copy_after.is_some();
@@ -174,11 +177,19 @@ fn no_position() -> Fault {
     Fault::hold("LedgerUnreadable", "the ledger has no position to follow the source from")
 }
 
-/// Each table's point: changes before it are in its copy.
-async fn points(session: &Client) -> Result<HashMap<u32, Lsn>, Fault> {
+/// The tables with their points; and which of them are held.
+async fn tables(session: &Client, catalog: Arc<Catalog>) -> Result<Tables, Fault> {
     let rows = session
         .query(include_str!("sql/points.sql"), &[])
         .await
         .doing("reading the points of the copied tables")?;
-    Ok(rows.iter().map(|row| (row.get(0), Lsn(row.get::<_, PgLsn>(1).into()))).collect())
+    let (mut points, mut held) = (HashMap::new(), HashSet::new());
+    for row in &rows {
+        if row.get(2) {
+            held.insert(row.get(0));
+        } else {
+            points.insert(row.get(0), Lsn(row.get::<_, PgLsn>(1).into()));
+        }
+    }
+    Ok(Tables::new(catalog, points, held))
 }

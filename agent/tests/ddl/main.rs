@@ -9,6 +9,7 @@ mod cost;
 mod disabled;
 #[path = "../driver/mod.rs"]
 mod driver;
+mod held;
 mod humble;
 mod identities;
 mod in_the_way;

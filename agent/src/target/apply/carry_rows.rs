@@ -17,7 +17,7 @@ const BEFORE_ROWS: &str = "whimbrel_carry";
 impl Changes {
     /// Runs what makes an object. A key or a check can fail over rows that the stream has told in part only (no identity,
     /// unlogged), or that are older than a form which no message has told, where the source's own rows agree with it: the table
-    /// that the server blames is emptied then, and its rows come again. No table is blamed twice, so that it ends.
+    /// that the server blames is emptied then, and its rows come again. So can one over the rows of a table that is held, which are old. No table is blamed twice, so that it ends.
     pub(super) async fn execute_over_rows(
         &mut self,
         statements: &[String],
@@ -25,7 +25,9 @@ impl Changes {
         note: &Note,
     ) -> Result<(), Fault> {
         let untold = note.tag == TAG;
-        let is_in_part = |table: &Relation| untold || table.publish != Publish::All;
+        let held = self.tables.held().clone();
+        let is_in_part =
+            |table: &Relation| untold || table.publish != Publish::All || held.contains(&table.oid);
         if !self.tables.catalog().relations.iter().any(is_in_part) {
             return self.execute(statements, doing).await.map_err(|(fault, _)| fault);
         }
@@ -111,8 +113,11 @@ impl Changes {
         Ok(())
     }
 
-    /// The table's changes are left out until its rows have been copied again.
+    /// The table's changes are left out until its rows have been copied again. One that is held waits for a person.
     pub(super) async fn hold(&mut self, table: u32) -> Result<(), Fault> {
+        if self.tables.held().contains(&table) {
+            return Ok(());
+        }
         self.session()
             .execute("update whimbrel.relation set point = null where source_oid = $1", &[&table])
             .await

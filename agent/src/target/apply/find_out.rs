@@ -169,7 +169,7 @@ impl Bringing<'_> {
         let (receiver, ledger) = (self.receiver, self.ledger);
         let session = receiver.session("apply").await?;
         settle(&session, ledger, can_be_replica(&session).await).await?;
-        let tables = Tables::new(receiver.catalog(&session).await?, HashMap::new());
+        let tables = Tables::new(receiver.catalog(&session).await?, HashMap::new(), HashSet::new());
         let mut changes = Changes::new(Arc::new(session), receiver, tables);
         let commit = Lsn(u64::MAX);
         changes.bracket("begin", doing).await?;

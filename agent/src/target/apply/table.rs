@@ -98,18 +98,29 @@ pub(in crate::target) struct Tables {
     catalog: Arc<Catalog>,
     by_oid: HashMap<u32, usize>,
     points: HashMap<u32, Lsn>,
+    /// Until a person has them copied again.
+    held: HashSet<u32>,
     gone: HashSet<u32>,
 }
 
 impl Tables {
-    pub(in crate::target) fn new(catalog: Arc<Catalog>, points: HashMap<u32, Lsn>) -> Self {
+    pub(in crate::target) fn new(
+        catalog: Arc<Catalog>,
+        points: HashMap<u32, Lsn>,
+        held: HashSet<u32>,
+    ) -> Self {
         let by_oid = (0..).zip(&catalog.relations).map(|(at, r)| (r.oid, at)).collect();
-        Self { catalog, by_oid, points, gone: HashSet::new() }
+        Self { catalog, by_oid, points, held, gone: HashSet::new() }
     }
 
     /// The table's copy is newer than a transaction that commits at `commit`.
     pub(super) fn is_ahead(&self, oid: u32, commit: Lsn) -> bool {
         self.points.get(&oid).is_some_and(|point| !Relation::is_newer(*point, commit))
+    }
+
+    /// Tables that are held by themselves: they take part in what becomes of the schema, and their rows are old ones.
+    pub(super) fn held(&self) -> &HashSet<u32> {
+        &self.held
     }
 
     /// Whether the table's changes of a transaction that commits at `commit` are not wanted: its copy has them, or will have.
@@ -296,7 +307,7 @@ mod tests {
         let two = Relation { oid: 9, name: "two".into(), columns, ..relation.clone() };
         let relations = vec![relation, two];
         let catalog = Catalog { server_version: 150_000, relations, ..Catalog::default() };
-        Tables::new(Arc::new(catalog), HashMap::from([(7, Lsn(1))]))
+        Tables::new(Arc::new(catalog), HashMap::from([(7, Lsn(1))]), HashSet::new())
     }
 
     fn stream(id: u32, name: &str, columns: &[(&str, u32)]) -> pgoutput::Relation {

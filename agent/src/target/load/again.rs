@@ -13,12 +13,13 @@ use crate::{
     fault::{Doing, Fault, Policy},
     postgres::Client,
     target::{
-        apply::bring,
+        apply::{bring, bring_what_goes},
         bring_needs::differing_kin,
         ddl::{self, Around, relation_of},
         ledger::Ledger,
         receive::Receiver,
         structure,
+        untold::is_same,
     },
     wire::{Answer, Ask, Relation, RelationKind, Structure, unexpected_answer},
 };
@@ -101,6 +102,8 @@ pub(in crate::target) async fn copy_waiting(
         receiver.caller.ask(Ask::Release).await?;
         return Ok(Some(point));
     }
+    let copied: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
+    bring_defaults(receiver, ledger, &session, &copied).await?;
     for relation in &relations {
         let copy = CopyIn { relation, pages: None, replace: true, point: Some(point) };
         copy_in(&copy, &mut session, &receiver.caller, ledger, &receiver.progress).await?;
@@ -213,8 +216,36 @@ fn columns(form: &Structure) -> Vec<(&str, &str)> {
     }
 }
 
+/// Gives these tables the defaults that they have in the held snapshot, as far as that goes: they hinder no copy, and when the stream
+/// comes to the command that set one, the table's copy is newer than that.
+pub(crate) async fn bring_defaults(
+    receiver: &Receiver,
+    ledger: Ledger,
+    session: &Client,
+    tables: &[u32],
+) -> Result<(), Fault> {
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let mut forms = structure::fetch(&receiver.caller, tables.to_vec(), true).await?;
+    forms.retain(|form| tables.contains(&form.id().1));
+    let mut others = Vec::new();
+    for form in forms {
+        match structure::known(&**session, form.id()).await? {
+            Some(known) if takes_rows_alike(&known, &form) && !is_same(Some(&known), &form) => {
+                others.push(form);
+            }
+            _ => {}
+        }
+    }
+    match others.is_empty() {
+        true => Ok(()),
+        false => bring_what_goes(receiver, ledger, others, &[]).await.map(drop),
+    }
+}
+
 /// Which of these tables the held snapshot does not have in the form that they have here; all of them, where a type is another.
-pub(in crate::target) async fn not_as_here(
+pub(crate) async fn not_as_here(
     receiver: &Receiver,
     session: &Client,
     tables: &[u32],

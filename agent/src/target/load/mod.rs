@@ -19,7 +19,8 @@ mod small;
 mod start;
 mod statistics;
 
-pub(in crate::target) use again::{Unlike, copy_waiting, not_as_here};
+pub(in crate::target) use again::{Unlike, copy_waiting};
+pub(crate) use again::{bring_defaults, not_as_here};
 pub(crate) use copy_in::{CopyIn, copy_in};
 pub(in crate::target) use finish::run_entry;
 pub(crate) use finish::{can_be_replica, run_entries_again};

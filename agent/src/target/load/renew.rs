@@ -85,7 +85,7 @@ impl Receiver {
         let snapshot = self.renew_snapshot(client, ledger).await?;
         let known = current(client).await?.source_system;
         check_server(&snapshot, known)?;
-        if let Some(changed) = self.schema_change(client).await? {
+        if let Some(changed) = self.schema_change(client, ledger).await? {
             // At this very moment: the next try goes on from there.
             return Err(Fault { policy: Policy::Retry, ..schema_changed(&changed.difference) });
         }

@@ -2,7 +2,11 @@
 use tokio_postgres::GenericClient;
 use whimbrel_points::point;
 
-use super::{again::not_as_here, make::record_snapshot, others::Others};
+use super::{
+    again::{bring_defaults, not_as_here},
+    make::record_snapshot,
+    others::Others,
+};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified},
@@ -61,7 +65,7 @@ impl Receiver {
             check_server(&snapshot, state.source_system)?;
             // A slot that is there has every change since the dump. What a new one has not is taken over below.
             if kind != SnapshotKind::NewSlot {
-                changed = self.schema_change(client).await?;
+                changed = self.schema_change(client, ledger).await?;
             }
             if let Some(changed) = changed.as_ref().filter(|_| kind == SnapshotKind::Offline) {
                 return Err(schema_changed(&changed.difference).remedy(
@@ -129,7 +133,11 @@ impl Receiver {
 
     /// How the held snapshot's schema differs from what was dumped; not at all where every table and type is there as it is
     /// here, for the changes were carried.
-    pub(super) async fn schema_change(&self, client: &Client) -> Result<Option<Changed>, Fault> {
+    pub(super) async fn schema_change(
+        &self,
+        client: &Client,
+        ledger: Ledger,
+    ) -> Result<Option<Changed>, Fault> {
         let then = self.dumped_shape(client).await?;
         let now = self.shape(true).await?;
         let Some(difference) = shape_difference(&then, &now) else {
@@ -138,8 +146,10 @@ impl Receiver {
         let mut tables: Vec<u32> =
             self.catalog(client).await?.relations.iter().map(|table| table.oid).collect();
         if self.spec.online {
-            tables = not_as_here(self, client, &tables).await?;
+            let all = std::mem::take(&mut tables);
+            tables = not_as_here(self, client, &all).await?;
             if tables.is_empty() {
+                bring_defaults(self, ledger, client, &all).await?;
                 return Ok(None);
             }
         }

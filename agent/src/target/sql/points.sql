@@ -1,4 +1,4 @@
--- Each table's point: changes before it are in its copy. All changes of a table that is held are left out.
-select source_oid, case when held is null then point else 'FFFFFFFF/FFFFFFFF' end
+-- Each table's point: changes before it are in its copy. One that is held has none that counts: its rows' changes are left out.
+select source_oid, point, held is not null
 from whimbrel.relation
 where point is not null;
