@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     fault::{Fault, Policy},
-    target::{StreamState, current, held_tables},
+    target::{StreamState, current, emptied, held_tables},
     verify::{schema_changed, shape_difference},
     wire::{Answer, Ask, Quiet, unexpected_answer},
 };
@@ -38,6 +38,11 @@ pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
         && let Some(table) = steps.receiver.unknown_tables(&session, &now).await?.first()
     {
         return Err(schema_changed(&format!("{table} was made, and its rows were never copied")));
+    }
+    if !steps.receiver.spec.online
+        && let Some(table) = emptied(&session, &steps.copied.catalog).await?.first()
+    {
+        return Err(crashed(&table.label()));
     }
     let mut note = String::new();
     if !order.allow_source_writes {
@@ -126,6 +131,16 @@ async fn probed(steps: &Steps<'_>) -> Result<(StreamState, Quiet), Fault> {
     let state =
         stream.wait_for(|state| state.has_come(&probe)).await.map_err(|_| stream_ended())?;
     Ok((state.clone(), quiet))
+}
+
+fn crashed(table: &str) -> Fault {
+    Fault::hold(
+        "UnloggedTableEmptied",
+        format!(
+            "the target has crashed since the copy, which has emptied the unlogged table {table}"
+        ),
+    )
+    .remedy("`whimbrel migration retry` copies it again, and goes on")
 }
 
 fn held(table: &str) -> Fault {

@@ -155,7 +155,7 @@ impl Sender {
         let client = self.session(purpose).await?;
         match client.batch_execute(&held.enter()).await {
             Ok(()) => Ok(client),
-            Err(error) if error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE) => {
+            Err(error) if error.code().is_some_and(|code| is_gone(code.code())) => {
                 Err(no_snapshot())
             }
             Err(error) => Err(Fault::sql(ENTERING, &error)),
@@ -173,9 +173,7 @@ impl Sender {
             .doing("opening a session for rows on the source")?;
         match session.query(&held.enter(), ENTERING).await {
             Ok(_) => Ok(session),
-            Err(ReplicationError::Server { error, .. })
-                if error.sqlstate == SqlState::INVALID_PARAMETER_VALUE.code() =>
-            {
+            Err(ReplicationError::Server { error, .. }) if is_gone(&error.sqlstate) => {
                 Err(no_snapshot())
             }
             Err(error) => Err(error).doing(ENTERING),
@@ -188,8 +186,7 @@ impl Held {
         Self { name, taken, keeper, idle: Mutex::default() }
     }
 
-    /// A session enters it by this, or fails with SQLSTATE 22023: the session that exported it has ended. A new snapshot is
-    /// taken when the task is tried again.
+    /// A session enters it by this, or fails ([`is_gone`]): a new snapshot is taken when the task is tried again.
     fn enter(&self) -> String {
         format!(
             "begin transaction isolation level repeatable read, read only; set transaction snapshot {}",
@@ -234,6 +231,12 @@ pub(super) fn system_number(text: &str) -> Result<u64, Fault> {
             format!("the source's system identifier {text:?} is not a number"),
         )
     })
+}
+
+/// The session that exported the snapshot has ended: since 17 the server calls it an undefined object.
+fn is_gone(sqlstate: &str) -> bool {
+    [SqlState::INVALID_PARAMETER_VALUE.code(), SqlState::UNDEFINED_OBJECT.code()]
+        .contains(&sqlstate)
 }
 
 fn no_snapshot() -> Fault {

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     fault::{Doing, Fault},
-    postgres::Client,
+    postgres::{Client, qualified},
     verify::table_checksum,
-    wire::{Answer, Ask, Catalog, unexpected_answer},
+    wire::{Answer, Ask, Catalog, Publish, Relation, unexpected_answer},
 };
 
 /// Names told of tables to be copied again; the rest are counted.
@@ -109,6 +109,36 @@ impl Receiver {
         self.caller.ask(Ask::Release).await.map(drop)
     }
 
+    /// An offline migration's unlogged tables that PostgreSQL has emptied since they were copied, as it does when the target crashes
+    /// ("CREATE TABLE", UNLOGGED): nothing else tells. They are copied again, under a snapshot of now.
+    pub(super) async fn refill_emptied(
+        &self,
+        client: &mut Client,
+        ledger: Ledger,
+    ) -> Result<(), Fault> {
+        let catalog = self.catalog(client).await?;
+        let emptied = emptied(client, &catalog).await?;
+        if emptied.is_empty() {
+            return Ok(());
+        }
+        let doing = "recording in the ledger that unlogged tables are copied again";
+        let oids: Vec<u32> = emptied.iter().map(|relation| relation.oid).collect();
+        let tx = client.transaction().await.doing(doing)?;
+        tx.execute(
+            "update whimbrel.relation set copied = false, done = false, anew = true where source_oid = any($1)",
+            &[&oids],
+        )
+        .await
+        .doing(doing)?;
+        tx.execute("update whimbrel.ledger set phase = 'copy'", &[]).await.doing(doing)?;
+        ledger.commit(tx, doing).await?;
+        let labels: Vec<String> = emptied.iter().map(Relation::label).collect();
+        let text =
+            format!("the target has crashed, which empties unlogged tables; {}", names(&labels));
+        self.tell(Fact::Milestone("TablesCopiedAgain", text)).await;
+        self.load(client, ledger).await
+    }
+
     /// After a lost slot: a table whose rows are the source's, as its new snapshot sees them, is not copied again.
     pub(super) async fn keep_what_is_same(
         &self,
@@ -193,4 +223,26 @@ fn names(tables: &[String]) -> String {
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     let named: Vec<&str> = tables.iter().take(NAMED).map(String::as_str).collect();
     format!("to be copied again: {}{more}", named.join(", "))
+}
+
+/// Unlogged tables with nothing in them that had rows when they were copied.
+pub(crate) async fn emptied(client: &Client, catalog: &Catalog) -> Result<Vec<Relation>, Fault> {
+    let doing = "looking for unlogged tables that a crash has emptied";
+    let rows = client
+        .query("select source_oid from whimbrel.relation where copied and rows > 0", &[])
+        .await
+        .doing(doing)?;
+    let filled: HashSet<u32> = rows.iter().map(|row| row.get(0)).collect();
+    let mut emptied = Vec::new();
+    for relation in &catalog.relations {
+        if relation.publish != Publish::Nothing || !filled.contains(&relation.oid) {
+            continue;
+        }
+        let name = qualified(&relation.schema, &relation.name);
+        let sql = format!("select not exists (select from only {name})");
+        if client.query_one(&*sql, &[]).await.doing(doing)?.get(0) {
+            emptied.push(relation.clone());
+        }
+    }
+    Ok(emptied)
 }

@@ -2,6 +2,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::sync::{mpsc, watch};
@@ -15,7 +16,7 @@ use super::{
     can_be_replica, current,
     in_runs::{Statement, in_runs},
     ledger::Ledger,
-    load::{Unlike, copy_waiting},
+    load::{Later, Unlike, copy_waiting},
     schema::Plan,
     snapshot::{keep_timeline, known},
 };
@@ -24,6 +25,10 @@ use crate::{
     postgres::Client,
     wire::{Ask, Catalog, Frame, FrameReceiver, unexpected},
 };
+
+/// How long changes are applied before tables are tried to be published again that somebody has a lock on. Each try holds the stream
+/// up for as long as it waits for that.
+const LOCKED_PAUSE: Duration = Duration::from_secs(20);
 
 /// Runs until something stops it. `control` tells which markers are no reason to stand still.
 ///
@@ -85,7 +90,11 @@ pub(crate) async fn follow(
         let mut applier = Applier::new(changes, copied.ledger, progress, frames, state, slot, from);
         applier.stale = stale;
         applier.awaited = awaited;
-        applier.copy_after(copy_after);
+        match copy_after {
+            Some(Later::At(point)) => applier.copy_after(point),
+            Some(Later::Unlocked) => applier.copy_later(from, LOCKED_PAUSE),
+            None => {}
+        }
         match applier.run(&mut control).await {
             Ok(
                 Ended::MarkerStale(learned)

@@ -50,6 +50,7 @@ pub(crate) use redump::bare;
 pub use schema::Plan;
 pub(crate) use schema::RESTORE_SETTINGS;
 
+pub(crate) use again::emptied;
 pub(crate) use follow::drop_foreign_keys;
 pub(crate) use follow::follow;
 pub(crate) use foreign_keys::{CONSTRAINT_VIOLATED, Unmade};

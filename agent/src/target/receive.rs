@@ -133,6 +133,8 @@ impl Receiver {
             self.load(&mut client, ledger).await?;
         } else if self.spec.online {
             self.refill(&mut client, ledger).await?;
+        } else {
+            self.refill_emptied(&mut client, ledger).await?;
         }
         let catalog = self.catalog(&client).await?;
         let (plan, (tables, rows, bytes)) =

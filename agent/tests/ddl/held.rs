@@ -10,10 +10,11 @@ async fn the_schema_goes_on_over_a_table_that_is_held() {
     let (source, target, mut driver) = following(
         "create table t (id int primary key, v text); insert into t values (1, 'a'), (2, 'b'), (3, 'twice'), (4, 'twice');
          create table dropped (id int primary key, v text); insert into dropped values (1, 'a');
+         create table named (id int primary key, v text); insert into named values (1, 'a'), (2, 'b');
          create table u (id int primary key)",
     )
     .await;
-    for (table, at) in [("t", 1), ("dropped", 2)] {
+    for (table, at) in [("t", 1), ("dropped", 2), ("named", 3)] {
         sql(&target, "shop", &format!("delete from {table} where id = 1")).await;
         sql(&source, "shop", &format!("update {table} set v = 'x' where id = 1")).await;
         let held = format!(
@@ -31,13 +32,21 @@ async fn the_schema_goes_on_over_a_table_that_is_held() {
          update t set v = 'once' where id = 4;
          create unique index by_v on t (v);
          drop table dropped;
+         create table dropped (id int primary key, v text); insert into dropped values (2, 'new');
+         alter table named rename to older;
+         create table named (id int primary key, v text); insert into named values (2, 'new');
          insert into u values (1)",
     )
     .await;
     until(&target, "shop", "select count(*) from u").await;
+    driver.kill().await;
     begin_again(
         &mut driver,
-        CopyAgain { number: 1, tables: vec!["public.t".to_owned()], new_slot: false },
+        CopyAgain {
+            number: 1,
+            tables: vec!["public.t".to_owned(), "public.older".to_owned()],
+            new_slot: false,
+        },
     )
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;

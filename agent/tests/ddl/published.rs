@@ -1,4 +1,7 @@
 //! What a server refuses of a published table, and the ways out while a migration runs.
+use std::time::Duration;
+
+use tokio::time::sleep;
 use whimbrel_proto::agent::v1::{Step, failure::Policy};
 
 use super::{between, cut_over, cut_over_alike, following, following_as};
@@ -175,4 +178,58 @@ async fn a_table_that_had_a_filter_for_a_while_misses_nothing() {
         .await;
         cut_over_alike(&source, &target, &mut driver, 1).await;
     }
+}
+
+/// Decoding of older releases goes on leaving out a table that was published while a transaction that had written to it was open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_is_published_between_the_transactions_that_write_to_it_where_these_would_not_learn_of_it()
+ {
+    let Some(older) = programs_of(12) else {
+        eprintln!("NOT TESTED: PostgreSQL 12: this machine has no server of it (tests/servers)");
+        return;
+    };
+    let schema = "create table t (id int primary key, v text); create table u (id int primary key)";
+    let (there, here) = (Cluster::start_of(older, HBA, ""), Cluster::start(HBA, ""));
+    let (source, target, mut driver) = between(there, here, schema, |_| {}).await;
+    driver.kill().await;
+    sql(
+        &source,
+        "shop",
+        "alter publication whimbrel_test_shop drop table t; insert into t values (1, 'missed')",
+    )
+    .await;
+    let open = session(&source, "shop").await;
+    open.batch_execute("begin; insert into t values (2, 'before')").await.unwrap();
+    driver.begin(2, driver.target_oid()).await;
+    until(&target, "shop", "select count(*) from whimbrel.relation where point is null").await;
+    // What must not come never does: so long the agent had time for it.
+    let published = "select from pg_publication_tables where tablename = 't'";
+    for _ in 0..30 {
+        if !open.query(published, &[]).await.unwrap().is_empty() {
+            break;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    open.batch_execute("insert into t values (3, 'behind'); commit").await.unwrap();
+    until(&target, "shop", "select count(*) from t").await;
+    sql(&source, "shop", "insert into t values (4, 'later'); update t set v = 'changed' where id = 1; insert into u values (1)").await;
+    cut_over(&mut driver, 1).await;
+    moved_alike(&source, &target, "shop").await;
+}
+
+/// Sources of 15 and later lock the publication until a transaction that publishes a table ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_flow_while_a_table_cant_be_published() {
+    let (source, target, mut driver) = following("create table t (id int primary key)").await;
+    let open = session(&source, "shop").await;
+    open.batch_execute("begin; create table long (id int primary key)").await.unwrap();
+    sql(&source, "shop", "create table short (id int primary key); insert into short values (1)")
+        .await;
+    until(&target, "shop", "select count(*) from whimbrel.relation where point is null").await;
+    let waits = "select count(*) from pg_stat_activity where application_name like 'whimbrel/publication%' and wait_event_type = 'Lock'";
+    until(&source, "shop", waits).await;
+    sql(&source, "shop", "insert into t values (1)").await;
+    until(&target, "shop", "select count(*) from t").await;
+    open.batch_execute("commit").await.unwrap();
+    cut_over_alike(&source, &target, &mut driver, 1).await;
 }

@@ -2,7 +2,7 @@
 use whimbrel_proto::agent::v1::CopyAgain;
 
 use super::{again::begin_again, cut_over_alike, following, following_as};
-use crate::driver::{sql, value};
+use crate::driver::{batch, sql, value};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ranges_and_base_types_are_carried() {
@@ -246,4 +246,20 @@ async fn a_domains_check_can_read_a_table_of_that_domain() {
         .await;
         cut_over_alike(&source, &target, &mut driver, 1).await;
     }
+}
+
+/// The usual way to take a label away. Its tables are copied again, and their columns' type has another name by then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_enum_that_takes_the_place_of_another_hinders_no_cutover_that_follows_at_once() {
+    let (source, target, mut driver) = following(
+        "create type kind as enum ('a', 'b', 'c');
+         create table one (id int primary key, k kind not null); insert into one select g, 'a' from generate_series(1, 20) g;
+         create table other (id int primary key, k kind not null); insert into other select g, 'b' from generate_series(1, 20) g",
+    )
+    .await;
+    let swap = "begin; create type kind_new as enum ('a', 'b', 'd');
+        alter table one alter k type kind_new using k::text::kind_new; alter table other alter k type kind_new using k::text::kind_new;
+        drop type kind; alter type kind_new rename to kind; commit";
+    batch(&source, "shop", swap).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
 }

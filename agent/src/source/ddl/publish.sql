@@ -1,5 +1,5 @@
 -- A statement for each table that is in the wrong one of our publications ($1: all changes, $2: inserts and truncates), or
--- in none though its changes are wanted; its OID, and whether it is in none: one that somebody has given a filter of rows or columns
+-- in none though its changes are wanted; its OID, whether it is in none, and its name: one that somebody has given a filter of rows or columns
 -- is in none too, and is put in anew. Into one first, then out of another: our own event
 -- trigger tells what is in none (function.sql).
 with tables as (
@@ -28,11 +28,11 @@ present as (
 select case when (t.oid, t.wanted) in (select p.prrelid, p.name from present p)
             then format('alter publication %I drop table only %s; ', t.wanted, t.name) else '' end
        || format('alter publication %I add table only %s', t.wanted, t.name),
-       t.oid, t.oid not in (select p.prrelid from present p where p.whole)
+       t.oid, t.oid not in (select p.prrelid from present p where p.whole), t.name
 from tables t
 -- As in unpublished.sql: not by exists.
 where t.wanted is not null and {relation t.oid} and (t.oid, t.wanted) not in (select p.prrelid, p.name from present p where p.whole)
 union all
-select format('alter publication %I drop table only %s', p.name, t.name), t.oid, false
+select format('alter publication %I drop table only %s', p.name, t.name), t.oid, false, t.name
 from tables t join present p on p.prrelid = t.oid
 where p.name is distinct from t.wanted

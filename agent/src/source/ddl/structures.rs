@@ -1,9 +1,13 @@
 //! Documents of the objects as they are, for the receiver's ledger.
-use std::pin::Pin;
+use std::{
+    pin::Pin,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use tokio_postgres::{Row, RowStream, types::ToSql};
+use tokio::time::sleep;
+use tokio_postgres::{Row, RowStream, error::SqlState, types::ToSql};
 
 use super::super::{patient::Patience, publication, sender::Sender};
 use crate::{
@@ -26,6 +30,12 @@ const ALL: &str = "with recursive touched as (
 ),";
 
 const READING: &str = "reading what the source's objects are made of";
+
+/// How long an open writer of a table is waited for.
+const WRITERS_WAIT: Duration = Duration::from_secs(5);
+
+/// Between two looks.
+const WRITERS_PAUSE: Duration = Duration::from_millis(200);
 
 const PUBLISHING: &str = "keeping the publications as the tables are";
 
@@ -91,7 +101,10 @@ impl Sender {
             rows.iter().filter(|row| !row.get::<_, bool>(2) || recorded.contains(&row.get(1)))
         {
             // Each by itself: none is locked while another one is waited for (`source/patient.rs`).
-            let altered = client.batch_execute(row.get(0)).await.doing(PUBLISHING);
+            let altered = match forgets_publishing(client.server_version_num()) {
+                true => publish_between_writers(&client, row.get(0), row.get(3)).await,
+                false => client.batch_execute(row.get(0)).await.doing(PUBLISHING),
+            };
             match altered.map_err(Fault::again_if_gone) {
                 Ok(()) => put.push(row.get(1)),
                 // It has another name since it was looked at, or is gone: the next look finds it.
@@ -102,11 +115,58 @@ impl Sender {
         Ok(put)
     }
 
-    /// Statements, each with the table's OID and whether it is in none.
+    /// Statements, each with the table's OID, whether it is in none, and its name.
     async fn to_publish(&self, client: &Client) -> Result<Vec<Row>, Fault> {
         let objects = &self.spec.objects;
         let sql = self.spec.selected.sql(include_str!("publish.sql"));
         let names: [&(dyn ToSql + Sync); 2] = [&objects.publication, &objects.keyless_publication];
         client.query(&*client.sql(&sql), &names).await.doing(PUBLISHING)
+    }
+}
+
+/// Whether logical decoding goes on, for ever, leaving a table out that was published while a transaction that had written to it
+/// was open and wrote to it again ("Distribute invalidations", commit 4909b38af0 of May 2025; of 13 it mends a part).
+fn forgets_publishing(version: u32) -> bool {
+    let mended = match version / 10_000 {
+        14 => 18,
+        15 => 13,
+        16 => 9,
+        17 => 5,
+        major => return major <= 13,
+    };
+    version % 10_000 < mended
+}
+
+/// Publishes the table while no transaction that has written to it is open. Writers that come meanwhile wait for no longer than one
+/// look takes.
+async fn publish_between_writers(
+    client: &Client,
+    statement: &str,
+    table: &str,
+) -> Result<(), Fault> {
+    let begun = Instant::now();
+    loop {
+        let sql = format!(
+            "begin; set local lock_timeout = '20ms'; lock table only {table} in share mode; \
+             set local lock_timeout = '5s'; {statement}; commit"
+        );
+        let Err(error) = client.batch_execute(&sql).await else { return Ok(()) };
+        client.batch_execute("rollback").await.doing(PUBLISHING)?;
+        let is_locked = error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE);
+        if !is_locked || begun.elapsed() >= WRITERS_WAIT {
+            return Err(Fault::sql(PUBLISHING, &error));
+        }
+        sleep(WRITERS_PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::forgets_publishing;
+
+    #[test]
+    fn later_releases_tell_open_transactions_what_is_published() {
+        assert!([100_023, 130_023, 140_017, 150_012, 170_004].into_iter().all(forgets_publishing));
+        assert!(![140_018, 150_018, 160_009, 170_005, 180_000].into_iter().any(forgets_publishing));
     }
 }

@@ -1,5 +1,5 @@
 //! The loop: frames in, groups of whole transactions out, positions back.
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -37,6 +37,8 @@ pub(in crate::target) struct Applier<'a> {
     copy_after: Option<Lsn>,
     /// Where the stream stood when they last could not be.
     copy_tried: Option<Lsn>,
+    /// They can't be before.
+    copy_not_before: Option<Instant>,
     pub(super) transaction: Option<Transaction>,
     pub(super) group: Group,
     /// The group before, until it is committed.
@@ -79,6 +81,7 @@ impl<'a> Applier<'a> {
             awaited: None,
             copy_after: None,
             copy_tried: None,
+            copy_not_before: None,
             transaction: None,
             group: Group::default(),
             closed: None,
@@ -153,10 +156,16 @@ impl<'a> Applier<'a> {
     }
 
     /// Tables wait until the stream has come to `after`.
-    pub(in crate::target) fn copy_after(&mut self, after: Option<Lsn>) {
-        self.changes.altered.copy = after.is_some();
-        self.copy_after = after;
-        self.copy_tried = after.map(|_| self.position);
+    pub(in crate::target) fn copy_after(&mut self, after: Lsn) {
+        self.changes.altered.copy = true;
+        self.copy_after = Some(after);
+        self.copy_tried = Some(self.position);
+    }
+
+    /// As [`Self::copy_after`], and not before `pause` has passed.
+    pub(in crate::target) fn copy_later(&mut self, after: Lsn, pause: Duration) {
+        self.copy_after(after);
+        self.copy_not_before = Some(Instant::now() + pause);
     }
 
     /// With what was known of the source when a table had to wait behind it, the snapshot of now hardly finds the schema
@@ -164,6 +173,7 @@ impl<'a> Applier<'a> {
     fn is_time_to_copy(&self) -> bool {
         self.changes.altered.copy
             && self.is_between()
+            && (self.at_marker() || self.copy_not_before.is_none_or(|at| at <= Instant::now()))
             && (self.copy_after.is_some_and(|after| self.reached >= after)
                 // Nothing is applied behind a marker; once there, since the source should stand still.
                 || self.at_marker() && self.copy_tried.is_none_or(|tried| self.position > tried))

@@ -21,7 +21,7 @@ use crate::{
         structure,
         untold::is_same,
     },
-    wire::{Answer, Ask, Relation, RelationKind, Structure, unexpected_answer},
+    wire::{Answer, Ask, ColumnStructure, Relation, RelationKind, Structure, unexpected_answer},
 };
 
 /// `typtype` of a type that is only named yet.
@@ -47,23 +47,32 @@ impl Unlike {
     }
 }
 
-/// Copies what waits; `Some`: not yet, the stream has to come to there first. `from`: where it stands, `at_end`: at a cutover's
+/// When tables that wait are looked at again.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::target) enum Later {
+    /// When the stream has come to there.
+    At(Lsn),
+    /// After a while: somebody's transaction has a lock on the source that publishing them needs.
+    Unlocked,
+}
+
+/// Copies what waits; `Some`: not yet. `from`: where it stands, `at_end`: at a cutover's
 /// marker, and comes no further. `last`: what was found the last time.
 pub(in crate::target) async fn copy_waiting(
     receiver: &Receiver,
     ledger: Ledger,
     (from, at_end): (Lsn, bool),
     last: &mut Unlike,
-) -> Result<Option<Lsn>, Fault> {
+) -> Result<Option<Later>, Fault> {
     let mut session = receiver.session("copy again").await?;
     // First the publications, then the snapshot: every transaction that commits behind its point began after them.
     let published = receiver.publish(&mut session, ledger).await;
     let mut waiting = waiting(&session).await?;
     match published {
-        // Somebody's lock on a table must not keep all others' changes waiting: it is tried again, and the cutover looks again.
-        Err(fault) if waiting.is_empty() && fault.policy == Policy::Retry => {
+        // Somebody's lock must not keep all others' changes waiting: it is tried again, and the cutover looks again.
+        Err(fault) if fault.policy == Policy::Retry && (waiting.is_empty() || !at_end) => {
             tracing::warn!(%fault, "the publications are as they were");
-            return Ok(None);
+            return Ok((!waiting.is_empty()).then_some(Later::Unlocked));
         }
         other => other?,
     }
@@ -82,7 +91,7 @@ pub(in crate::target) async fn copy_waiting(
         // What the snapshot has and the catalog no more has no definition: another snapshot.
         Err(fault) if fault.code == "CatalogChanges" && !at_end => {
             receiver.caller.ask(Ask::Release).await?;
-            return Ok(Some(point));
+            return Ok(Some(Later::At(point)));
         }
         other => other?,
     };
@@ -100,7 +109,7 @@ pub(in crate::target) async fn copy_waiting(
     *last = Unlike { point: first, forms: unlike, gone };
     if !last.forms.is_empty() {
         receiver.caller.ask(Ask::Release).await?;
-        return Ok(Some(point));
+        return Ok(Some(Later::At(point)));
     }
     let copied: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
     bring_defaults(receiver, ledger, &session, &copied).await?;
@@ -110,7 +119,7 @@ pub(in crate::target) async fn copy_waiting(
     }
     receiver.caller.ask(Ask::Release).await?;
     // One that is gone in the snapshot waits for the stream to tell so.
-    Ok((relations.len() < waiting.len()).then_some(point))
+    Ok((relations.len() < waiting.len()).then_some(Later::At(point)))
 }
 
 /// Brings the forms, with the families of the tables among them: a parent without rows is told by none. All of these tables are
@@ -190,9 +199,26 @@ async fn as_here(
 
 /// Rows of one can be copied into the other.
 fn takes_rows_alike(known: &Structure, form: &Structure) -> bool {
+    let known = &with_names_of_types(known, form);
     let (old, new) = (without_defaults(known), without_defaults(form));
     columns(known) == columns(form)
         && ddl::statements(Some(&old), &new, Around::default()) == Ok(Vec::new())
+}
+
+/// A column's type that was renamed is the same one, and no command has told its tables.
+fn with_names_of_types(known: &Structure, form: &Structure) -> Structure {
+    let mut known = known.clone();
+    let (Structure::Relation(old), Structure::Relation(new)) = (&mut known, form) else {
+        return known;
+    };
+    for column in &mut old.columns {
+        let of_type =
+            |it: &&ColumnStructure| (it.type_oid, it.typmod) == (column.type_oid, column.typmod);
+        if let Some(now) = new.columns.iter().filter(of_type).find(|it| it.num == column.num) {
+            column.type_name.clone_from(&now.type_name);
+        }
+    }
+    known
 }
 
 /// Rows that are copied take none; and one calls a sequence by its name, which may be a new one: the table is not told then.

@@ -19,7 +19,7 @@ mod small;
 mod start;
 mod statistics;
 
-pub(in crate::target) use again::{Unlike, copy_waiting};
+pub(in crate::target) use again::{Later, Unlike, copy_waiting};
 pub(crate) use again::{bring_defaults, not_as_here};
 pub(crate) use copy_in::{CopyIn, copy_in};
 pub(in crate::target) use finish::run_entry;

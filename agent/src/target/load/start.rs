@@ -140,19 +140,21 @@ impl Receiver {
     ) -> Result<Option<Changed>, Fault> {
         let then = self.dumped_shape(client).await?;
         let now = self.shape(true).await?;
-        let Some(difference) = shape_difference(&then, &now) else {
-            return Ok(None);
-        };
-        let mut tables: Vec<u32> =
+        let difference = shape_difference(&then, &now);
+        let all: Vec<u32> =
             self.catalog(client).await?.relations.iter().map(|table| table.oid).collect();
-        if self.spec.online {
-            let all = std::mem::take(&mut tables);
-            tables = not_as_here(self, client, &all).await?;
-            if tables.is_empty() {
-                bring_defaults(self, ledger, client, &all).await?;
-                return Ok(None);
-            }
+        if !self.spec.online {
+            return Ok(difference.map(|difference| Changed { difference, tables: all }));
         }
+        // Whatever the shapes say: a column that was dropped and made again in its place has the same, and no value of before.
+        let tables = not_as_here(self, client, &all).await?;
+        if tables.is_empty() {
+            if difference.is_some() {
+                bring_defaults(self, ledger, client, &all).await?;
+            }
+            return Ok(None);
+        }
+        let difference = difference.unwrap_or_else(|| "a column was made anew".to_owned());
         Ok(Some(Changed { difference, tables }))
     }
 
