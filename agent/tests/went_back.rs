@@ -74,3 +74,79 @@ async fn until_true(target: &Cluster, query: &str) {
     until(target, "half", &query).await;
     assert_eq!(value(target, "half", &query).await, "1");
 }
+
+async fn following() -> (Arc<Cluster>, Arc<Cluster>, Driver) {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database half").await;
+    sql(&source, "half", "create table t (id int primary key, v text)").await;
+    let mut driver = Driver::new(&source, &target, "half").await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    (source, target, driver)
+}
+
+/// Each row by a transaction of its own.
+async fn write(source: &Cluster, from: u32, to: u32, value: &str) {
+    let insert = format!(
+        "do $$ begin for i in {from}..{to} loop insert into t values (i, '{value}'); commit; end loop; end $$"
+    );
+    sql(source, "half", &insert).await;
+}
+
+async fn has_come(target: &Cluster, id: u32) {
+    until(target, "half", &format!("select count(*) from t where id = {id}")).await;
+}
+
+/// Its positions tell nothing: the application has written on, behind where the target was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_set_back_that_was_written_to_since_is_not_followed() {
+    let (source, target, mut driver) = following().await;
+    write(&source, 1, 100, "kept").await;
+    has_come(&target, 100).await;
+    driver.kill().await;
+    source.keep_state();
+    driver.begin(2, driver.target_oid()).await;
+    write(&source, 101, 300, "forgotten").await;
+    has_come(&target, 300).await;
+    driver.kill().await;
+    source.set_back();
+    write(&source, 1001, 2000, "other").await;
+    driver.begin(3, driver.target_oid()).await;
+    let failure = driver.failure().await;
+    assert_eq!(failure.code, "SourceWentBack", "{failure:?}");
+    // Nor the next time.
+    driver.kill().await;
+    driver.begin(4, driver.target_oid()).await;
+    assert_eq!(driver.failure().await.code, "SourceWentBack");
+    driver.kill().await;
+    driver.copy_again.push(CopyAgain { number: 1, tables: Vec::new(), new_slot: true });
+    driver.begin(5, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    rows_alike(&source, &target, "half", &[]).await;
+}
+
+/// Its slot is where the last checkpoint has left it, and tells what the target has once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_crashed_goes_on_where_the_target_is() {
+    let (source, target, mut driver) = following().await;
+    for (epoch, first) in [(2, 1), (3, 1001), (4, 2001)] {
+        write(&source, first, first + 500, "x").await;
+        sql(
+            &source,
+            "half",
+            &format!("update t set v = 'y' where id > {first}; alter table t add c{first} int"),
+        )
+        .await;
+        write(&source, first + 501, first + 600, "z").await;
+        has_come(&target, first + 600).await;
+        driver.kill().await;
+        source.crash();
+        driver.begin(epoch, driver.target_oid()).await;
+        driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    }
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    rows_alike(&source, &target, "half", &[]).await;
+}

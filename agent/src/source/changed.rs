@@ -34,7 +34,7 @@ impl Sender {
     ) -> Result<(), Fault> {
         let Some(from) = tables.iter().map(|table| table.from).min() else { return Ok(()) };
         let Window { to, known } = window;
-        let (connection, _) = self.check_position(Position { from, known }).await?;
+        let (connection, ..) = self.check_position(Position { from, known }).await?;
         let stream = self.start(connection, from).await?;
         let slot = self.spec.objects.slot.clone();
         let reading = Reading { stream, slot, keys: ChangedKeys::new(tables), commit: None, to };

@@ -11,13 +11,14 @@ use whimbrel_proto::Lsn;
 use super::{
     marker::Unstreamed,
     pace::{LOOK_EVERY, Pace, Pause},
+    past::Past,
     position::{Position, of_stream},
     sender::Sender,
 };
 use crate::{
     fault::Fault,
     replication::{Event, ReplicationConnection, ReplicationStream, StreamOptions},
-    wire::{Change, Frame, FrameSender, Marker},
+    wire::{Change, Frame, FrameSender, LastCommit, Marker},
 };
 
 /// Messages are sent on when they weigh this, or when no more are here.
@@ -45,14 +46,21 @@ const ACKNOWLEDGE_APPLIED: &str = "acknowledge-applied";
 const OBJECT_IN_USE: &str = "55006";
 
 impl Sender {
-    pub(super) async fn follow(&self, at: Position, reply: &FrameSender) -> Result<(), Fault> {
-        let (connection, timeline) = self.check_position(at).await?;
+    pub(super) async fn follow(
+        &self,
+        at: Position,
+        last: Option<LastCommit>,
+        reply: &FrameSender,
+    ) -> Result<(), Fault> {
+        let (connection, timeline, slot) = self.check_position(at).await?;
         reply.send(Frame::Timeline(timeline)).await?;
-        let stream = self.start(connection, at.from).await?;
+        let past = last.filter(|_| slot < at.from).map(|last| Past::new(at.from, slot, last));
+        let from = if past.is_some() { slot } else { at.from };
+        let stream = self.start(connection, from).await?;
         let (acknowledged, unstreamed) = (reply.acknowledged(), &self.unstreamed);
         let (durable, received) = (at.from, at.from);
         let pace = Pace::new();
-        let pump = Pump { acknowledged, durable, received, stream, reply, unstreamed, pace };
+        let pump = Pump { acknowledged, durable, received, stream, reply, unstreamed, pace, past };
         tokio::select! {
             result = pump.run() => result,
             fault = self.heartbeats(reply) => Err(fault),
@@ -116,6 +124,8 @@ struct Pump<'a> {
     /// What has come.
     received: Lsn,
     pace: Pace,
+    /// What the ledger has already, when the slot is behind it.
+    past: Option<Past>,
 }
 
 impl Pump<'_> {
@@ -145,9 +155,15 @@ impl Pump<'_> {
                     self.received = self.received.max(wal_end);
                     weight += data.len();
                     self.pace.count(&data, server_time);
-                    let marker = self.unstreamed.behind(&data);
-                    for data in std::iter::once(data).chain(marker) {
-                        pending.push(Change { sent_us: server_time, data });
+                    let passed = match &mut self.past {
+                        Some(past) => past.pass(data)?,
+                        None => vec![data],
+                    };
+                    for data in passed {
+                        let marker = self.unstreamed.behind(&data);
+                        for data in std::iter::once(data).chain(marker) {
+                            pending.push(Change { sent_us: server_time, data });
+                        }
                     }
                     if weight >= FRAME_BYTES {
                         weight = 0;
@@ -161,7 +177,9 @@ impl Pump<'_> {
                         self.send(Frame::Changes(std::mem::take(&mut pending)), &mut status)
                             .await?;
                     }
-                    self.send(Frame::Position(wal_end), &mut status).await?;
+                    if self.past.as_mut().map_or(Ok(true), |past| past.has_come(wal_end))? {
+                        self.send(Frame::Position(wal_end), &mut status).await?;
+                    }
                     if reply_requested {
                         self.tell().await?;
                     }
@@ -212,6 +230,11 @@ impl Pump<'_> {
 
     /// Tells the slot the ledger's position, and nothing beyond it: received is not applied.
     async fn tell(&mut self) -> Result<(), Fault> {
+        // Else nothing would tell the next time that its past is another one.
+        if let Some(past) = self.past.as_ref().filter(|past| !past.is_over()) {
+            let slot = past.slot();
+            return Ok(self.stream.status(slot, slot, slot, false).await?);
+        }
         self.durable = self.durable.max(*self.acknowledged.borrow_and_update());
         if is_broken(ACKNOWLEDGE_APPLIED) {
             self.durable = self.durable.max(self.received);

@@ -18,6 +18,7 @@ mod inspect;
 mod large_objects;
 mod marker;
 mod pace;
+mod past;
 mod patient;
 mod position;
 mod publication;

@@ -20,13 +20,13 @@ pub(super) struct Position {
 }
 
 impl Sender {
-    /// A connection to stream on, when everything after the position can be had on it; and the timeline that it is on, to which
-    /// the position belongs as well.
+    /// A connection to stream on, when everything after the position can be had on it; the timeline that it is on, to which the
+    /// position belongs as well; and where the slot is.
     pub(super) async fn check_position(
         &self,
         at: Position,
-    ) -> Result<(ReplicationConnection, u32), Fault> {
-        self.check_slot(at.from).await?;
+    ) -> Result<(ReplicationConnection, u32, Lsn), Fault> {
+        let slot = self.check_slot(at.from).await?;
         let (endpoint, database) = (&self.spec.endpoint, &self.spec.database);
         let mut connection =
             ReplicationConnection::connect(endpoint, database, &self.purpose("stream")).await?;
@@ -42,11 +42,11 @@ impl Sender {
             ));
         }
         check_past(&mut connection, &server, at.known).await?;
-        Ok((connection, server.timeline))
+        Ok((connection, server.timeline, slot))
     }
 
-    /// The slot is there, and has what follows.
-    pub(super) async fn check_slot(&self, from: Lsn) -> Result<(), Fault> {
+    /// The slot is there, and has what follows: where it is.
+    pub(super) async fn check_slot(&self, from: Lsn) -> Result<Lsn, Fault> {
         let slot = &self.spec.objects.slot;
         let client = self.control().await?;
         let row = client
@@ -78,7 +78,7 @@ impl Sender {
                     "replication slot {slot} is at {confirmed}, ahead of the ledger's {from}: what lies between is lost to it"
                 ),
             )),
-            _ => Ok(()),
+            confirmed => Ok(confirmed.unwrap_or(from)),
         }
     }
 }
@@ -143,7 +143,7 @@ pub(super) fn of_stream(error: ReplicationError) -> Fault {
     error.into()
 }
 
-fn resync(code: &'static str, message: String) -> Fault {
+pub(super) fn resync(code: &'static str, message: String) -> Fault {
     Fault::new(Policy::Resync, code, message).remedy(RESYNC)
 }
 

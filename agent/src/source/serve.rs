@@ -72,8 +72,8 @@ impl Sender {
             Ask::ChangedKeys { tables, to, known } => {
                 self.changed_keys(&tables, Window { to, known }, reply).await.map(|()| None)
             }
-            Ask::Follow { from, known } => {
-                self.follow(Position { from, known }, reply).await.map(|()| None)
+            Ask::Follow { from, known, last } => {
+                self.follow(Position { from, known }, last, reply).await.map(|()| None)
             }
             Ask::Structures { relations, under_snapshot } => {
                 self.structures(&relations, under_snapshot, reply).await.map(|()| None)

@@ -18,7 +18,7 @@ use super::{
     ledger::Ledger,
     load::{Later, Unlike, copy_waiting},
     schema::Plan,
-    snapshot::{keep_timeline, known},
+    snapshot::{keep_timeline, known, last_commit},
 };
 use crate::{
     fault::{Doing, Fault, Policy},
@@ -65,7 +65,8 @@ pub(crate) async fn follow(
         };
         // The source begins to decode while the tables are looked up here; what comes meanwhile waits, within its bound.
         let known = known(&session).await?.ok_or_else(no_position)?;
-        let mut frames = receiver.caller.open(Ask::Follow { from, known }).await?;
+        let last = last_commit(&session).await?;
+        let mut frames = receiver.caller.open(Ask::Follow { from, known, last }).await?;
         let tables = tables(&session, receiver.catalog(&session).await?).await?;
         let timeline = timeline(&mut frames).await?;
         keep_timeline(&mut session, copied.ledger, known.timeline, timeline).await?;
@@ -88,6 +89,7 @@ pub(crate) async fn follow(
         let slot = receiver.spec.objects.slot.as_str();
         let progress = &receiver.progress;
         let mut applier = Applier::new(changes, copied.ledger, progress, frames, state, slot, from);
+        applier.begin_behind(last);
         applier.stale = stale;
         applier.awaited = awaited;
         match copy_after {

@@ -191,6 +191,9 @@ impl Ledger {
             .await
             .map_err(|e| failed(&e))?;
         let state = state(&tx).await.map_err(Installing::Failed)?;
+        if moved > 0 {
+            complete(&tx).await.map_err(|e| failed(&e))?;
+        }
         // The switch itself counts the epoch up by one, and closes the ledger.
         let held_by_us =
             state.epoch == self.epoch && (state.holder == holder || is_broken(NEW_EPOCH));
@@ -232,6 +235,18 @@ impl Ledger {
     pub fn epoch(self) -> i64 {
         self.epoch
     }
+}
+
+/// Columns that a ledger of an earlier version does not have.
+async fn complete(tx: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
+    let has = "select exists (select from pg_attribute where attrelid = 'whimbrel.ledger'::regclass and attname = 'last_commit_of')";
+    if tx.query_one(has, &[]).await?.get(0) {
+        return Ok(());
+    }
+    tx.batch_execute(
+        "alter table whimbrel.ledger add last_commit pg_lsn, add last_commit_time bigint, add last_commit_of pg_lsn",
+    )
+    .await
 }
 
 /// Reads the ledger's row.

@@ -9,7 +9,7 @@ use super::{fact::Fact, ledger::Ledger, receive::Receiver};
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
-    wire::{Answer, Ask, Known, SnapshotKind, SnapshotTaken, unexpected_answer},
+    wire::{Answer, Ask, Known, LastCommit, SnapshotKind, SnapshotTaken, unexpected_answer},
 };
 
 /// A slot is made within milliseconds where nobody's transaction is in the way; after this it is told whose is.
@@ -97,6 +97,24 @@ pub(super) async fn known(client: &Client) -> Result<Option<Known>, Fault> {
     let seen = row.get::<_, Option<PgLsn>>(2).map(|lsn| Lsn(lsn.into()));
     let timeline = row.get::<_, Option<i32>>(1).and_then(|timeline| timeline.try_into().ok());
     Ok(system.zip(seen).map(|(system, seen)| Known { seen, system, timeline }))
+}
+
+/// The last commit that is here; unknown in a ledger that an older agent has moved.
+pub(super) async fn last_commit(client: &Client) -> Result<Option<LastCommit>, Fault> {
+    let row = client
+        .query_one(
+            "select last_commit, last_commit_time, coalesce(last_commit_of = applied, false), applied = slot_point \
+             from whimbrel.ledger",
+            &[],
+        )
+        .await
+        .doing("reading from the ledger what is here of the source")?;
+    if row.get::<_, Option<bool>>(3) == Some(true) {
+        return Ok(Some(LastCommit { end: Lsn(0), time: 0 }));
+    }
+    let end = row.get::<_, Option<PgLsn>>(0).map(|lsn| Lsn(lsn.into()));
+    let last = end.zip(row.get(1)).map(|(end, time)| LastCommit { end, time });
+    Ok(last.filter(|_| row.get(2)))
 }
 
 /// After a failover the source goes on on another timeline, and what comes from here on is of that one: what is here is

@@ -18,6 +18,15 @@ pub struct Known {
     pub timeline: Option<u32>,
 }
 
+/// A commit of the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastCommit {
+    /// Behind its record; 0 when there was none since the stream began.
+    pub end: Lsn,
+    /// When: microseconds since 2000-01-01 UTC.
+    pub time: i64,
+}
+
 /// What the receiver wants of the sender.
 #[derive(Debug, Clone)]
 pub enum Ask {
@@ -108,6 +117,8 @@ pub enum Ask {
         from: Lsn,
         /// The newest that is here.
         known: Known,
+        /// What the ledger ends with; none in one that an older agent wrote.
+        last: Option<LastCommit>,
     },
     /// What objects are made of, as [`super::Structure`]s in JSON. One [`Frame::Bytes`] each.
     Structures {

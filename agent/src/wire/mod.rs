@@ -21,8 +21,8 @@ mod roles;
 mod structure;
 
 pub use ask::{
-    Answer, Ask, Change, ChangedTable, CopyFormat, CopyOf, Frame, Known, PageRange, Published,
-    Quiet, SequenceValue, ShapeItem, SnapshotKind, SnapshotTaken, TableChecksum, Trait,
+    Answer, Ask, Change, ChangedTable, CopyFormat, CopyOf, Frame, Known, LastCommit, PageRange,
+    Published, Quiet, SequenceValue, ShapeItem, SnapshotKind, SnapshotTaken, TableChecksum, Trait,
 };
 pub use catalog::{
     Catalog, Column, DatabaseProperties, KeyEquality, Public, Publish, Relation, TableIdentity,

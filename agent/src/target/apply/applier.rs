@@ -17,7 +17,7 @@ use super::{
 use crate::{
     fault::Fault,
     target::{ledger::Ledger, progress::Progress},
-    wire::{Frame, FrameReceiver, Marker, unexpected},
+    wire::{Frame, FrameReceiver, LastCommit, Marker, unexpected},
 };
 
 /// Applies one stream.
@@ -49,6 +49,8 @@ pub(in crate::target) struct Applier<'a> {
     pub(super) position: Lsn,
     pub(super) reached: Lsn,
     pub(super) written_at: Instant,
+    /// The last commit up to `reached`; unknown of a position that an older agent wrote.
+    pub(super) last: Option<LastCommit>,
 }
 
 /// The source transaction that is being received.
@@ -90,6 +92,7 @@ impl<'a> Applier<'a> {
             position,
             reached: position,
             written_at: Instant::now(),
+            last: None,
         }
     }
 
@@ -153,6 +156,11 @@ impl<'a> Applier<'a> {
             None => return Err(Fault::retry("PeerGone", "the change stream was cut")),
         }
         Ok(())
+    }
+
+    /// What the ledger ends with where it begins.
+    pub(in crate::target) fn begin_behind(&mut self, last: Option<LastCommit>) {
+        self.last = last;
     }
 
     /// Tables wait until the stream has come to `after`.

@@ -19,7 +19,7 @@ use crate::{
     postgres::{Client, Programs},
     replication::pgoutput::{self, Message},
     target::{Receiver, ledger::FENCE},
-    wire::Caller,
+    wire::{Caller, LastCommit},
 };
 
 /// Prepared statements that are kept: a table has a few shapes (which columns came, which are null). Past it all are
@@ -314,6 +314,7 @@ impl Changes {
     pub(super) async fn position(
         &mut self,
         position: Lsn,
+        last: Option<LastCommit>,
         marker: Option<u32>,
         epoch: i64,
     ) -> Result<(), Fault> {
@@ -322,7 +323,9 @@ impl Changes {
         let client = Arc::clone(&self.client);
         let lsn = PgLsn::from(position.0);
         let marker = marker.and_then(|attempt| i32::try_from(attempt).ok());
-        let run = async move { client.execute(&statement, &[&lsn, &epoch, &marker]).await };
+        let (end, time) = last.map(|last| (PgLsn::from(last.end.0), last.time)).unzip();
+        let run =
+            async move { client.execute(&statement, &[&lsn, &epoch, &marker, &end, &time]).await };
         let rows = (!is_broken(FENCE)).then_some(1);
         let otherwise = Otherwise::Fenced;
         let expected = Expected { doing, rows, bytes: 0, otherwise, table: None, bracket: false };

@@ -9,7 +9,10 @@ use whimbrel_points::point;
 use whimbrel_proto::Lsn;
 
 use super::applier::{Applier, unreadable};
-use crate::{fault::Fault, wire::Marker};
+use crate::{
+    fault::Fault,
+    wire::{LastCommit, Marker},
+};
 
 /// A group ends at the first source commit after this many row changes, however many more are here: it bounds what a crash
 /// repeats and how long the target's rows stay locked (some tens of milliseconds). A group is one run, if its transactions
@@ -38,6 +41,7 @@ pub(super) struct Group {
 pub(super) struct Closed {
     group: Group,
     reached: Lsn,
+    last: Option<LastCommit>,
 }
 
 impl Applier<'_> {
@@ -73,6 +77,7 @@ impl Applier<'_> {
             .ok_or_else(|| unreadable("a commit came outside a transaction"))?;
         if !self.at_marker() {
             self.reached = end;
+            self.last = Some(LastCommit { end, time: commit_time });
             if self.group.open {
                 self.progress.pending_since(self.clock.age(commit_time));
             }
@@ -97,7 +102,7 @@ impl Applier<'_> {
     async fn close(&mut self) -> Result<(), Fault> {
         self.send_run().await?;
         let group = std::mem::take(&mut self.group);
-        self.closed = Some(Closed { group, reached: self.reached });
+        self.closed = Some(Closed { group, reached: self.reached, last: self.last });
         Ok(())
     }
 
@@ -132,18 +137,18 @@ impl Applier<'_> {
             return Ok(());
         }
         let group = std::mem::take(&mut self.group);
-        self.settle(Closed { group, reached: self.reached }, marker).await
+        self.settle(Closed { group, reached: self.reached, last: self.last }, marker).await
     }
 
     /// Commits a group with its position. It is acknowledged when the target has flushed it, and only then; a cutover's
     /// marker, which others act upon, is flushed at once.
     async fn settle(&mut self, closed: Closed, marker: Option<u32>) -> Result<(), Fault> {
-        let Closed { group, reached } = closed;
+        let Closed { group, reached, last } = closed;
         self.changes.settle_chunk().await?;
         if marker.is_some() {
             self.changes.wait_for_flush(true).await?;
         }
-        self.changes.position(reached, marker, self.ledger.epoch()).await?;
+        self.changes.position(reached, last, marker, self.ledger.epoch()).await?;
         self.changes.pipeline.wait(0).await?;
         point!("apply.committing");
         let wal = self.changes.commit(group.open).await?;

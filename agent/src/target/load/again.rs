@@ -232,11 +232,13 @@ fn without_defaults(form: &Structure) -> Structure {
     form
 }
 
-/// What rows are copied by. A partition's and an heir's come with the parent's: there are no statements for them.
-fn columns(form: &Structure) -> Vec<(&str, &str)> {
+/// What rows are copied by, and what the stream's later messages know them by. A partition's and an heir's come with the parent's:
+/// there are no statements for them.
+fn columns(form: &Structure) -> Vec<(i16, &str, &str)> {
     match form {
         Structure::Relation(of) => {
-            of.columns.iter().map(|column| (&*column.name, &*column.type_name)).collect()
+            let columns = of.columns.iter();
+            columns.map(|column| (column.num, &*column.name, &*column.type_name)).collect()
         }
         _ => Vec::new(),
     }

@@ -22,6 +22,11 @@ create table whimbrel.ledger (
     slot_point pg_lsn,
     -- End of the last commit of the source that is applied here.
     applied pg_lsn,
+    -- The last commit that is applied: where it ends, and its time there (microseconds since 2000); and of which `applied` it is
+    -- the last one. An older agent moves that alone.
+    last_commit pg_lsn,
+    last_commit_time bigint,
+    last_commit_of pg_lsn,
     -- The cutover attempt whose marker 2 ends at `applied`, when it does.
     marker integer,
     -- The last request to copy tables again that was taken up.
