@@ -6,6 +6,7 @@ mod behind;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod cost;
+mod database_settings;
 mod disabled;
 #[path = "../driver/mod.rs"]
 mod driver;
