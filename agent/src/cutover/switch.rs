@@ -48,7 +48,7 @@ async fn carry_settings(tx: &Transaction<'_>, settings: &[String]) -> Result<(),
 pub(super) async fn switch(steps: &Steps<'_>, order: &StepOrder) -> Result<StepDone, Fault> {
     steps.receiver.lease.require()?;
     let doing = "switching the target database";
-    let mut session = steps.receiver.session("switch").await?;
+    let mut session = steps.receiver.session_of_ledger("switch").await?;
     if current(&session).await?.phase == Phase::Live {
         return Ok(StepDone::default());
     }

@@ -16,6 +16,7 @@ mod in_the_way;
 mod inherits;
 mod kinds;
 mod lacking;
+mod login_role;
 mod made_again;
 mod names;
 mod own;
