@@ -47,11 +47,13 @@ async fn what_a_later_version_dropped() {
          create operator public.!! (leftarg = int, procedure = public.twice);
          create aggregate public.gathered (anyelement) (sfunc = array_append, stype = anyarray, initcond = '{}');
          create function public.f() returns int language sql set operator_precedence_warning = off as 'select 1';
-         create conversion public.conv for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8",
+         create conversion public.conv for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
+         alter database moved set \"my-app.tenant-id\" = 'x'",
         &[
             "moved: EncodingConversionChanged public.conv",
             "moved: PolymorphicFunctionChanged public.gathered(anyelement)",
             "moved: PostfixOperator public.!! (integer, none)",
+            "moved: SettingRefused database moved",
             "moved: SettingUnknown function public.f()",
         ],
     )
@@ -236,6 +238,31 @@ async fn settings_that_it_does_not_know_or_give() {
     }
     target.target(&mover, &["tuned"], &looked.0.facts).await.assert_told(&[]);
     target.target(&target.superuser(), &["tuned"], &looked.0.facts).await.assert_told(&[]);
+}
+
+/// Before 15 there is no right to set one parameter.
+#[tokio::test]
+async fn an_applications_setting_that_only_a_superuser_gives() {
+    let Some(older) = programs_of(14) else {
+        eprintln!("NOT TESTED: this machine has no PostgreSQL 14 (tests/servers)");
+        return;
+    };
+    let source = Bench::shared().await;
+    source.sql("postgres", "create role modest; create database modest owner modest").await;
+    source.sql("postgres", "alter database modest set app.tenant = 'x'").await;
+    let looked = source.source(&source.superuser(), &["modest"]).await;
+    let target = Bench::of(Arc::new(Cluster::start_of(older, HBA, ""))).await;
+    target
+        .sql(
+            "postgres",
+            &format!("create role modest; create role mover login createdb password '{ROLE_PASSWORD}' in role modest"),
+        )
+        .await;
+    let seen = target.target(&target.as_role("mover"), &["modest"], &looked.0.facts).await;
+    let remedy = &seen.finding_of("SettingNeedsSuperuser", "database modest").remedy;
+    assert!(remedy.contains("make our role a superuser"), "{remedy}");
+    let seen = target.target(&target.superuser(), &["modest"], &looked.0.facts).await;
+    assert_eq!(seen.objects("SettingNeedsSuperuser"), [""; 0]);
 }
 
 /// PostgreSQL looks at a library only when a session begins, and at a value when it is set.
