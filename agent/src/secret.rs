@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     fault::{Fault, Policy},
-    postgres::{Endpoint, Password, pgpass},
+    postgres::{Endpoint, MAINTENANCE_DATABASE, Password, pgpass},
 };
 
 /// A password is short; a larger file is not one.
@@ -176,6 +176,23 @@ impl Secrets {
         };
         resolved.password = Some(self.password(endpoint, &resolved, database)?);
         Ok(resolved)
+    }
+
+    /// As [`Secrets::endpoint`], for the server's own database and `databases`: the password file may have a line for one of those alone.
+    ///
+    /// # Errors
+    /// [`SecretError`], of the server's own database.
+    pub fn endpoint_of(
+        &self,
+        endpoint: &v1::Endpoint,
+        databases: &[String],
+    ) -> Result<Endpoint, SecretError> {
+        let first = self.endpoint(endpoint, MAINTENANCE_DATABASE);
+        if !matches!(first, Err(SecretError::NoPgpassLine { .. })) {
+            return first;
+        }
+        let other = databases.iter().find_map(|database| self.endpoint(endpoint, database).ok());
+        other.map_or(first, Ok)
     }
 
     fn password(

@@ -5,6 +5,7 @@ use super::{
     drain::{no_stream, stream_ended},
     on_database,
     order::StepDone,
+    settings,
     steps::Steps,
     take_over::take_over,
     verify::unaltered_since_marker,
@@ -24,6 +25,7 @@ pub(super) async fn complete(steps: &Steps<'_>) -> Result<StepDone, Fault> {
     let receiver = steps.receiver;
     let copied = steps.copied;
     let mut session = receiver.session("complete").await?;
+    settings::try_all(steps, &mut session).await?;
     let mut notes = Vec::new();
     if receiver.spec.online {
         // Again at each attempt: an older attempt's may have changed since.

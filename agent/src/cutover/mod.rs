@@ -12,6 +12,7 @@ mod order;
 mod remove_ledger;
 mod rights;
 mod sequences;
+mod settings;
 mod settle;
 pub mod source;
 mod steps;

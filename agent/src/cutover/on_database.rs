@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::steps::Steps;
 use crate::{
     fault::Fault,
-    postgres::Client,
+    postgres::{Client, setting_parts},
     wire::{Answer, Ask, unexpected_answer},
 };
 
@@ -66,14 +66,14 @@ fn plain(statements: &[String], rights: Option<(&str, &str)>) -> BTreeSet<String
 }
 
 /// Applications keep secrets in settings of their own.
-fn without_value(statement: &str) -> &str {
-    let is_setting = statement.starts_with("alter ");
-    let value = if is_setting { " to " } else { " is " };
-    if !is_setting && !statement.starts_with("comment ") {
-        return statement;
+pub(super) fn without_value(statement: &str) -> &str {
+    if let Some((.., value)) = setting_parts(statement) {
+        return statement[..statement.len() - value.len()].trim_end_matches(" to ");
     }
-    // A name in quotes may have the word; then less is told.
-    statement.split_once(value).map_or(statement, |(what, _)| what)
+    match statement.split_once(" is ") {
+        Some((what, _)) if statement.starts_with("comment ") => what,
+        _ => statement,
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::{
 
 pub(super) async fn remove_ledger(receiver: &Receiver) -> Result<StepDone, Fault> {
     receiver.lease.require()?;
-    let mut session = receiver.session("finish").await?;
+    let mut session = receiver.session_of_ledger("finish").await?;
     remove(&mut session, receiver.spec.migration).await?;
     Ok(StepDone::default())
 }

@@ -1,14 +1,17 @@
 //! SWITCH: the point of no return. In one transaction of the target: triggers, rules, policies and publications come, the
 //! identity columns and what is set on the database are as they were, phase and epoch say that the database is the application's.
+use tokio_postgres::Transaction;
 use whimbrel_points::point;
 
 use super::{
+    on_database::without_value,
     order::{StepDone, StepOrder},
     steps::Steps,
     verify::{quiet, verify_if_stale},
 };
 use crate::{
     fault::{Doing, Fault},
+    postgres::load_plpgsql,
     target::{
         RESTORE_SETTINGS, current, identity_always,
         ledger::{Phase, State},
@@ -31,10 +34,21 @@ fn refused(steps: &Steps<'_>, order: &StepOrder, ledger: &State) -> Fault {
     .remedy("order the cutover again: it sets markers of its own")
 }
 
+/// As COMPLETE has tried them.
+async fn carry_settings(tx: &Transaction<'_>, settings: &[String]) -> Result<(), Fault> {
+    let doing = "switching the target database: carrying over what is set on the database";
+    load_plpgsql(tx, settings).await.doing(doing)?;
+    for statement in settings {
+        let done = tx.batch_execute(statement).await;
+        done.doing(format!("{doing}: {}", without_value(statement)))?;
+    }
+    Ok(())
+}
+
 pub(super) async fn switch(steps: &Steps<'_>, order: &StepOrder) -> Result<StepDone, Fault> {
     steps.receiver.lease.require()?;
     let doing = "switching the target database";
-    let mut session = steps.receiver.session("switch").await?;
+    let mut session = steps.receiver.session_of_ledger("switch").await?;
     if current(&session).await?.phase == Phase::Live {
         return Ok(StepDone::default());
     }
@@ -47,12 +61,7 @@ pub(super) async fn switch(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
     for entry in &steps.plan().switch {
         tx.batch_execute(&entry.sql).await.doing(format!("{doing}: {}", entry.creating()))?;
     }
-    // An error does not quote the statement: applications keep secrets in settings of their own.
-    for statement in &settings {
-        tx.batch_execute(statement)
-            .await
-            .doing(format!("{doing}: carrying over what is set on the database"))?;
-    }
+    carry_settings(&tx, &settings).await?;
     if steps.receiver.spec.online {
         quiet(steps, order).await?;
     }

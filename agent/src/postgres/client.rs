@@ -54,7 +54,7 @@ pub(crate) async fn connect_as_anybody(
     connect_with(endpoint, database, purpose, "").await
 }
 
-async fn connect_with(
+pub(super) async fn connect_with(
     endpoint: &Endpoint,
     database: &str,
     purpose: &str,

@@ -90,6 +90,18 @@ impl ConnectProblem {
         )
     }
 
+    /// Whether the refusal is about the database, and another one may let us in.
+    #[must_use]
+    pub const fn is_of_database(self) -> bool {
+        matches!(
+            self,
+            Self::DatabaseDoesNotExist
+                | Self::ConnectionNotPermitted
+                | Self::NoPgHbaEntry
+                | Self::ConnectionRejected
+        )
+    }
+
     /// What to do about it.
     #[must_use]
     pub const fn remedy(self) -> &'static str {

@@ -10,6 +10,7 @@ mod connect_error;
 mod connection;
 mod dial;
 mod endpoint;
+mod login_role;
 pub mod pgpass;
 mod programs;
 mod quote;
@@ -17,6 +18,7 @@ mod safe;
 mod setting;
 mod settings;
 mod tls;
+mod trial;
 mod versioned;
 
 pub use child::ChildEnvironment;
@@ -30,8 +32,10 @@ pub use versioned::for_version;
 
 pub(crate) use client::connect_as_anybody;
 pub(crate) use dial::{Wire, dial, in_time, plain_instead};
-pub(crate) use setting::{setting_name, setting_value};
+pub(crate) use login_role::as_login_role;
+pub(crate) use setting::{libraries_of, setting_name, setting_parts, setting_value};
 pub(crate) use settings::{LATER_SETTINGS, SESSION_OPTIONS};
+pub(crate) use trial::{PRELOADING, load_plpgsql, refused, unloadable};
 
 /// `server_version_num` of the oldest server that a connection is made to.
 pub const SERVER_VERSION_MIN: u32 = 90_600;

@@ -31,6 +31,26 @@ pub(crate) fn setting_value(name: &str, value: &str) -> String {
     elements.iter().map(|element| text(element)).collect::<Vec<_>>().join(", ")
 }
 
+/// The elements of a list of libraries as it is kept.
+pub(crate) fn libraries_of(value: &str) -> Vec<String> {
+    elements(value, false)
+}
+
+/// Of a statement that sets something on a database, or on a role in it: what is altered, the setting's name and its value, all as
+/// they stand there. None of another statement.
+pub(crate) fn setting_parts(statement: &str) -> Option<(&str, &str, &str)> {
+    let (altered, set) = split_unquoted(statement, " set ")?;
+    let (name, value) = split_unquoted(set, " to ")?;
+    altered.starts_with("alter ").then_some((altered, name, value))
+}
+
+/// At the first `word` that is in no quoted name.
+fn split_unquoted<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
+    let is_outside = |at: &usize| text[..*at].matches('"').count().is_multiple_of(2);
+    let (at, _) = text.match_indices(word).find(|(at, _)| is_outside(at))?;
+    Some((&text[..at], &text[at + word.len()..]))
+}
+
 /// The elements of a list as it is kept.
 fn elements(list: &str, folded: bool) -> Vec<String> {
     let mut elements = Vec::new();
@@ -72,6 +92,14 @@ fn unquoted(quoted: &str) -> (String, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_a_statement() {
+        let statement = r#"alter role "a set ""b" in database d set "x to y" to 'v to w'"#;
+        let altered = r#"alter role "a set ""b" in database d"#;
+        assert_eq!(setting_parts(statement), Some((altered, "\"x to y\"", "'v to w'")));
+        assert_eq!(setting_parts("grant CONNECT on database d to x"), None);
+    }
 
     #[test]
     fn as_sql() {

@@ -13,7 +13,8 @@ pub(crate) const SESSION_OPTIONS: &str = "-c datestyle=ISO -c intervalstyle=post
 /// Timeouts that only later servers have, 14 and 17; and a database that knows no encoding (SQL_ASCII) gives and takes its
 /// bytes as they are, where another client encoding would make it refuse what is not valid in that. Nothing of ours gains by
 /// compiled expressions (`jit`, 11): a query of the catalogs that is run once pays a second for them. What we say is committed (a
-/// switch) must outlive a crash, whatever the server's default is; sessions that know what is flushed set it off themselves.
+/// switch) must outlive a crash, whatever the server's default is; sessions that know what is flushed set it off themselves. A superuser
+/// whom a setting makes another role stays one.
 pub(crate) const LATER_SETTINGS: &str = include_str!("later_settings.sql");
 
 /// From 14 on: a backend looks this often whether its client is still there, so that what a killed agent had begun

@@ -143,6 +143,9 @@ pub(super) struct SystemColumnFacts {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SettingFacts {
     pub(super) name: String,
+    /// None of a setting with a dot: it is an application's own, and can hold a secret.
+    #[serde(default)]
+    pub(super) value: Option<String>,
     pub(super) object: String,
     pub(super) remedy: String,
 }

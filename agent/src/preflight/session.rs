@@ -49,7 +49,7 @@ pub(super) async fn open_server(
             Ok(client) => return settle(client).await,
             Err(error) => {
                 refused = not_connected(endpoint, &error, &endpoint.address(), database);
-                if !is_of_database(error.problem) {
+                if !error.problem.is_of_database() {
                     break;
                 }
             }
@@ -93,15 +93,4 @@ fn not_connected(endpoint: &Endpoint, error: &ConnectError, object: &str, databa
         )),
         _ => found,
     }
-}
-
-/// Whether the refusal is about the database, and another one may let us in.
-const fn is_of_database(problem: ConnectProblem) -> bool {
-    matches!(
-        problem,
-        ConnectProblem::DatabaseDoesNotExist
-            | ConnectProblem::ConnectionNotPermitted
-            | ConnectProblem::NoPgHbaEntry
-            | ConnectProblem::ConnectionRejected
-    )
 }

@@ -77,6 +77,7 @@ pub(super) const CHECKS: &[Check] = &[
     target::libraries::CHECK,
     target::version_breaks::CHECK,
     target::settings::CHECK,
+    target::preload::CHECK,
     target::compression::CHECK,
     target::xml::CHECK,
     target::security_labels::CHECK,

@@ -46,12 +46,17 @@ pub(super) async fn login(
     peer: Peer,
 ) -> Result<LoggedIn, ReplicationError> {
     let application = format!("whimbrel/{purpose}");
+    // A walsender needs REPLICATION and nothing else, and who has no such right of its own can't log in as one.
+    let options = match peer {
+        Peer::Walsender => format!("{SESSION_OPTIONS} -c role=none"),
+        Peer::Backend => SESSION_OPTIONS.to_owned(),
+    };
     let mut parameters = vec![
         ("user", endpoint.user.as_str()),
         ("database", database),
         ("client_encoding", "UTF8"),
         ("application_name", &application),
-        ("options", SESSION_OPTIONS),
+        ("options", &options),
     ];
     if peer == Peer::Walsender {
         parameters.push(("replication", "database"));

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     fault::{Doing, Fault},
-    postgres::{Client, Endpoint, MAINTENANCE_DATABASE, Programs, connect},
+    postgres::{Client, ConnectProblem, Endpoint, MAINTENANCE_DATABASE, Programs, connect},
     preflight::{SourceInput, TargetInput, check_source, check_target},
     selection::Selected,
 };
@@ -163,35 +163,78 @@ async fn look(
     side: &str,
     is_wanted: impl Fn(Told) -> bool,
 ) -> Result<(Vec<Row>, Vec<Item>), Fault> {
-    let migrated = [Where::EachDatabase, Where::EachMigrated];
-    let mut places = vec![(vec![Where::Server], MAINTENANCE_DATABASE)];
-    places.extend(databases.iter().map(|database| (migrated.to_vec(), database.as_str())));
-    if !databases.iter().any(|database| database == MAINTENANCE_DATABASE) {
-        places.push((vec![Where::EachDatabase], MAINTENANCE_DATABASE));
-    }
+    let migrated = databases.iter().map(String::as_str);
+    let others = migrated.filter(|name| *name != MAINTENANCE_DATABASE);
     let (mut rows, mut items) = (Vec::new(), Vec::new());
-    for (here, database) in places {
+    let (mut server_seen, mut refused) = (false, None);
+    for database in [MAINTENANCE_DATABASE].into_iter().chain(others) {
         let client = match open(endpoint, database).await {
             Ok(client) => client,
             // It may not be on the target yet.
-            Err(fault) if fault.code == "DatabaseDoesNotExist" => continue,
-            Err(fault) => return Err(fault),
+            Err(NotOpened::Missing) => continue,
+            Err(NotOpened::Refused(fault)) => {
+                items.push(not_opened(database, side, &fault.message));
+                refused.get_or_insert(fault);
+                continue;
+            }
+            Err(NotOpened::Failed(fault)) => return Err(fault),
         };
-        for look in LOOKS.iter().filter(|look| here.contains(&look.place) && is_wanted(look.told)) {
+        let is_migrated = databases.iter().any(|migrated| migrated == database);
+        let is_here = |place| match place {
+            // The first database that lets us in shows it as well as any.
+            Where::Server => !server_seen,
+            Where::EachDatabase => true,
+            Where::EachMigrated => is_migrated,
+        };
+        let looks = LOOKS.iter().filter(|look| is_here(look.place) && is_wanted(look.told));
+        for look in looks {
             match look.rows(&client).await {
                 Ok(found) => rows.extend(found),
                 Err(fault) => items.push(unreadable(look, side, &fault)),
             }
         }
+        server_seen = true;
     }
-    Ok((rows, items))
+    match refused {
+        Some(fault) if !server_seen => Err(fault),
+        _ => Ok((rows, items)),
+    }
 }
 
-pub(super) async fn open(endpoint: &Endpoint, database: &str) -> Result<Client, Fault> {
-    let client = connect(endpoint, database, "report").await?;
+/// Why a database is not looked into.
+pub(super) enum NotOpened {
+    /// There is none of that name.
+    Missing,
+    /// It does not let us in; others may.
+    Refused(Fault),
+    Failed(Fault),
+}
+
+pub(super) async fn open(endpoint: &Endpoint, database: &str) -> Result<Client, NotOpened> {
+    let client =
+        connect(endpoint, database, "report").await.map_err(|error| match error.problem {
+            ConnectProblem::DatabaseDoesNotExist => NotOpened::Missing,
+            problem if problem.is_of_database() => NotOpened::Refused(error.into()),
+            _ => NotOpened::Failed(error.into()),
+        })?;
     let settings = "set default_transaction_read_only = on; set statement_timeout = '30s'";
-    client.batch_execute(settings).await.doing("preparing the session of the report")?;
+    let doing = "preparing the session of the report";
+    client.batch_execute(settings).await.doing(doing).map_err(NotOpened::Failed)?;
     Ok(client)
+}
+
+fn not_opened(database: &str, side: &str, why: &str) -> Item {
+    Item {
+        topic: "databases".to_owned(),
+        database: database.to_owned(),
+        to_do: true,
+        code: "CheckImpossible".to_owned(),
+        message: format!("the {side}'s database {database} was not looked into: {why}"),
+        object: database.to_owned(),
+        remedy: format!(
+            "-- let our role connect to database {database} of the {side}, or look there yourself"
+        ),
+    }
 }
 
 fn unreadable(look: &Look, side: &str, fault: &Fault) -> Item {

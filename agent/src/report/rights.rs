@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Item, advise::open};
+use super::{
+    Item,
+    advise::{NotOpened, open},
+};
 use crate::{
     fault::Fault,
     postgres::Endpoint,
@@ -54,8 +57,12 @@ pub(super) async fn look(
     for database in databases {
         let client = match open(endpoint, database).await {
             Ok(client) => client,
-            Err(fault) if fault.code == "DatabaseDoesNotExist" => continue,
-            Err(fault) => return Err(fault),
+            Err(NotOpened::Missing) => continue,
+            Err(NotOpened::Refused(fault)) => {
+                items.push(not_compared(database, side, &fault.message));
+                continue;
+            }
+            Err(NotOpened::Failed(fault)) => return Err(fault),
         };
         let server_major = client.server_major();
         match rights_by_object(&client, selected, OBJECTS_MAX).await {

@@ -5,10 +5,12 @@ use tokio::time::sleep;
 use whimbrel_points::point;
 use whimbrel_proto::agent::v1::SourceObjects;
 
-use super::{ddl, epoch::OUR_SESSIONS, publication::drop_publications, sender::Sender};
+use super::{ddl, epoch::our_sessions, publication::drop_publications, sender::Sender};
 use crate::{
     fault::{Doing, Fault},
-    postgres::{Client, ConnectProblem, Endpoint, MAINTENANCE_DATABASE, connect},
+    postgres::{
+        Client, ConnectProblem, Endpoint, MAINTENANCE_DATABASE, as_login_role, connect, literal,
+    },
 };
 
 /// Tries to drop a slot that a walsender still holds; each ends that walsender first. It goes within milliseconds, unless
@@ -63,15 +65,9 @@ async fn renamed(endpoint: &Endpoint, slot: &str) -> Result<Option<Client>, Faul
 /// its client is gone, and would leave the slot behind.
 async fn end_sessions(client: &Client, slot: &str) -> Result<(), Fault> {
     let doing = "ending our own sessions on the source";
+    let end = format!("select pg_terminate_backend(pid) from ({}) ours", our_sessions(slot));
     for _ in 0..DROP_TRIES {
-        let ended = client
-            .query(
-                &format!("select pg_terminate_backend(pid) from ({OUR_SESSIONS}) ours"),
-                &[&slot],
-            )
-            .await
-            .doing(doing)?;
-        if ended.is_empty() {
+        if as_login_role(client, &end).await.doing(doing)? == 0 {
             return Ok(());
         }
         sleep(DROP_PAUSE).await;
@@ -91,6 +87,7 @@ impl Sender {
 
 async fn drop_slot(client: &Client, slot: &str) -> Result<(), Fault> {
     let doing = format!("dropping replication slot {slot}");
+    let drop = format!("select pg_drop_replication_slot({})", literal(slot));
     for _ in 0..DROP_TRIES {
         let row = client
             .query_opt("select active_pid from pg_replication_slots where slot_name = $1", &[&slot])
@@ -98,14 +95,13 @@ async fn drop_slot(client: &Client, slot: &str) -> Result<(), Fault> {
             .doing(&doing)?;
         let Some(row) = row else { return Ok(()) };
         if let Some(pid) = row.get::<_, Option<i32>>(0) {
-            client
-                .execute("select pg_terminate_backend($1)", &[&pid])
+            as_login_role(client, &format!("select pg_terminate_backend({pid})"))
                 .await
                 .doing(format!("ending the walsender of slot {slot}"))?;
             sleep(DROP_PAUSE).await;
             continue;
         }
-        match client.execute("select pg_drop_replication_slot($1)", &[&slot]).await {
+        match as_login_role(client, &drop).await {
             Ok(_) => return Ok(()),
             // Taken again, or gone, between the two statements.
             Err(error)

@@ -10,8 +10,8 @@ use tokio::{
 
 use super::sender::Sender;
 use crate::{
-    fault::Fault,
-    postgres::ChildEnvironment,
+    fault::{Doing, Fault},
+    postgres::{ChildEnvironment, Client},
     selection::{LeftOut, dump_options},
     wire::{Frame, FrameSender},
 };
@@ -44,6 +44,13 @@ const LOCK_PAUSE: Duration = Duration::from_millis(250);
 /// Of pg_dump's complaints only the end is told: its last lines say why it stopped.
 const COMPLAINT_BYTES: usize = 2000;
 
+/// Who we log in as, if that is a superuser: pg_dump's sessions stay one as ours do, whatever role a setting makes them.
+async fn superuser(client: &Client) -> Result<Option<String>, Fault> {
+    let sql = "select rolname::text from pg_roles where rolname = session_user and rolsuper";
+    let row = client.query_opt(sql, &[]).await.doing("asking who we log in as")?;
+    Ok(row.map(|row| row.get(0)))
+}
+
 impl Sender {
     pub(super) async fn dump(
         &self,
@@ -65,10 +72,12 @@ impl Sender {
             None => self.session("selection").await?,
         };
         let left_out = LeftOut::read(&client, &self.spec.selected).await?;
+        let role = superuser(&client).await?;
         drop(client);
         let mut arguments: Vec<String> = ARGUMENTS.map(str::to_owned).to_vec();
         arguments.extend(quoting(source_major, target_major).map(str::to_owned));
         arguments.extend(dump_options(&left_out)?);
+        arguments.extend(role.map(|role| format!("--role={role}")));
         arguments.extend(held.as_ref().map(|held| format!("--snapshot={}", held.name())));
         let begun = Instant::now();
         loop {

@@ -6,11 +6,16 @@
 use super::sender::Sender;
 use crate::{
     fault::{Doing, Fault},
-    postgres::{Client, ConnectProblem},
+    postgres::{Client, ConnectProblem, as_login_role, literal},
 };
 
 /// Ours for the slot `$1`: `pid`, `epoch`.
-pub(super) const OUR_SESSIONS: &str = include_str!("sql/our_sessions.sql");
+const OUR_SESSIONS: &str = include_str!("sql/our_sessions.sql");
+
+/// As [`OUR_SESSIONS`], for a message that can have no parameters.
+pub(super) fn our_sessions(slot: &str) -> String {
+    OUR_SESSIONS.replace("$1", &literal(slot))
+}
 
 impl Sender {
     /// Ends what older epochs have left running on the source. Nothing of theirs runs in a database that is gone; whoever asks
@@ -26,13 +31,12 @@ impl Sender {
             client => client?,
         };
         self.refuse_if_older(&client).await?;
-        client
-            .execute(
-                &format!(
-                    "select pg_terminate_backend(pid) from ({OUR_SESSIONS}) ours where epoch < $2"
-                ),
-                &[&self.spec.objects.slot, &self.epoch()],
-            )
+        let end = format!(
+            "select pg_terminate_backend(pid) from ({}) ours where epoch < {}",
+            our_sessions(&self.spec.objects.slot),
+            self.epoch()
+        );
+        as_login_role(&client, &end)
             .await
             .doing("ending sessions of an older epoch on the source")?;
         Ok(())

@@ -9,7 +9,7 @@ use whimbrel_proto::Lsn;
 
 use crate::{
     fault::{Doing, Fault, Policy},
-    postgres::Client,
+    postgres::{Client, as_login_role},
 };
 
 /// Version of the ledger's tables; one that is not known is not touched.
@@ -285,15 +285,10 @@ enum Installing {
 /// One database has one migration, so every other session of ours in it belongs to an older epoch; but for those that every
 /// migration has in the maintenance database, if it is that one.
 async fn end_older_sessions(client: &Client) -> Result<(), Fault> {
-    client
-        .execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity \
-             where datname = current_database() and application_name like 'whimbrel/%' and pid <> pg_backend_pid() \
-               and application_name <> all ('{whimbrel/prepare,whimbrel/roles,whimbrel/preflight,whimbrel/test}')",
-            &[],
-        )
-        .await
-        .doing("ending sessions of an older epoch on the target")?;
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity \
+        where datname = current_database() and application_name like 'whimbrel/%' and pid <> pg_backend_pid() \
+          and application_name <> all ('{whimbrel/prepare,whimbrel/roles,whimbrel/preflight,whimbrel/test}')";
+    as_login_role(client, end).await.doing("ending sessions of an older epoch on the target")?;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use whimbrel_points::point;
 use super::{create_database::create_statement, ledger, ledger::Ledger, receive::Receiver};
 use crate::{
     fault::{Doing, Fault, Policy},
-    postgres::{Client, MAINTENANCE_DATABASE, connect, identifier},
+    postgres::{Client, MAINTENANCE_DATABASE, as_login_role, connect, identifier},
     wire::DatabaseProperties,
 };
 
@@ -154,18 +154,22 @@ async fn oid_of(admin: &Client, name: &str) -> Result<Option<u32>, Fault> {
     Ok(row.map(|row| row.get(0)))
 }
 
+/// Our own, as who they are, and others'. Who has no role is the server's own (autovacuum): only a superuser may end it, and RENAME
+/// does by itself.
+async fn end_sessions(admin: &Client, oid: u32) -> Result<(), tokio_postgres::Error> {
+    let end = format!(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datid = {oid} and usesysid is not null and"
+    );
+    as_login_role(admin, &format!("{end} application_name like 'whimbrel/%'")).await?;
+    admin.execute(&format!("{end} application_name not like 'whimbrel/%'"), &[]).await?;
+    Ok(())
+}
+
 /// Renames a database by its OID, ending the sessions in it.
 async fn rename(admin: &mut Client, oid: u32, to: &str) -> Result<(), Fault> {
     let doing = format!("renaming database with OID {oid} to {to:?} on the target");
     for _ in 0..RENAME_TRIES {
-        admin
-            .execute(
-                // Who has no role is the server's own (autovacuum): only a superuser may end it, and RENAME does by itself.
-                "select pg_terminate_backend(pid) from pg_stat_activity where datid = $1 and usesysid is not null",
-                &[&oid],
-            )
-            .await
-            .doing(format!("{doing}: ending its sessions"))?;
+        end_sessions(admin, oid).await.doing(format!("{doing}: ending its sessions"))?;
         let tx = admin.transaction().await.doing(&doing)?;
         let row = tx
             .query_opt("select datname from pg_database where oid = $1", &[&oid])

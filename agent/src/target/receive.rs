@@ -121,7 +121,7 @@ impl Receiver {
         self.progress.operation("preparing the target database");
         let oid = self.prepare().await?;
         self.tell(Fact::Prepared { oid }).await;
-        let mut client = self.session("ledger").await?;
+        let mut client = self.session_of_ledger("ledger").await?;
         let (ledger, state) = Ledger::take_over(&mut client, self.spec.claim()).await?;
         if state.phase == Phase::Live {
             let message = "the target database is live: its cutover was made".to_owned();
@@ -155,6 +155,15 @@ impl Receiver {
         // With the epoch, so that a person can see whose it is.
         let purpose = format!("{purpose} {}", self.spec.epoch);
         Ok(connect(&self.spec.endpoint, &self.spec.database, &purpose).await?)
+    }
+
+    /// As [`Receiver::session`], when the database may be switched already: with the switch come settings, `role` among them, which
+    /// makes who logs in somebody who has no right to the ledger.
+    pub(crate) async fn session_of_ledger(&self, purpose: &str) -> Result<Client, Fault> {
+        let client = self.session(purpose).await?;
+        let doing = "becoming the role whose the ledger is";
+        client.query(include_str!("sql/become_owner.sql"), &[]).await.doing(doing)?;
+        Ok(client)
     }
 
     /// The source's catalog, as it was dumped.

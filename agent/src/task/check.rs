@@ -37,7 +37,7 @@ const BUSY: [&str; 2] = ["ServerSilent", "CheckInterrupted"];
 
 pub(super) async fn source(kit: &Kit, reporter: &Reporter, spec: CheckSource) -> Result<(), Fault> {
     let endpoint = spec.source.clone().unwrap_or_default();
-    let endpoint = kit.secrets.endpoint(&endpoint, MAINTENANCE_DATABASE)?;
+    let endpoint = kit.secrets.endpoint_of(&endpoint, &spec.databases)?;
     let online = spec.mode() == MigrationMode::Online;
     if spec.setup_logical_replication && online && spec.level() == CheckLevel::Prerequisites {
         prepare(reporter, &endpoint).await;

@@ -53,9 +53,23 @@ pub(super) async fn answer(kit: &Kit, query: Query) -> QueryAnswer {
     QueryAnswer { query_id: query.query_id, kind }
 }
 
+/// No database is named: one of those that libpq would take is to let us in. Not `template1`: nobody can copy it while we are there.
 async fn open(secrets: &Secrets, endpoint: &v1::Endpoint) -> Result<Client, Fault> {
-    let endpoint = secrets.endpoint(endpoint, MAINTENANCE_DATABASE)?;
-    Ok(connect(&endpoint, MAINTENANCE_DATABASE, "test").await?)
+    let at = secrets.endpoint_of(endpoint, std::slice::from_ref(&endpoint.user))?;
+    let refused = match connect(&at, MAINTENANCE_DATABASE, "test").await {
+        Err(error) if error.problem.is_of_database() => error,
+        opened => return Ok(opened?),
+    };
+    if let Ok(client) = connect(&at, &at.user, "test").await {
+        return Ok(client);
+    }
+    let fault = Fault::from(refused);
+    let remedy = format!(
+        "{}. A migration needs no database {MAINTENANCE_DATABASE} of its source: its checks take one that it moves, and tell whether that lets \
+         us in",
+        fault.remedy
+    );
+    Err(fault.remedy(remedy))
 }
 
 async fn test(secrets: &Secrets, endpoint: &v1::Endpoint) -> Result<ServerTest, Fault> {
@@ -137,14 +151,14 @@ async fn sums(secrets: &Secrets, wanted: &SumRows) -> Result<RowSums, Fault> {
 
 async fn surroundings(kit: &Kit, wanted: &LookAround) -> Result<Surroundings, Fault> {
     let server = wanted.server.clone().unwrap_or_default();
-    let endpoint = kit.secrets.endpoint(&server, MAINTENANCE_DATABASE)?;
+    let endpoint = kit.secrets.endpoint_of(&server, &wanted.databases)?;
     let seen = report::look_around(&endpoint, wanted, &kit.programs).await?;
     Ok(Surroundings { seen })
 }
 
 async fn advice(kit: &Kit, wanted: &Advise) -> Result<MigrationReport, Fault> {
     let server = wanted.server.clone().unwrap_or_default();
-    let endpoint = kit.secrets.endpoint(&server, MAINTENANCE_DATABASE)?;
+    let endpoint = kit.secrets.endpoint_of(&server, &wanted.databases)?;
     let input = AdviceInput {
         endpoint: &endpoint,
         databases: &wanted.databases,

@@ -6,6 +6,7 @@ mod behind;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod cost;
+mod database_settings;
 mod disabled;
 #[path = "../driver/mod.rs"]
 mod driver;
@@ -16,6 +17,7 @@ mod in_the_way;
 mod inherits;
 mod kinds;
 mod lacking;
+mod login_role;
 mod made_again;
 mod names;
 mod own;

@@ -7,6 +7,7 @@ mod cluster;
 mod bench;
 mod migrated_roles;
 mod not_carried;
+mod reached;
 mod selection;
 mod sound;
 mod source_damage;

@@ -123,6 +123,7 @@ async fn show_no_finding() {
             "LibrariesValidation",
             "MajorVersionValidation",
             "CarriedSettingsValidation",
+            "PreloadedLibrariesValidation",
             "CompressionValidation",
             "XmlValidation",
             "SecurityLabelsValidation",

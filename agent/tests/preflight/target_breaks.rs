@@ -47,11 +47,13 @@ async fn what_a_later_version_dropped() {
          create operator public.!! (leftarg = int, procedure = public.twice);
          create aggregate public.gathered (anyelement) (sfunc = array_append, stype = anyarray, initcond = '{}');
          create function public.f() returns int language sql set operator_precedence_warning = off as 'select 1';
-         create conversion public.conv for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8",
+         create conversion public.conv for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
+         alter database moved set \"my-app.tenant-id\" = 'x'",
         &[
             "moved: EncodingConversionChanged public.conv",
             "moved: PolymorphicFunctionChanged public.gathered(anyelement)",
             "moved: PostfixOperator public.!! (integer, none)",
+            "moved: SettingRefused database moved",
             "moved: SettingUnknown function public.f()",
         ],
     )
@@ -216,20 +218,101 @@ async fn settings_that_it_does_not_know_or_give() {
         let settings = facts["databases"][0]["settings"].as_array_mut().unwrap();
         assert_eq!(settings.len(), 4, "{settings:?}");
         let function = settings.iter_mut().find(|one| one["name"] == "enable_seqscan").unwrap();
-        function["name"] = json!("default_with_oids");
+        function["name"] = json!("operator_precedence_warning");
     });
     let mover = target.as_role("set_mover");
     let seen = target.target(&mover, &["tuned"], &facts).await;
     seen.assert_told(&[
+        "tuned: SettingNeedsSuperuser database tuned",
         "tuned: SettingUnknown function public.f()",
         "tuned: SettingNeedsSuperuser role tuned in database tuned",
     ]);
     let remedy = &seen.only("SettingUnknown").remedy;
     assert_eq!(remedy, "alter function public.f() reset enable_seqscan;");
     source.sql("tuned", remedy).await;
-    target.sql("postgres", &seen.only("SettingNeedsSuperuser").remedy).await;
+    assert!(
+        seen.finding_of("SettingNeedsSuperuser", "database tuned").message.contains("app.tenant")
+    );
+    for object in ["database tuned", "role tuned in database tuned"] {
+        target.sql("postgres", &seen.finding_of("SettingNeedsSuperuser", object).remedy).await;
+    }
     target.target(&mover, &["tuned"], &looked.0.facts).await.assert_told(&[]);
     target.target(&target.superuser(), &["tuned"], &looked.0.facts).await.assert_told(&[]);
+}
+
+/// Before 15 there is no right to set one parameter.
+#[tokio::test]
+async fn an_applications_setting_that_only_a_superuser_gives() {
+    let Some(older) = programs_of(14) else {
+        eprintln!("NOT TESTED: this machine has no PostgreSQL 14 (tests/servers)");
+        return;
+    };
+    let source = Bench::shared().await;
+    source.sql("postgres", "create role modest; create database modest owner modest").await;
+    source.sql("postgres", "alter database modest set app.tenant = 'x'").await;
+    let looked = source.source(&source.superuser(), &["modest"]).await;
+    let target = Bench::of(Arc::new(Cluster::start_of(older, HBA, ""))).await;
+    target
+        .sql(
+            "postgres",
+            &format!("create role modest; create role mover login createdb password '{ROLE_PASSWORD}' in role modest"),
+        )
+        .await;
+    let seen = target.target(&target.as_role("mover"), &["modest"], &looked.0.facts).await;
+    let remedy = &seen.finding_of("SettingNeedsSuperuser", "database modest").remedy;
+    assert!(remedy.contains("make our role a superuser"), "{remedy}");
+    let seen = target.target(&target.superuser(), &["modest"], &looked.0.facts).await;
+    assert_eq!(seen.objects("SettingNeedsSuperuser"), [""; 0]);
+}
+
+/// PostgreSQL looks at a library only when a session begins, and at a value when it is set.
+#[tokio::test]
+async fn settings_that_it_refuses() {
+    let source = Bench::shared().await;
+    source.sql("postgres", "create role choosy; create database choosy owner choosy").await;
+    let set = "alter database choosy set session_preload_libraries = 'auto_explain';
+         alter role choosy in database choosy set local_preload_libraries = 'nor_there';
+         alter database choosy set role = 'choosy'; alter database choosy set seed = 0.5;
+         alter database choosy set default_tablespace = 'later';
+         alter database choosy set timezone = 'UTC'; alter database choosy set my.tenant = 'hush'";
+    source.sql("postgres", set).await;
+    let target = Bench::other().await;
+    target.sql("postgres", "create role choosy").await;
+    let looked = source.source(&source.superuser(), &["choosy"]).await;
+    let facts = facts_with(&looked, |facts| {
+        let settings = facts["databases"][0]["settings"].as_array_mut().unwrap();
+        for one in settings.iter_mut() {
+            match one["name"].as_str().unwrap() {
+                "TimeZone" => one["value"] = json!("Hush/Hush"),
+                "session_preload_libraries" => {
+                    one["value"] = json!("auto_explain, \"only here\"");
+                }
+                "my.tenant" => one["name"] = json!("my-app.tenant-id"),
+                _ => {}
+            }
+        }
+        assert!(!settings.iter().any(|one| one.to_string().contains("hush")), "{settings:?}");
+    });
+    let seen = target.target(&target.superuser(), &["choosy"], &facts).await;
+    seen.assert_told(&[
+        "choosy: SettingRefused database choosy",
+        "choosy: SettingRefused database choosy",
+        "choosy: PreloadedLibraryMissing role choosy in database choosy",
+        "choosy: PreloadedLibraryMissing database choosy",
+    ]);
+    let refused = format!("{:?}", seen.0).to_lowercase();
+    assert!(refused.contains("timezone") && refused.contains("my-app.tenant-id"), "{refused}");
+    assert!(refused.contains("only here") && refused.contains("nor_there"), "{refused}");
+    assert!(!refused.contains("hush"), "{refused}");
+    for object in ["database choosy", "role choosy in database choosy"] {
+        let remedy = &seen.finding_of("PreloadedLibraryMissing", object).remedy;
+        source.sql("postgres", remedy.split_once(" -- ").unwrap().0).await;
+    }
+    let looked = source.source(&source.superuser(), &["choosy"]).await;
+    target.target(&target.superuser(), &["choosy"], &looked.0.facts).await.assert_told(&[]);
+    // Nothing of it stays.
+    let left = "select count(*) from pg_db_role_setting where setrole = 'postgres'::regrole";
+    assert_eq!(target.answer("postgres", left).await, "0");
 }
 
 #[tokio::test]

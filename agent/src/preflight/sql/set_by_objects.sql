@@ -1,5 +1,7 @@
--- Settings that are carried with the database: its own, those of roles in it, those of functions.
+-- Settings that are carried with the database: its own, those of roles in it, those of functions. Those with a dot are an
+-- application's own, and can hold a secret: their values are not told.
 select split_part(s.setting, '=', 1) as name, s.object,
+       case when split_part(s.setting, '=', 1) not like '%.%' then substr(s.setting, strpos(s.setting, '=') + 1) end as value,
        format('%s reset %s;', s.alter,
               (select string_agg(quote_ident(part), '.' order by place)
                from unnest(string_to_array(split_part(s.setting, '=', 1), '.')) with ordinality p(part, place))) as remedy

@@ -186,6 +186,19 @@ impl Receiver {
         documents::get_json(&**client, "settings").await
     }
 
+    /// Others in their place.
+    pub(crate) async fn keep_database_settings(
+        &self,
+        client: &mut Client,
+        ledger: Ledger,
+        settings: &[String],
+    ) -> Result<(), Fault> {
+        let doing = "storing in the ledger what is set on the source's database";
+        let tx = client.transaction().await.doing(doing)?;
+        documents::put(&tx, "settings", &documents::to_json("settings", &settings)?).await?;
+        ledger.commit(tx, doing).await
+    }
+
     async fn record_slot(
         &self,
         client: &mut Client,
