@@ -1,12 +1,9 @@
 //! What the target's steps act on.
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
-use super::order::StepResult;
+use super::{order::StepResult, verify::Verified};
 use crate::target::{Control, Copied, Plan, Receiver, StreamState};
 
 /// What the steps before the switch act on.
@@ -20,7 +17,7 @@ pub struct Steps<'a> {
     /// How the stream is told which markers count; none in an offline migration.
     pub control: Option<mpsc::Sender<Control>>,
     /// The attempt that was last found in order, and when: what was true then may not be at the switch.
-    pub verified: Mutex<Option<(u32, Instant)>>,
+    pub verified: Mutex<Option<Verified>>,
     /// The entries of a dump that was taken again, for the source's schema had changed.
     again: Mutex<Option<Arc<Plan>>>,
     /// Where the steps' results go.

@@ -52,7 +52,7 @@ pub(super) async fn switch(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
     if current(&session).await?.phase == Phase::Live {
         return Ok(StepDone::default());
     }
-    let verified = verify_if_stale(steps, order).await?;
+    let verified = verify_if_stale(steps, &session, order).await?;
     let catalog = steps.receiver.catalog(&session).await?;
     let settings = steps.receiver.database_settings(&session).await?;
     let tx = session.transaction().await.doing(doing)?;

@@ -14,7 +14,8 @@ use super::{
     steps::Steps,
 };
 use crate::{
-    fault::{Fault, Policy},
+    fault::{Doing, Fault, Policy},
+    postgres::Client,
     target::{StreamState, current, emptied, held_tables},
     verify::{schema_changed, shape_difference},
     wire::{Answer, Ask, Quiet, unexpected_answer},
@@ -71,22 +72,44 @@ pub(super) async fn verify(steps: &Steps<'_>, order: &StepOrder) -> Result<StepD
         // Last, so that as little as can be lies between it and the switch, which asks it once more.
         quiet(steps, order).await?;
     }
-    *steps.verified.lock().unwrap_or_else(PoisonError::into_inner) =
-        Some((order.attempt, Instant::now()));
+    let verified =
+        Verified { attempt: order.attempt, at: Instant::now(), target: life(&session).await? };
+    *steps.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some(verified);
     Ok(StepDone { note, ..StepDone::default() })
+}
+
+/// A verification that went well.
+pub struct Verified {
+    attempt: u32,
+    at: Instant,
+    /// See [`life`].
+    target: String,
+}
+
+/// When the target was started: another one at its address (a standby that was promoted), or one that has crashed since, may lack
+/// what was committed there.
+async fn life(session: &Client) -> Result<String, Fault> {
+    let sql = "select pg_postmaster_start_time()::text";
+    let row = session.query_one(sql, &[]).await.doing("asking when the target was started")?;
+    Ok(row.get(0))
 }
 
 /// How old a verification may be at the switch. The controller orders the switch within milliseconds; after a pause, or by
 /// another agent than verified, the source may have been written to since.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// Verifies again, unless this agent has just done so for this attempt.
+/// Verifies again, unless this agent has just done so for this attempt, at the server that the `session` is with.
 pub(super) async fn verify_if_stale(
     steps: &Steps<'_>,
+    session: &Client,
     order: &StepOrder,
 ) -> Result<StepDone, Fault> {
-    let last = *steps.verified.lock().unwrap_or_else(PoisonError::into_inner);
-    if last.is_some_and(|(attempt, at)| attempt == order.attempt && at.elapsed() < FRESH) {
+    let target = life(session).await?;
+    let is_fresh = |last: &Verified| {
+        last.attempt == order.attempt && last.at.elapsed() < FRESH && last.target == target
+    };
+    let last = steps.verified.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if last.as_ref().is_some_and(is_fresh) {
         return Ok(StepDone::default());
     }
     verify(steps, order).await

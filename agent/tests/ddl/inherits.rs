@@ -258,3 +258,25 @@ async fn an_heirs_valid_check_under_its_parents_that_is_not_comes_valid() {
         assert_eq!(value(&target, "shop", checks).await, theirs);
     }
 }
+
+/// With its parent gone PostgreSQL leaves it the checks that it had of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_heir_that_leaves_its_parent_keeps_the_parents_check() {
+    for event_triggers in [true, false] {
+        let schema = "create table ac (id int primary key, v text constraint has check (v is not null));
+            create table bc (w text) inherits (ac); create table cc (w text) inherits (ac);
+            create table de (id int, v text constraint has check (v is not null)); create table two (x int) inherits (ac, de);
+            insert into bc values (1, 'x', 'y')";
+        let (source, target, mut driver) = following_as(schema, event_triggers).await;
+        sql(
+            &source,
+            "shop",
+            "alter table bc no inherit ac;
+             alter table cc no inherit ac; alter table cc add check (w <> ''); alter table cc inherit ac;
+             alter table two no inherit de;
+             insert into bc values (2, 'z', 'u')",
+        )
+        .await;
+        cut_over_alike(&source, &target, &mut driver, 1).await;
+    }
+}

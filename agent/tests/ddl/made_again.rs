@@ -1,6 +1,10 @@
 //! What is dropped and made again under its name, while tables keep what used it: their columns, defaults and indexes hang on the
 //! older one here, and no event trigger tells that they have left it.
-use crate::{cut_over_alike, driver::sql, following_as};
+use crate::{
+    cut_over_alike,
+    driver::{batch, sql, until},
+    following_as,
+};
 
 async fn arrive(schema: &str, script: &str) {
     let (source, target, mut driver) = following_as(schema, false).await;
@@ -95,4 +99,30 @@ async fn a_table_whose_sequence_a_domain_uses_is_made_again() {
          insert into a values (1, 'x'); insert into ta (id) values (3)",
     )
     .await;
+}
+
+/// The new table's sequence has the name of the old one's, which went with its table here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_made_again_without_a_word_keeps_its_sequence() {
+    let (source, target, mut driver) = following_as(
+        "create table con (id serial primary key, a text not null, unique (a));
+         create table other (id int primary key); insert into con (a) values ('x'), ('y')",
+        false,
+    )
+    .await;
+    batch(
+        &source,
+        "shop",
+        "begin; drop table con; create table con (id serial primary key, b text not null, c int); commit",
+    )
+    .await;
+    for column in 0..3 {
+        let written = format!(
+            "insert into con (b) values ('s'); alter table other add c{column} int; insert into other values ({column}); \
+             create table more{column} (id serial primary key)"
+        );
+        sql(&source, "shop", &written).await;
+        until(&target, "shop", &format!("select count(*) from other where id = {column}")).await;
+    }
+    cut_over_alike(&source, &target, &mut driver, 1).await;
 }

@@ -9,7 +9,7 @@ use crate::{
         ddl::{Gone, gone},
         structure,
     },
-    wire::{Dropped, Note, Structure, TableIdentity},
+    wire::{Dropped, Note, Relation, Structure, TableIdentity},
 };
 
 /// OID of `pg_class`.
@@ -81,10 +81,7 @@ impl Changes {
             self.forget_table(dropped.oid).await?;
             // Else one of its words that is made later would be taken for it. Those of a table go with its form.
             if dropped.kind == "index" && note.dropped.iter().all(|other| other.kind != "table") {
-                let table = structure::forget_index(self.session(), dropped.oid).await?;
-                if let Some(table) = table {
-                    self.forget_key(table);
-                }
+                self.forget_index(dropped.oid).await?;
             }
         }
         Ok(())
@@ -99,19 +96,20 @@ impl Changes {
         self.resolve_again();
     }
 
-    /// A unique index of a table that tells its rows whole is gone, maybe the one by which they are found here: whole from now on. A
+    /// A unique index of a table that tells its rows whole may be the one by which they are found here: whole from now on. A
     /// command that alters the table tells its form again.
-    fn forget_key(&mut self, table: u32) {
-        let Some(mut relation) = self.tables.relation(table).cloned() else { return };
-        if relation.identity != TableIdentity::Full {
-            return;
-        }
+    async fn forget_index(&mut self, index: u32) -> Result<(), Fault> {
+        let table = structure::forget_index(self.session(), index).await?;
+        let relation = table.and_then(|table| self.tables.relation(table).cloned());
+        let is_whole = |relation: &Relation| relation.identity == TableIdentity::Full;
+        let Some(mut relation) = relation.filter(is_whole) else { return Ok(()) };
         for column in &mut relation.columns {
             column.key = None;
         }
         self.tables.put(relation);
         self.altered.catalog = true;
         self.resolve_again();
+        Ok(())
     }
 
     /// A table is gone, or is none any more: nothing of it is streamed, compared or copied.

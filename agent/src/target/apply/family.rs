@@ -135,7 +135,11 @@ impl Changes {
             for sequence in structure::owned(self.session(), table.oid).await? {
                 let oid = sequence.id().1;
                 let forms = structure::fetch(&self.caller, vec![oid], false).await?;
-                objects.extend(forms.into_iter().filter(|form| form.id().1 == oid));
+                match forms.into_iter().find(|form| form.id().1 == oid) {
+                    Some(form) => objects.push(form),
+                    // It goes with its table here, and its name may be another's from then on.
+                    None => structure::forget(self.session(), sequence.id()).await?,
+                }
             }
         }
         let taken = objects.iter().map(|form| form.id().1).collect();

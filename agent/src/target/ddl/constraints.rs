@@ -173,9 +173,10 @@ fn proves_its_parents(constraint: &ConstraintStructure, table: &str) -> String {
     format!("do {}; ", literal(&body))
 }
 
-/// A check that it had of its parents alone.
+/// A check that it had of its parents alone, and has of them still. With the last of those that had it, PostgreSQL leaves it to the
+/// heir.
 fn becomes_its_own(before: &ConstraintStructure, after: &ConstraintStructure) -> bool {
-    after.contype == "c" && before.inherited && !before.local && after.local
+    after.contype == "c" && before.inherited && !before.local && after.inherited && after.local
 }
 
 /// A partitioned table with partitions became one itself. Its indexes came of the attaching, to all below it, and are made so:

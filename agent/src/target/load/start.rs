@@ -51,14 +51,7 @@ impl Receiver {
         self.progress.operation("taking a snapshot of the source");
         // A new slot takes the place of one of that name: an agent that was asleep must not drop its successor's.
         self.lease.require()?;
-        let snapshot = match kind {
-            SnapshotKind::Renewed => self.renew_snapshot(client, ledger).await?,
-            _ => self.take_snapshot(kind).await?,
-        };
-        point!("snapshot.taken");
-        if kind == SnapshotKind::NewSlot {
-            self.publish_anew(client, ledger).await?;
-        }
+        let snapshot = self.snapshot_for(client, ledger, kind).await?;
         let mut changed = None;
         let mut others = Others::default();
         if begun {
@@ -106,6 +99,23 @@ impl Receiver {
         let from = current(client).await?.slot_point;
         point!("stream.recording");
         ledger.begin_stream(client, from).await
+    }
+
+    async fn snapshot_for(
+        &self,
+        client: &mut Client,
+        ledger: Ledger,
+        kind: SnapshotKind,
+    ) -> Result<SnapshotTaken, Fault> {
+        let snapshot = match kind {
+            SnapshotKind::Renewed => self.renew_snapshot(client, ledger).await?,
+            _ => self.take_snapshot(kind).await?,
+        };
+        point!("snapshot.taken");
+        if kind == SnapshotKind::NewSlot {
+            self.publish_anew(client, ledger).await?;
+        }
+        Ok(snapshot)
     }
 
     async fn load_extension_rows(&self, client: &mut Client, ledger: Ledger) -> Result<(), Fault> {
