@@ -14,7 +14,7 @@ const SLOW: CopyLimits = CopyLimits {
     jobs: 1,
     bytes_per_second: 1_000_000,
     snapshot_age: None,
-    part_pages: 0,
+    part_pages: 8,
     retained_wal_bytes: 0,
 };
 
@@ -52,6 +52,9 @@ async fn a_source_set_back_before_a_tables_snapshot_is_not_followed() {
     .await;
     driver.begin(2, driver.target_oid()).await;
     until_true(&target, &copied(2)).await;
+    // The third is half copied.
+    let third = "select count(*) > 0 from whimbrel.part where source_oid = (select source_oid from whimbrel.relation where not copied)";
+    until_true(&target, third).await;
     driver.kill().await;
     source.set_back();
     sql(&source, "half", "update second set pad = 'other' where id <= 10").await;
