@@ -45,7 +45,7 @@ impl Past {
     /// What of a message is sent on.
     ///
     /// # Errors
-    /// `SourceWentBack`; `ChangeStreamUnreadable`.
+    /// `SourceWentBack`; `StreamUnreadable`.
     pub(super) fn pass(&mut self, message: Bytes) -> Result<Vec<Bytes>, Fault> {
         let kind = message.first().copied().unwrap_or_default();
         if !self.is_over {
@@ -113,7 +113,7 @@ fn lsn(message: &Bytes, at: usize) -> Result<Lsn, Fault> {
 }
 
 fn unreadable() -> Fault {
-    Fault::hold("ChangeStreamUnreadable", "a message of the change stream is too short")
+    Fault::hold("StreamUnreadable", "reading the change stream: a message is too short")
 }
 
 #[cfg(test)]

@@ -72,13 +72,12 @@ pub(crate) async fn follow(
         keep_timeline(&mut session, copied.ledger, known.timeline, timeline).await?;
         let tables_wait = copy_after.is_some();
         let left_at_marker = (tables_wait && at_marker.is_some()).then(|| unlike.label());
-        let applied = from;
         let begun = StreamState {
-            applied,
+            applied: from,
             at_marker,
             tables_wait,
             left_at_marker,
-            ..StreamState::default()
+            ..Default::default()
         };
         state.send_replace(begun);
         if !std::mem::replace(&mut announced, true) {
@@ -92,11 +91,7 @@ pub(crate) async fn follow(
         applier.begin_behind(last);
         applier.stale = stale;
         applier.awaited = awaited;
-        match copy_after {
-            Some(Later::At(point)) => applier.copy_after(point),
-            Some(Later::Unlocked) => applier.copy_later(from, LOCKED_PAUSE),
-            None => {}
-        }
+        wait_to_copy(&mut applier, copy_after, from);
         match Box::pin(applier.run(&mut control)).await {
             Ok(
                 Ended::MarkerStale(learned)
@@ -106,6 +101,14 @@ pub(crate) async fn follow(
             // Its group is rolled back.
             Err(fault) => mend(receiver, copied, fault, from, &mut tried).await?,
         }
+    }
+}
+
+fn wait_to_copy(applier: &mut Applier<'_>, copy_after: Option<Later>, from: Lsn) {
+    match copy_after {
+        Some(Later::At(point)) => applier.copy_after(point),
+        Some(Later::Unlocked) => applier.copy_later(from, LOCKED_PAUSE),
+        None => {}
     }
 }
 
