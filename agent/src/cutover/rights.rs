@@ -84,8 +84,7 @@ pub(super) async fn settle_rights(
     steps.copied.ledger.commit(tx, doing).await?;
     // What a server only warns of is told as done.
     let system_here = apart(read(&rights_of(session, selected).await?)?).0;
-    let system =
-        system.as_seen(&there_of_system, &then_of_system.unwrap_or_default(), &system_here);
+    let system = system.seen(&there_of_system, &then_of_system.unwrap_or_default(), &system_here);
     let lacking = lacking_here(session, selected, &all).await?;
     let lacking: Vec<String> = lacking.iter().map(Right::grant).collect();
     let lacking: Vec<String> = lacking.into_iter().filter(|it| !ungranted.contains(it)).collect();
@@ -123,7 +122,7 @@ struct OfSystem {
 
 impl OfSystem {
     /// What the server has taken and not done is left. `here`: what is more or less now than initdb gives.
-    fn as_seen(
+    fn seen(
         mut self,
         there: &BTreeSet<Right>,
         then: &BTreeSet<Right>,

@@ -95,7 +95,7 @@ pub(crate) async fn follow(
             Some(Later::Unlocked) => applier.copy_later(from, LOCKED_PAUSE),
             None => {}
         }
-        match applier.run(&mut control).await {
+        match Box::pin(applier.run(&mut control)).await {
             Ok(
                 Ended::MarkerStale(learned)
                 | Ended::PastPoints(learned)
