@@ -54,7 +54,17 @@ pub(super) struct RoleAttributes {
     pub(super) connection_limit: i64,
     /// The one that initdb made: it can't be less than a superuser.
     pub(super) first: bool,
+    /// Roles that were asked for, and PostgreSQL's own.
     pub(super) member_of: Vec<String>,
+    /// None of an older agent.
+    #[serde(default)]
+    pub(super) inherit: Option<bool>,
+    /// `VALID UNTIL`.
+    #[serde(default)]
+    pub(super) valid_until: Option<String>,
+    /// "set on parameter work_mem": as GRANT says it.
+    #[serde(default)]
+    pub(super) parameters: Vec<String>,
     /// `alter role … set …`, for every database.
     pub(super) settings: Vec<RoleSetting>,
     /// Its password is kept as an MD5 digest. Only a superuser sees it.
