@@ -29,6 +29,8 @@ pub(super) const CHECKS: &[Check] = &[
     source::replica_identity::CHECK,
     source::generated_identity::CHECK,
     source::virtual_columns::CHECK,
+    source::hash_of_enums::CHECK,
+    source::encoded_texts::CHECK,
     source::unlogged_tables::CHECK,
     source::prepared_transactions::HERE,
     source::long_transactions::HERE,

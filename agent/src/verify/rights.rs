@@ -29,13 +29,13 @@ pub const MAINTAIN_SINCE: u32 = 17;
 /// The server's.
 pub async fn rights_of(client: &Client, selected: &Selected) -> Result<Vec<String>, Fault> {
     let own = format!("{RIGHTS} select statement from rights order by 1");
+    let doing = "reading the rights on the database's objects";
     let mut statements = Vec::new();
     for sql in [&*own, include_str!("system_rights.sql")] {
-        let rows = client
-            .query(&*client.sql(&selected.sql(sql)), &[])
-            .await
-            .doing("reading the rights on the database's objects")?;
-        statements.extend(rows.iter().map(|row| row.get::<_, String>(0)));
+        let rows = client.query(&*client.sql(&selected.sql(sql)), &[]).await.doing(doing)?;
+        for row in &rows {
+            statements.push(row.try_get(0).doing(doing)?);
+        }
     }
     Ok(statements)
 }

@@ -58,6 +58,8 @@ async fn show_no_finding() {
         "ReplicaIdentityValidation",
         "GeneratedIdentityValidation",
         "VirtualColumnsValidation",
+        "HashOfEnumValidation",
+        "EncodedTextsValidation",
         "UnloggedTablesValidation",
         "PreparedTransactionsValidation",
         "LongTransactionsValidation",
