@@ -112,6 +112,8 @@ pub(super) struct DatabaseFacts {
     pub(super) tablespaces: Vec<TablespaceFacts>,
     /// What only a superuser can make again.
     pub(super) privileged: Vec<String>,
+    /// That may not create where their objects are.
+    pub(super) owners_apart: Vec<OwnerFacts>,
     pub(super) libraries: Vec<LibraryFacts>,
     /// That the switch takes: see `sql/locks.sql`.
     pub(super) locks: u64,
@@ -226,6 +228,15 @@ pub(super) struct RoleFacts {
     /// It owns something; otherwise something is granted to it.
     pub(super) owns: bool,
     pub(super) login: bool,
+}
+
+/// An owner that may not create in the schema of what is its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct OwnerFacts {
+    pub(super) role: String,
+    pub(super) schema: String,
+    /// One of them.
+    pub(super) object: String,
 }
 
 /// An extension in a database.

@@ -76,6 +76,7 @@ pub(super) const CHECKS: &[Check] = &[
     target::collations::CHECK,
     target::tablespaces::CHECK,
     target::privileged::CHECK,
+    target::owners::CHECK,
     target::libraries::CHECK,
     target::version_breaks::CHECK,
     target::settings::CHECK,

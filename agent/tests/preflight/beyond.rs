@@ -151,3 +151,38 @@ async fn owners_of_what_is_no_table() {
         assert_eq!(looked.objects("RoleNotGranted"), ["postgres"], "{database}");
     }
 }
+
+/// A superuser gave it to the role, or took the right away later; another one can't.
+#[tokio::test]
+async fn owners_that_may_not_create_in_their_schema() {
+    let source = Bench::shared().await;
+    source
+        .sql("postgres", "create role apart; create role giver login createdb; create database aparted owner giver")
+        .await;
+    source
+        .sql(
+            "aparted",
+            "create schema s authorization giver; create table s.t (id int primary key); alter table s.t owner to apart;
+             create table s.mine (id serial primary key); alter table s.mine owner to giver",
+        )
+        .await;
+    let looked = source.source(&source.superuser(), &["aparted"]).await;
+    let target = Bench::other().await;
+    target
+        .sql(
+            "postgres",
+            &format!(
+                "create role apart; create role giver login createdb password '{ROLE_PASSWORD}'; grant apart to giver;
+                 grant set on parameter session_replication_role to giver"
+            ),
+        )
+        .await;
+    let facts = facts_with(&looked, elsewhere);
+    let looked = target.target(&target.as_role("giver"), &["aparted"], &facts).await;
+    looked.assert_told(&["aparted: OwnerMayNotCreate apart in s"]);
+    target.target(&target.superuser(), &["aparted"], &facts).await.assert_told(&[]);
+    source.sql("aparted", "grant create on schema s to apart").await;
+    let looked = source.source(&source.superuser(), &["aparted"]).await;
+    let facts = facts_with(&looked, elsewhere);
+    target.target(&target.as_role("giver"), &["aparted"], &facts).await.assert_told(&[]);
+}

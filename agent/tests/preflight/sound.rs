@@ -122,6 +122,7 @@ async fn show_no_finding() {
             "CollationsValidation",
             "TablespacesValidation",
             "PrivilegedObjectsValidation",
+            "OwnersValidation",
             "LibrariesValidation",
             "MajorVersionValidation",
             "CarriedSettingsValidation",
