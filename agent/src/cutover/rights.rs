@@ -14,7 +14,7 @@ use crate::{
     fault::{Doing, Fault},
     postgres::Client,
     target::{RESTORE_SETTINGS, bare},
-    verify::{MAINTAIN_SINCE, Right, Wider, missing, rights_of, wider},
+    verify::{MAINTAIN_SINCE, Right, Wider, lacking, lacking_here, missing, rights_of, wider},
     wire::{Answer, Ask, unexpected_answer},
 };
 
@@ -53,12 +53,13 @@ pub(super) async fn settle_rights(
     new: &HashSet<String>,
 ) -> Result<Settled, Fault> {
     let doing = "granting on the target what was granted on the source";
-    let Answer::Statements(there) =
+    let Answer::Statements(all) =
         steps.receiver.caller.ask(Ask::Rights { under_snapshot: false }).await?
     else {
         return Err(unexpected_answer());
     };
-    let (there_of_system, there) = apart(read(&there)?);
+    let selected = &steps.receiver.spec.selected;
+    let (there_of_system, there) = apart(read(&all)?);
     let maintain = steps.receiver.source_major(session).await? >= MAINTAIN_SINCE;
     let then = steps.receiver.dumped_rights(session).await?;
     let then = then.map(|then| read(&then)).transpose()?;
@@ -81,6 +82,12 @@ pub(super) async fn settle_rights(
         None => OfSystem::default(),
     };
     steps.copied.ledger.commit(tx, doing).await?;
+    // What a server only warns of is told as done.
+    let system_here = apart(read(&rights_of(session, selected).await?)?).0;
+    let system = system.seen(&there_of_system, &then_of_system.unwrap_or_default(), &system_here);
+    let lacking = lacking_here(session, selected, &all).await?;
+    let lacking: Vec<String> = lacking.iter().map(Right::grant).collect();
+    let lacking: Vec<String> = lacking.into_iter().filter(|it| !ungranted.contains(it)).collect();
     // What was to be taken may still be here: granted by another than the owner, or granted on.
     let left = wider(&there, &rights_here(steps, session).await?, maintain);
     let mut taken: Vec<&Wider> = to_take.iter().filter(|right| !left.contains(right)).collect();
@@ -89,7 +96,7 @@ pub(super) async fn settle_rights(
     if let Some(known) = &mut known {
         known.extend(there_of_system.iter().map(Right::statement));
     }
-    let told = [told(&ungranted, &taken, left.len()), system.told()];
+    let told = [told(&ungranted, &lacking, &taken, left.len()), system.told()];
     let told: Vec<String> = told.into_iter().flatten().collect();
     Ok(Settled { told: (!told.is_empty()).then(|| told.join("; ")), known })
 }
@@ -108,11 +115,34 @@ fn apart(rights: BTreeSet<Right>) -> (BTreeSet<Right>, BTreeSet<Right>) {
 #[derive(Default)]
 struct OfSystem {
     taken: Vec<Wider>,
+    given: Vec<Right>,
     /// Statements that this server does not take.
     left: Vec<String>,
 }
 
 impl OfSystem {
+    /// What the server has taken and not done is left. `here`: what is more or less now than initdb gives.
+    fn seen(
+        mut self,
+        there: &BTreeSet<Right>,
+        then: &BTreeSet<Right>,
+        here: &BTreeSet<Right>,
+    ) -> Self {
+        let lacks = |right: &Right| match then.contains(&right.revoked()) {
+            true => here.contains(&right.revoked()),
+            false => !lacking(&BTreeSet::from([right.clone()]), here).is_empty(),
+        };
+        let stays = |it: &Wider| match there.contains(&it.right.revoked()) {
+            true => !here.contains(&it.right.revoked()),
+            false => here.contains(&it.right),
+        };
+        let (stay, taken): (Vec<_>, _) = self.taken.into_iter().partition(stays);
+        self.taken = taken;
+        self.left.extend(stay.iter().map(Wider::revoke));
+        self.left.extend(self.given.iter().filter(|right| lacks(right)).map(Right::grant));
+        self
+    }
+
     fn told(&self) -> Option<String> {
         let left: Vec<&str> = self.left.iter().map(String::as_str).collect();
         (!left.is_empty()).then(|| {
@@ -139,9 +169,10 @@ async fn settle_system(
             false => system.left.push(right.revoke()),
         }
     }
-    for grant in missing(there, then).iter().map(Right::grant) {
-        if !try_to(tx, &grant, &NOT_OF_SYSTEM).await? {
-            system.left.push(grant);
+    for right in missing(there, then) {
+        match try_to(tx, &right.grant(), &NOT_OF_SYSTEM).await? {
+            true => system.given.push(right),
+            false => system.left.push(right.grant()),
         }
     }
     Ok(system)
@@ -218,8 +249,9 @@ async fn try_to(
     }
 }
 
-fn told(ungranted: &[String], taken: &[&Wider], left: usize) -> Option<String> {
+fn told(ungranted: &[String], lacking: &[String], taken: &[&Wider], left: usize) -> Option<String> {
     let ungranted: Vec<&str> = ungranted.iter().map(String::as_str).collect();
+    let lacking: Vec<&str> = lacking.iter().map(String::as_str).collect();
     let taken: Vec<String> = taken.iter().map(|right| right.revoke()).collect();
     let taken: Vec<&str> = taken.iter().map(String::as_str).collect();
     let told = [
@@ -227,6 +259,12 @@ fn told(ungranted: &[String], taken: &[&Wider], left: usize) -> Option<String> {
             format!(
                 "rights on what the target does not have, in extensions of another version, were not granted: {}",
                 some(&ungranted)
+            )
+        }),
+        (!lacking.is_empty()).then(|| {
+            format!(
+                "rights that our role may not grant on the target are left to the owner of the object, or a superuser: {}",
+                some(&lacking)
             )
         }),
         (!taken.is_empty())
@@ -319,8 +357,8 @@ mod tests {
 
     #[test]
     fn what_was_left_is_counted() {
-        let text = told(&[], &[], 31).unwrap();
+        let text = told(&[], &[], &[], 31).unwrap();
         assert!(text.contains("(31)") && text.contains("whimbrel migration report"), "{text}");
-        assert_eq!(told(&[], &[], 0), None);
+        assert_eq!(told(&[], &[], &[], 0), None);
     }
 }

@@ -54,7 +54,17 @@ pub(super) struct RoleAttributes {
     pub(super) connection_limit: i64,
     /// The one that initdb made: it can't be less than a superuser.
     pub(super) first: bool,
+    /// Roles that were asked for, and PostgreSQL's own.
     pub(super) member_of: Vec<String>,
+    /// None of an older agent.
+    #[serde(default)]
+    pub(super) inherit: Option<bool>,
+    /// `VALID UNTIL`.
+    #[serde(default)]
+    pub(super) valid_until: Option<String>,
+    /// "set on parameter work_mem": as GRANT says it.
+    #[serde(default)]
+    pub(super) parameters: Vec<String>,
     /// `alter role … set …`, for every database.
     pub(super) settings: Vec<RoleSetting>,
     /// Its password is kept as an MD5 digest. Only a superuser sees it.
@@ -102,6 +112,8 @@ pub(super) struct DatabaseFacts {
     pub(super) tablespaces: Vec<TablespaceFacts>,
     /// What only a superuser can make again.
     pub(super) privileged: Vec<String>,
+    /// That may not create where their objects are.
+    pub(super) owners_apart: Vec<OwnerFacts>,
     pub(super) libraries: Vec<LibraryFacts>,
     /// That the switch takes: see `sql/locks.sql`.
     pub(super) locks: u64,
@@ -219,6 +231,15 @@ pub(super) struct RoleFacts {
     /// It owns something; otherwise something is granted to it.
     pub(super) owns: bool,
     pub(super) login: bool,
+}
+
+/// An owner that may not create in the schema of what is its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct OwnerFacts {
+    pub(super) role: String,
+    pub(super) schema: String,
+    /// One of them.
+    pub(super) object: String,
 }
 
 /// An extension in a database.

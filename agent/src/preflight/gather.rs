@@ -151,6 +151,7 @@ pub(super) async fn of_database(
         collations: collations(client, selected).await?,
         tablespaces: database.rows("tablespaces", include_str!("sql/tablespaces.sql")).await?,
         privileged: privileged(&database).await?,
+        owners_apart: database.rows("owners", include_str!("sql/owners_apart.sql")).await?,
         libraries: database.rows("the libraries", include_str!("sql/libraries.sql")).await?,
         locks: switch,
         breaks: database

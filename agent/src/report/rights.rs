@@ -1,8 +1,10 @@
-//! Rights that the target gives and the source does not: all of them, as statements that take them away.
+//! Rights that the target gives and the source does not: all of them, as statements that take them away; and those of the source
+//! that the target lacks, as statements that give them.
 //!
-//! A cutover leaves them where taking them away on the source may be how its writes were stopped, and nothing else tells of
+//! A cutover leaves what is more where taking them away on the source may be how its writes were stopped, and nothing else tells of
 //! them; a person may have granted one here too. Of objects that are on both sides only: what is here alone is not the
-//! migration's.
+//! migration's. What lacks could not be granted: of an object that is another role's there, a server grants nothing, and only
+//! warns.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,7 @@ use crate::{
     fault::Fault,
     postgres::Endpoint,
     selection::Selected,
-    verify::{Alike, Held, MAINTAIN_SINCE, Right, Wider, rights_by_object, wider},
+    verify::{Alike, Held, MAINTAIN_SINCE, Right, Wider, lacking, rights_by_object, wider},
 };
 
 const TOPIC: &str = "rights";
@@ -97,7 +99,7 @@ pub(super) fn untold() -> Item {
     not_compared("", "source", "its agent is older than the target's: run agents of one version")
 }
 
-/// What the target gives and the source does not.
+/// What the target gives and the source does not, behind what it is the other way round.
 pub(super) fn compare(there: &[OfDatabase], here: &[OfDatabase]) -> Vec<Item> {
     let mut items = Vec::new();
     for theirs in there {
@@ -105,14 +107,26 @@ pub(super) fn compare(there: &[OfDatabase], here: &[OfDatabase]) -> Vec<Item> {
             continue;
         };
         let maintain = theirs.server_major >= MAINTAIN_SINCE;
-        let more = together(wider_by_object(&theirs.alike, &ours.alike, maintain));
-        items.extend(more.iter().flat_map(|(what, objects)| of_database(theirs, what, objects)));
+        let differing = differing(&theirs.alike, &ours.alike, maintain);
+        items.extend(
+            together(differing)
+                .iter()
+                .flat_map(|(what, objects)| of_database(theirs, what, objects)),
+        );
     }
     items
 }
 
+/// A right that one side alone has.
+struct Differing {
+    right: Right,
+    /// Only that it may be granted.
+    option_only: bool,
+    how: How,
+}
+
 /// By object, so that a database with many has each right in memory but once.
-fn wider_by_object(there: &[Alike], here: &[Alike], maintain: bool) -> Vec<Wider> {
+fn differing(there: &[Alike], here: &[Alike], maintain: bool) -> Vec<Differing> {
     let theirs: HashMap<&str, &Alike> =
         there.iter().flat_map(|a| a.objects.iter().map(move |name| (&**name, a))).collect();
     let mut found = Vec::new();
@@ -122,19 +136,38 @@ fn wider_by_object(there: &[Alike], here: &[Alike], maintain: bool) -> Vec<Wider
             if theirs.held == ours.held {
                 continue;
             }
-            let more = wider(&rights(name, theirs), &rights(name, ours), maintain);
-            // An owner may everything, but for what it has taken from itself.
-            let lost = |of: &Held| {
-                let gone = Held { grantable: false, revoked: true, ..of.clone() };
-                theirs.held.contains(&gone)
-            };
-            found.extend(
-                more.into_iter()
-                    .filter(|it| it.right.held.grantee != theirs.owner || lost(&it.right.held)),
-            );
+            let (less, more) = of_object(name, theirs, ours, maintain);
+            // Taken away from everybody, and not given to whom the source gives it, it would be nobody's.
+            let first: String = less.iter().map(|right| format!("{}; ", right.grant())).collect();
+            found.extend(less.into_iter().map(|right| {
+                let option_only = right.held.grantable;
+                Differing { right, option_only, how: How::Give }
+            }));
+            found.extend(more.into_iter().map(|Wider { right, option_only }| Differing {
+                right,
+                option_only,
+                how: How::Take(first.clone()),
+            }));
         }
     }
     found
+}
+
+/// What it has less here, and what more.
+fn of_object(name: &str, theirs: &Alike, ours: &Alike, maintain: bool) -> (Vec<Right>, Vec<Wider>) {
+    let (there, here) = (rights(name, theirs), rights(name, ours));
+    // An owner may everything, but for what it has taken from itself.
+    let lost = |side: &Alike, of: &Held| {
+        let gone = Held { grantable: false, revoked: true, ..of.clone() };
+        side.held.contains(&gone)
+    };
+    let less = lacking(&there, &here).into_iter().filter(|right| {
+        right.held.grantee != ours.owner || theirs.owner == ours.owner && lost(ours, &right.held)
+    });
+    let more = wider(&there, &here, maintain)
+        .into_iter()
+        .filter(|it| it.right.held.grantee != theirs.owner || lost(theirs, &it.right.held));
+    (less.collect(), more.collect())
 }
 
 fn rights(object: &str, of: &Alike) -> BTreeSet<Right> {
@@ -142,9 +175,18 @@ fn rights(object: &str, of: &Alike) -> BTreeSet<Right> {
     of.held.iter().map(right).collect()
 }
 
-/// What one statement can take away from objects of one kind.
+/// What a statement does.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum How {
+    Give,
+    /// Behind these statements.
+    Take(String),
+}
+
+/// What one statement can give, or take away, on objects of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct What {
+    how: How,
     kind: &'static str,
     grantee: String,
     option_only: bool,
@@ -152,20 +194,20 @@ struct What {
     privileges: String,
 }
 
-fn together(all: Vec<Wider>) -> BTreeMap<What, Vec<String>> {
-    let mut of_object: BTreeMap<(String, String, bool), Vec<String>> = BTreeMap::new();
-    for Wider { right, option_only } in all {
-        let key = (right.object, right.held.grantee, option_only);
+fn together(all: Vec<Differing>) -> BTreeMap<What, Vec<String>> {
+    let mut of_object: BTreeMap<(How, String, String, bool), Vec<String>> = BTreeMap::new();
+    for Differing { right, option_only, how } in all {
+        let key = (how, right.object, right.held.grantee, option_only);
         of_object.entry(key).or_default().push(right.held.privilege);
     }
     let mut together: BTreeMap<What, Vec<String>> = BTreeMap::new();
-    for ((object, grantee, option_only), mut privileges) in of_object {
+    for ((how, object, grantee, option_only), mut privileges) in of_object {
         let kind = KINDS
             .into_iter()
             .find(|kind| object.strip_prefix(kind).is_some_and(|name| name.starts_with(' ')));
         let Some(kind) = kind else { continue };
         privileges.sort();
-        let what = What { kind, grantee, option_only, privileges: privileges.join(", ") };
+        let what = What { how, kind, grantee, option_only, privileges: privileges.join(", ") };
         let name = object[kind.len()..].trim_start().to_owned();
         together.entry(what).or_default().push(name);
     }
@@ -178,28 +220,51 @@ fn of_database<'a>(
     objects: &'a [String],
 ) -> impl Iterator<Item = Item> + 'a {
     objects.chunks(STATEMENT_OBJECTS).map(move |objects| {
-        let What { kind, grantee, option_only, privileges } = what;
-        let grant = if *option_only { " grant on" } else { "" };
-        let option = if *option_only { "grant option for " } else { "" };
+        let (code, message, remedy) = match &what.how {
+            How::Give => given(what, &objects.join(", ")),
+            How::Take(first) => taken(what, first, &objects.join(", ")),
+        };
+        let kind = what.kind;
         Item {
             topic: TOPIC.to_owned(),
             database: of.database.clone(),
             to_do: true,
-            code: "RightLeft".to_owned(),
+            code: code.to_owned(),
             object: match objects {
                 [one] => format!("{kind} {one}"),
                 many => format!("{} objects, {kind} {}", many.len(), many[0]),
             },
-            message: format!(
-                "{grantee} may{grant} {privileges} on the target, and not on the source; it stays if writes were stopped on \
-                 the source by taking it away, or if it was granted here on purpose"
-            ),
-            remedy: format!(
-                "revoke {option}{privileges} on {kind} {} from {grantee};",
-                objects.join(", ")
-            ),
+            message,
+            remedy,
         }
     })
+}
+
+fn given(what: &What, objects: &str) -> (&'static str, String, String) {
+    let What { kind, grantee, option_only, privileges, .. } = what;
+    let option = if *option_only { " with grant option" } else { "" };
+    let grant = if *option_only { " grant on" } else { "" };
+    let message = format!(
+        "{grantee} may{grant} {privileges} on the source, and not on the target, where our role could not give it, or it was \
+         taken away; it takes the owner of the object, or a superuser"
+    );
+    (
+        "RightMissing",
+        message,
+        format!("grant {privileges} on {kind} {objects} to {grantee}{option};"),
+    )
+}
+
+fn taken(what: &What, first: &str, objects: &str) -> (&'static str, String, String) {
+    let What { kind, grantee, option_only, privileges, .. } = what;
+    let grant = if *option_only { " grant on" } else { "" };
+    let option = if *option_only { "grant option for " } else { "" };
+    let message = format!(
+        "{grantee} may{grant} {privileges} on the target, and not on the source; it stays if writes were stopped on \
+         the source by taking it away, or if it was granted here on purpose"
+    );
+    let remedy = format!("{first}revoke {option}{privileges} on {kind} {objects} from {grantee};");
+    ("RightLeft", message, remedy)
 }
 
 #[cfg(test)]
@@ -244,6 +309,20 @@ mod tests {
         assert_eq!(
             remedies(vec![alike("app", &[], &t)], here),
             ["revoke INSERT, UPDATE on table s.t from anon;"]
+        );
+    }
+
+    #[test]
+    fn what_lacks_is_given_before_what_is_more_is_taken() {
+        let f = ["routine s.f()".to_owned()];
+        let there = vec![alike("o", &["grant EXECUTE to app", "grant EXECUTE to o2"], &f)];
+        let here = vec![alike("o2", &["grant EXECUTE to public"], &f)];
+        assert_eq!(
+            remedies(there, here),
+            [
+                "grant EXECUTE on routine s.f() to app;",
+                "grant EXECUTE on routine s.f() to app; revoke EXECUTE on routine s.f() from public;"
+            ]
         );
     }
 }

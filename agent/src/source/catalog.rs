@@ -1,5 +1,5 @@
 //! Reads what is in the database.
-use tokio_postgres::types::FromSql;
+use tokio_postgres::{Row, types::FromSql};
 
 use crate::{
     fault::{Doing, Fault},
@@ -26,13 +26,14 @@ impl Sender {
     }
 
     pub(super) async fn read_database_settings(&self) -> Result<Vec<String>, Fault> {
-        let rows = self
-            .control()
-            .await?
-            .query(include_str!("sql/database_settings.sql"), &[])
-            .await
-            .doing(format!("reading what is set on database {:?}", self.spec.database))?;
-        Ok(rows.iter().map(|row| database_setting(row.get(0), row.get(1), row.get(2))).collect())
+        let doing = format!("reading what is set on database {:?}", self.spec.database);
+        let sql = include_str!("sql/database_settings.sql");
+        let rows = self.control().await?.query(sql, &[]).await.doing(&doing)?;
+        let setting = |row: &Row| -> Result<String, Fault> {
+            let value = read(row, 2, &doing)?;
+            Ok(database_setting(read(row, 0, &doing)?, read(row, 1, &doing)?, value))
+        };
+        rows.iter().map(setting).collect()
     }
 
     pub(super) async fn read_catalog(&self) -> Result<Catalog, Fault> {
@@ -47,7 +48,10 @@ impl Sender {
         let public = client.query_one(include_str!("sql/public.sql"), &[]).await.doing(&doing)?;
         Ok(Catalog {
             server_version: client.server_version_num(),
-            relations: relations.iter().map(|row| parse(row.get(0))).collect::<Result<_, _>>()?,
+            relations: relations
+                .iter()
+                .map(|row| parse(read(row, 0, &doing)?))
+                .collect::<Result<_, _>>()?,
             owners: owners.iter().map(|row| (row.get(0), row.get(1))).collect(),
             not_made: self.pairs(&client, NOT_MADE).await?,
             extension_schemas: self.pairs(&client, EXTENSION_SCHEMAS).await?,
@@ -77,7 +81,8 @@ impl Sender {
         }
         let sql = self.spec.selected.sql(text);
         let rows = client.query(&*client.sql(&sql), &[]).await.doing("asking what is left out")?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+        let doing = "asking what is left out";
+        rows.iter().map(|row| Ok((read(row, 0, doing)?, read(row, 1, doing)?))).collect()
     }
 
     pub(super) async fn read_rights(&self, under_snapshot: bool) -> Result<Vec<String>, Fault> {
@@ -115,6 +120,17 @@ fn database_setting(statement: String, name: Option<&str>, value: Option<&str>) 
 }
 
 /// A document that the catalog's queries make.
+/// A value that has text of the database: one that knows no encoding (SQL_ASCII) gives whatever bytes it was given.
+pub(super) fn read<'r, T: FromSql<'r>>(row: &'r Row, at: usize, doing: &str) -> Result<T, Fault> {
+    row.try_get(at).map_err(|_| {
+        let message = format!("{doing}: a name or a definition has bytes that are no UTF-8");
+        Fault::hold("DefinitionNotUtf8", message).remedy(
+            "`whimbrel source test` or the preflight of a new migration names it (DefinitionNotUtf8): rename it or make it anew on \
+             the source in UTF-8, then `whimbrel migration retry`",
+        )
+    })
+}
+
 pub(super) fn parse<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, Fault> {
     serde_json::from_str(json).map_err(|error| {
         Fault::hold("CatalogUnreadable", format!("reading the source's catalog: {error}")).remedy(

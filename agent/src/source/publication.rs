@@ -3,7 +3,7 @@
 use tokio_postgres::types::ToSql;
 
 use super::{
-    catalog::parse,
+    catalog::{parse, read},
     sender::{Sender, SenderSpec},
 };
 use crate::{
@@ -28,13 +28,11 @@ impl Sender {
     /// Makes both publications anew, of the tables that are there now. Before the slot, so that the slot's history has
     /// them from its start.
     pub(super) async fn make_publications(&self) -> Result<(), Fault> {
+        let doing = "reading which tables to publish";
         let mut client = self.session("publication").await?;
-        let rows = client
-            .query(&*client.sql(&self.published_sql()), &[])
-            .await
-            .doing("reading which tables to publish")?;
+        let rows = client.query(&*client.sql(&self.published_sql()), &[]).await.doing(doing)?;
         let relations: Vec<Relation> =
-            rows.iter().map(|row| parse(row.get(0))).collect::<Result<_, _>>()?;
+            rows.iter().map(|row| parse(read(row, 0, doing)?)).collect::<Result<_, _>>()?;
         let objects = &self.spec.objects;
         let version = client.server_version_num();
         let tx = client.transaction().await.doing("making the publications")?;

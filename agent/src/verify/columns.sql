@@ -37,7 +37,9 @@ identities as (
       and (c.relreplident = 'd' and i.indisprimary or c.relreplident = 'i' and i.indisreplident
            or c.relreplident = 'f' and not exists (
                select from pg_attribute a
-               where a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+               where a.attrelid = i.indrelid
+                 and a.attnum = any (i.indkey[0:i.indnkeyatts - 1]) -- since 11
+                 and a.attnum = any (i.indkey) -- before 11
                  and (not a.attnotnull
                       or a.attgenerated <> '' -- since 12
                  )

@@ -32,7 +32,8 @@ mod traits;
 pub use checksum::{checksum_where, table_checksum};
 pub use large_objects::{LARGE_OBJECTS, PIECE_BYTES, large_objects};
 pub use rights::{
-    Alike, Held, MAINTAIN_SINCE, Right, Wider, missing, rights_by_object, rights_of, wider,
+    Alike, Held, MAINTAIN_SINCE, Right, Wider, lacking, lacking_here, missing, rights_by_object,
+    rights_of, wider,
 };
 pub use sequences::{jumped, sequence_difference, sequence_values};
 pub use shape::{disabled_keys, schema_changed, schema_not_carried, shape_difference, shape_of};

@@ -29,13 +29,13 @@ pub const MAINTAIN_SINCE: u32 = 17;
 /// The server's.
 pub async fn rights_of(client: &Client, selected: &Selected) -> Result<Vec<String>, Fault> {
     let own = format!("{RIGHTS} select statement from rights order by 1");
+    let doing = "reading the rights on the database's objects";
     let mut statements = Vec::new();
     for sql in [&*own, include_str!("system_rights.sql")] {
-        let rows = client
-            .query(&*client.sql(&selected.sql(sql)), &[])
-            .await
-            .doing("reading the rights on the database's objects")?;
-        statements.extend(rows.iter().map(|row| row.get::<_, String>(0)));
+        let rows = client.query(&*client.sql(&selected.sql(sql)), &[]).await.doing(doing)?;
+        for row in &rows {
+            statements.push(row.try_get(0).doing(doing)?);
+        }
     }
     Ok(statements)
 }
@@ -109,6 +109,11 @@ impl Right {
         format!("{how}{}", self.grant())
     }
 
+    /// That it is not held, though an extension or initdb grants it.
+    pub fn revoked(&self) -> Self {
+        self.with(self.held.grantable, true)
+    }
+
     /// On what the system made for itself.
     pub fn is_of_system(&self) -> bool {
         let name = self.object.split_once(' ').map_or("", |(_, name)| name);
@@ -170,6 +175,54 @@ pub fn missing(there: &BTreeSet<Right>, here: &BTreeSet<Right>) -> Vec<Right> {
     let granted = there.difference(here).filter(|right| !right.held.revoked).cloned();
     let revoked = here.difference(there).filter(|right| right.held.revoked);
     granted.chain(revoked.map(|right| right.with(right.held.grantable, false))).collect()
+}
+
+/// Of what is [`missing`], what is not held here in other quotes or with a grant option more either. A server gives only a warning
+/// where it grants nothing: of an object that is another role's, on which ours has rights and none to grant.
+pub fn lacking(there: &BTreeSet<Right>, here: &BTreeSet<Right>) -> Vec<Right> {
+    let (gone, held): (BTreeSet<Right>, BTreeSet<Right>) =
+        here.iter().map(Right::bare).partition(|right| right.held.revoked);
+    let gone_there: BTreeSet<Right> =
+        there.iter().filter(|it| it.held.revoked).map(Right::bare).collect();
+    let lacks = |right: &Right| {
+        let bare = right.bare();
+        if gone.contains(&bare.with(right.held.grantable, true)) {
+            return !gone_there.contains(&bare.with(right.held.grantable, true));
+        }
+        !held.contains(&bare) && !held.contains(&bare.with(true, false))
+    };
+    missing(there, here).into_iter().filter(lacks).collect()
+}
+
+/// What is lacking in this database of the source's rights (`there`), but for the system's own, and for objects that are not here.
+///
+/// # Errors
+/// The server's.
+pub async fn lacking_here(
+    client: &Client,
+    selected: &Selected,
+    there: &[String],
+) -> Result<Vec<Right>, Fault> {
+    let of_database = |statements: &[String]| -> BTreeSet<Right> {
+        let rights = statements.iter().filter_map(|it| Right::parse(it));
+        rights.filter(|right| !right.is_of_system()).collect()
+    };
+    let here = of_database(&rights_of(client, selected).await?);
+    let lacking = lacking(&of_database(there), &here);
+    if lacking.is_empty() {
+        return Ok(lacking);
+    }
+    let names: Vec<String> = lacking.iter().map(|right| right.object.replace('"', "")).collect();
+    let sql = format!(
+        "{RIGHTS} select distinct replace(name, '\"', '') from objects where replace(name, '\"', '') = any ($1)"
+    );
+    let rows = client
+        .query(&*client.sql(&selected.sql(&sql)), &[&names])
+        .await
+        .doing("looking for the objects whose rights have not arrived")?;
+    let are_here: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+    let is_here = |right: &Right| are_here.contains(&right.object.replace('"', ""));
+    Ok(lacking.into_iter().filter(is_here).collect())
 }
 
 /// What `here` has and `there` has not. `maintain`: both servers know that privilege.
@@ -287,6 +340,22 @@ mod tests {
             revokes(&[plain], &[option], true),
             ["revoke grant option for SELECT on table a from x"]
         );
+    }
+
+    #[test]
+    fn what_is_held_in_other_words_or_with_more_is_not_lacking() {
+        let lacks = |there: &[&str], here: &[&str]| -> Vec<String> {
+            lacking(&rights(there), &rights(here)).iter().map(Right::grant).collect()
+        };
+        let (plain, option) =
+            ("grant SELECT on table a to x", "grant SELECT on table a to x with grant option");
+        assert!(lacks(&[plain], &[option]).is_empty());
+        assert_eq!(lacks(&[option], &[plain]), [option]);
+        let quoted = "grant SELECT on table \"a\" to x";
+        assert!(lacks(&[plain], &[quoted]).is_empty());
+        let gone = "revoked: grant SELECT on table a to x";
+        assert_eq!(lacks(&[], &[gone]), [plain]);
+        assert!(lacks(&["revoked: grant SELECT on table \"a\" to x"], &[gone]).is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod cluster;
 
 mod bench;
+mod beyond;
 mod migrated_roles;
 mod not_carried;
 mod reached;

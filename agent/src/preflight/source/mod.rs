@@ -3,6 +3,7 @@
 pub(super) mod checksums;
 pub(super) mod collation_versions;
 pub(super) mod database_exists;
+pub(super) mod encoded_texts;
 pub(super) mod event_triggers;
 mod expressions;
 pub(super) mod extension_data;
@@ -10,6 +11,7 @@ pub(super) mod extension_schemas;
 pub(super) mod foreign_key_triggers;
 pub(super) mod foreign_tables;
 pub(super) mod generated_identity;
+pub(super) mod hash_of_enums;
 pub(super) mod inherited_columns;
 pub(super) mod invalid_indexes;
 pub(super) mod large_objects;

@@ -14,7 +14,9 @@ where c.relkind = 'r' and c.relpersistence = 'p'
   and (c.relreplident = 'f' and current_setting('server_version_num')::int >= 180000
        or exists (
            select from pg_index i
-           where i.indrelid = c.oid and i.indisvalid and i.indimmediate and a.attnum = any (i.indkey)
+           where i.indrelid = c.oid and i.indisvalid and i.indimmediate
+             -- What an index includes besides its key is no part of the identity.
+             and a.attnum = any (i.indkey[0:i.indnkeyatts - 1]) -- since 11
              and (c.relreplident = 'd' and i.indisprimary or c.relreplident = 'i' and i.indisreplident)
        ))
   and not exists (

@@ -30,7 +30,9 @@ candidates as (
     where i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null and i.indexprs is null
       and not exists (
           select from pg_attribute a
-          where a.attrelid = i.indrelid and a.attnum = any (i.indkey) and not a.attnotnull
+          where a.attrelid = i.indrelid and not a.attnotnull
+            and a.attnum = any (i.indkey[0:i.indnkeyatts - 1]) -- since 11
+            and a.attnum = any (i.indkey) -- before 11
       )
 )
 select k.nspname as schema, k.relname as name,

@@ -5,7 +5,12 @@ select r.rolname as name, r.rolcanlogin as login, r.rolsuper as superuser, r.rol
        (select coalesce(json_agg(g.rolname order by g.rolname), '[]')
         from pg_auth_members m
         join pg_roles g on g.oid = m.roleid
-        where m.member = r.oid and g.rolname = any ($1::text[])) as member_of,
+        where m.member = r.oid and (g.rolname = any ($1::text[]) or g.rolname like 'pg\_%')) as member_of,
+       r.rolinherit as inherit,
+       to_char(nullif(r.rolvaliduntil, 'infinity') at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"+00"') as valid_until,
+       (select coalesce(json_agg(format('%s on parameter %s', lower(a.privilege_type), p.parname) order by p.parname), '[]') -- since 15
+        from pg_parameter_acl p cross join aclexplode(p.paracl) a where a.grantee = r.oid) as parameters, -- since 15
+       '[]'::json as parameters, -- before 15
        (select coalesce(json_agg(json_build_object(
                    'name', split_part(c, '=', 1), 'digest', md5(c),
                    'value', case when split_part(c, '=', 1) like '%.%' then null else substr(c, strpos(c, '=') + 1) end)

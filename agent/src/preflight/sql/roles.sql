@@ -39,7 +39,15 @@ owned_by_first(classid, objid, namespace) as (
     select 'pg_namespace'::regclass, oid, oid from pg_namespace where nspowner = 10 and nspname <> 'public'
 ),
 first_owns as (
-    select exists (select from here where datdba = 10) or exists (
+    select exists (select from here where datdba = 10)
+    -- Ours are the source's, not the database's.
+    or exists (select from pg_publication where pubowner = 10 and pubname not like 'whimbrel\_%') -- since 10
+    or {large objects} and exists (select from pg_largeobject_metadata where lomowner = 10)
+    or exists (
+        select from pg_default_acl d left join pg_namespace n on n.oid = d.defaclnamespace
+        where d.defaclrole = 10 and (n.oid is null or {schema n.nspname})
+    )
+    or exists (
         select from owned_by_first o
         join pg_namespace n on n.oid = o.namespace
         where n.nspname not like 'pg\_%' and n.nspname not in ('information_schema', 'whimbrel')

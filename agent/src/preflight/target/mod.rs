@@ -10,6 +10,7 @@ pub(super) mod libraries;
 pub(super) mod locale;
 pub(super) mod migrated_roles;
 pub(super) mod overwrite;
+pub(super) mod owners;
 pub(super) mod preload;
 pub(super) mod privileged;
 pub(super) mod role_attributes;

@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use tokio::time::sleep;
 use tokio_postgres::{Row, RowStream, error::SqlState, types::ToSql};
 
-use super::super::{patient::Patience, publication, sender::Sender};
+use super::super::{catalog::read, patient::Patience, publication, sender::Sender};
 use crate::{
     fault::{Doing, Fault},
     postgres::Client,
@@ -56,7 +56,7 @@ impl Sender {
             }
         };
         while let Some(row) = next {
-            let document: String = row.get(0);
+            let document: String = read(&row, 0, READING)?;
             reply.send(Frame::Bytes(Bytes::from(document))).await?;
             next = rows.next().await.transpose().doing(READING)?;
         }

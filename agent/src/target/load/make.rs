@@ -12,9 +12,11 @@ use crate::{
         fact::Fact,
         ledger::Ledger,
         receive::Receiver,
+        roles::told,
         schema::{Entry, Plan},
         structure,
     },
+    verify::lacking_here,
     wire::{Answer, Ask, Catalog, Public, Relation, SnapshotTaken, Structure, unexpected_answer},
 };
 
@@ -112,6 +114,22 @@ impl Receiver {
         begin_tables(client, ledger, &catalog.relations).await?;
         let text = format!("{} objects, {} tables", plan.before.len(), catalog.relations.len());
         self.tell(Fact::Milestone("SchemaCreated", text)).await;
+        self.tell_lacking_rights(client).await
+    }
+
+    /// Of what is another role's here (the members of a trusted extension, a language) a server grants nothing, and only warns.
+    async fn tell_lacking_rights(&self, client: &Client) -> Result<(), Fault> {
+        let there = self.dumped_rights(client).await?.unwrap_or_default();
+        let lacking = lacking_here(client, &self.spec.selected, &there).await?;
+        if !lacking.is_empty() {
+            let grants: Vec<String> =
+                lacking.iter().map(|right| format!("{};", right.grant())).collect();
+            let text = format!(
+                "rights that our role may not grant on the target, left to the owner of the object, or a superuser: {}",
+                told(&grants, " ")
+            );
+            self.tell(Fact::Milestone("RightsIncomplete", text)).await;
+        }
         Ok(())
     }
 }

@@ -69,7 +69,7 @@ impl Receiver {
     }
 }
 
-fn told(things: &[String], separator: &str) -> String {
+pub(in crate::target) fn told(things: &[String], separator: &str) -> String {
     let shown = things.len().min(TOLD_MAX);
     let rest = things.len() - shown;
     let text = things[..shown].join(separator);

@@ -143,10 +143,23 @@ fn close(
         // Of what has columns. A function's body is its own.
         last.sql = if last.kind.ends_with("TABLE") || last.kind.ends_with("VIEW") {
             without_marks(sql)
+        } else if last.kind == "ACL" {
+            by_role(&sql)
         } else {
             sql
         };
     }
+}
+
+/// A right that was granted on is granted by who did that. Only a superuser may set a session's authorization; a role is set by any
+/// member of it, and the grantor is the same.
+fn by_role(sql: &str) -> String {
+    let line = |line: &str| match line.strip_prefix("SET SESSION AUTHORIZATION ") {
+        Some(role) => format!("SET LOCAL ROLE {role}\n"),
+        None if line == "RESET SESSION AUTHORIZATION;" => "RESET ROLE;\n".to_owned(),
+        None => format!("{line}\n"),
+    };
+    sql.lines().map(line).collect()
 }
 
 /// Reads the comment at the start of `lines`; with the entries that it depends on, and how many lines it has.
@@ -253,6 +266,13 @@ mod tests {
             assert_eq!(entries.len(), 2);
             assert!(entries[0].sql.contains(fake), "{fake}");
         }
+    }
+
+    #[test]
+    fn a_right_is_granted_on_by_its_grantors_role() {
+        let sql = "SET SESSION AUTHORIZATION \"a b\";\nGRANT SELECT ON TABLE t TO x;\nRESET SESSION AUTHORIZATION;\n";
+        let by = "SET LOCAL ROLE \"a b\";\nGRANT SELECT ON TABLE t TO x;\nRESET ROLE;\n";
+        assert_eq!(by_role(sql), by);
     }
 
     #[test]
