@@ -220,7 +220,7 @@ fn of_database<'a>(
     objects: &'a [String],
 ) -> impl Iterator<Item = Item> + 'a {
     objects.chunks(STATEMENT_OBJECTS).map(move |objects| {
-        let (code, message, remedy) = match &what.how {
+        let (message, remedy) = match &what.how {
             How::Give => given(what, &objects.join(", ")),
             How::Take(first) => taken(what, first, &objects.join(", ")),
         };
@@ -229,7 +229,7 @@ fn of_database<'a>(
             topic: TOPIC.to_owned(),
             database: of.database.clone(),
             to_do: true,
-            code: code.to_owned(),
+            code: code(&what.how).to_owned(),
             object: match objects {
                 [one] => format!("{kind} {one}"),
                 many => format!("{} objects, {kind} {}", many.len(), many[0]),
@@ -240,7 +240,14 @@ fn of_database<'a>(
     })
 }
 
-fn given(what: &What, objects: &str) -> (&'static str, String, String) {
+fn code(how: &How) -> &'static str {
+    match how {
+        How::Give => "RightMissing",
+        How::Take(_) => "RightLeft",
+    }
+}
+
+fn given(what: &What, objects: &str) -> (String, String) {
     let What { kind, grantee, option_only, privileges, .. } = what;
     let option = if *option_only { " with grant option" } else { "" };
     let grant = if *option_only { " grant on" } else { "" };
@@ -248,14 +255,10 @@ fn given(what: &What, objects: &str) -> (&'static str, String, String) {
         "{grantee} may{grant} {privileges} on the source, and not on the target, where our role could not give it, or it was \
          taken away; it takes the owner of the object, or a superuser"
     );
-    (
-        "RightMissing",
-        message,
-        format!("grant {privileges} on {kind} {objects} to {grantee}{option};"),
-    )
+    (message, format!("grant {privileges} on {kind} {objects} to {grantee}{option};"))
 }
 
-fn taken(what: &What, first: &str, objects: &str) -> (&'static str, String, String) {
+fn taken(what: &What, first: &str, objects: &str) -> (String, String) {
     let What { kind, grantee, option_only, privileges, .. } = what;
     let grant = if *option_only { " grant on" } else { "" };
     let option = if *option_only { "grant option for " } else { "" };
@@ -264,7 +267,7 @@ fn taken(what: &What, first: &str, objects: &str) -> (&'static str, String, Stri
          the source by taking it away, or if it was granted here on purpose"
     );
     let remedy = format!("{first}revoke {option}{privileges} on {kind} {objects} from {grantee};");
-    ("RightLeft", message, remedy)
+    (message, remedy)
 }
 
 #[cfg(test)]
