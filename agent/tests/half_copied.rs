@@ -46,6 +46,13 @@ async fn a_column_made_anew_takes_no_value_of_the_parts_that_are_here() {
     driver.limits = CopyLimits::default();
     driver.begin(2, driver.target_oid()).await;
     driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    // The later command knows it by its number.
+    sql(
+        &source,
+        "half",
+        "alter table big rename column c to d; insert into big values (9999, 'n', 9)",
+    )
+    .await;
     let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
     driver.step(Step::Drain, 1, &[], end).await.unwrap();
     driver.step(Step::Complete, 1, &[], end).await.unwrap();

@@ -83,13 +83,13 @@ pub(super) async fn settle_rights(
     };
     steps.copied.ledger.commit(tx, doing).await?;
     // What a server only warns of is told as done.
-    let system_here = apart(read(&rights_of(session, selected).await?)?).0;
+    let (system_here, after) = apart(read(&rights_of(session, selected).await?)?);
     let system = system.seen(&there_of_system, &then_of_system.unwrap_or_default(), &system_here);
     let lacking = lacking_here(session, selected, &all).await?;
     let lacking: Vec<String> = lacking.iter().map(Right::grant).collect();
     let lacking: Vec<String> = lacking.into_iter().filter(|it| !ungranted.contains(it)).collect();
     // What was to be taken may still be here: granted by another than the owner, or granted on.
-    let left = wider(&there, &rights_here(steps, session).await?, maintain);
+    let left = wider(&there, &after, maintain);
     let mut taken: Vec<&Wider> = to_take.iter().filter(|right| !left.contains(right)).collect();
     taken.extend(&system.taken);
     let mut known = then.map(|then| known(&there, &then, &left));

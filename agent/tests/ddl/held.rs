@@ -114,3 +114,28 @@ async fn a_new_table_that_changes_before_the_cutovers_snapshot_is_not_copied_by_
     sql(&source, "shop", "insert into n values (2, 'b', 8)").await;
     cut_over_alike(&source, &target, &mut driver, 2).await;
 }
+
+/// Theirs comes with the parent's command, which has no place of its own among their copies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_that_wait_take_no_value_of_a_column_that_was_made_anew() {
+    let (source, target, mut driver) = following(
+        "create table p (id int, k int, v int, c int, primary key (id, k)) partition by list (k);
+         create table p0 partition of p for values in (0); create table p1 partition of p for values in (1);
+         insert into p select g, g % 2, g, 1 from generate_series(1, 20) g;
+         create table u (id int primary key)",
+    )
+    .await;
+    let open = session(&source, "shop").await;
+    open.batch_execute("begin; insert into u values (1)").await.unwrap();
+    sql(&source, "shop", "alter table p alter v type bigint").await;
+    until_rows(&target, "select from whimbrel.relation where point is null").await;
+    until_waits(&source).await;
+    sql(
+        &source,
+        "shop",
+        "alter table p drop column c;\nalter table p add column c int;\nupdate p set c = id",
+    )
+    .await;
+    open.batch_execute("commit").await.unwrap();
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

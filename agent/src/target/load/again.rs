@@ -6,6 +6,8 @@
 //! the very form that the stream has brought it to; otherwise the stream goes on to the snapshot's point first. It waits
 //! during the copy, and the source keeps its WAL for as long. A form that the stream has passed and not told (there is no event
 //! trigger of ours, and no row of the table came) is taken from the catalog.
+use std::collections::HashSet;
+
 use whimbrel_proto::Lsn;
 
 use super::{CopyIn, can_be_replica, copy_in, parents_first};
@@ -174,9 +176,11 @@ async fn as_here(
     waiting: &[u32],
 ) -> Result<(Vec<Relation>, Vec<Structure>), Fault> {
     let (mut relations, mut unlike) = (Vec::new(), Vec::new());
+    let known = structure::all(&**session).await?;
+    let wanted: HashSet<u32> = waiting.iter().copied().collect();
     for form in structure::fetch(&receiver.caller, Vec::new(), true).await? {
         let matters = match &form {
-            Structure::Relation(of) => waiting.contains(&of.oid) || is_type(&form),
+            Structure::Relation(of) => wanted.contains(&of.oid) || is_type(&form),
             // A shell is no column's type; one that `create function` made by the way is in no message either.
             Structure::Type(of) => of.typtype != SHELL,
             _ => false,
@@ -189,8 +193,7 @@ async fn as_here(
         {
             relations.extend(relation_of(table));
         }
-        let known = structure::known(&**session, form.id()).await?;
-        if !known.is_some_and(|known| takes_rows_alike(&known, &form)) {
+        if !known.get(&form.id()).is_some_and(|known| takes_rows_alike(known, &form)) {
             unlike.push(form);
         }
     }
@@ -255,17 +258,13 @@ pub(crate) async fn bring_defaults(
     if tables.is_empty() {
         return Ok(());
     }
-    let mut forms = structure::fetch(&receiver.caller, tables.to_vec(), true).await?;
-    forms.retain(|form| tables.contains(&form.id().1));
-    let mut others = Vec::new();
-    for form in forms {
-        match structure::known(&**session, form.id()).await? {
-            Some(known) if takes_rows_alike(&known, &form) && !is_same(Some(&known), &form) => {
-                others.push(form);
-            }
-            _ => {}
-        }
-    }
+    let wanted: HashSet<u32> = tables.iter().copied().collect();
+    let known = structure::all(&**session).await?;
+    let mut others = structure::fetch(&receiver.caller, tables.to_vec(), true).await?;
+    others.retain(|form| {
+        let known = known.get(&form.id()).filter(|_| wanted.contains(&form.id().1));
+        known.is_some_and(|known| takes_rows_alike(known, form) && !is_same(Some(known), form))
+    });
     match others.is_empty() {
         true => Ok(()),
         false => bring_what_goes(receiver, ledger, others, &[]).await.map(drop),
@@ -282,10 +281,9 @@ pub(crate) async fn not_as_here(
     if unlike.iter().any(is_type) {
         return Ok(tables.to_vec());
     }
-    let same = |oid: u32| {
-        relations.iter().any(|relation| relation.oid == oid)
-            && !unlike.iter().any(|form| form.id().1 == oid)
-    };
+    let unlike: HashSet<u32> = unlike.iter().map(|form| form.id().1).collect();
+    let there: HashSet<u32> = relations.iter().map(|relation| relation.oid).collect();
+    let same = |oid: u32| there.contains(&oid) && !unlike.contains(&oid);
     Ok(tables.iter().copied().filter(|oid| !same(*oid)).collect())
 }
 
