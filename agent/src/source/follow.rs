@@ -165,7 +165,7 @@ impl Pump<'_> {
                             pending.push(Change { sent_us: server_time, data });
                         }
                     }
-                    if weight >= FRAME_BYTES {
+                    if weight >= FRAME_BYTES && !pending.is_empty() {
                         weight = 0;
                         self.send(Frame::Changes(std::mem::take(&mut pending)), &mut status)
                             .await?;

@@ -262,7 +262,10 @@ pub async fn remove_ledger(client: &mut Client, migration: Uuid) -> Result<(), F
     }
     let tx = client.transaction().await.doing(doing)?;
     if ledger::state(&tx).await?.phase != ledger::Phase::Live {
-        return Err(Fault::hold("NotSwitched", format!("{doing}: the database is not switched")));
+        return Err(Fault::hold("NotSwitched", format!("{doing}: the database is not switched")).remedy(
+            "the target has lost the switch (a standby that was promoted without it?): its triggers, rules, policies and settings are \
+             not there. Let the application go on at the source, cancel, and start a new migration with --overwrite",
+        ));
     }
     tx.batch_execute("drop schema whimbrel cascade").await.doing(doing)?;
     tx.commit().await.doing(doing)

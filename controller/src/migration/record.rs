@@ -371,10 +371,12 @@ impl Database {
         Ok(())
     }
 
-    /// Past the point of no return, and not known to be over: a ledger that is gone shows that it is, or that nothing can go on.
+    /// Past the point of no return, and not known to be over: a ledger that is gone shows that it is, or that nothing can go on, as does
+    /// one that has lost the switch.
     #[must_use]
     pub fn must_go_on(&self) -> bool {
-        let is_over = self.hold.as_ref().is_some_and(|hold| hold.code == "LedgerMissing");
+        let ends = ["LedgerMissing", "NotSwitched"];
+        let is_over = self.hold.as_ref().is_some_and(|hold| ends.contains(&hold.code.as_str()));
         self.may_have_switched() && !is_over
     }
 

@@ -388,12 +388,22 @@ fn a_restored_store_asks_again_before_anything_is_overwritten() {
 /// A store of the moment of the switch, restored after the end: nothing is left of ours on the target, and the database is live.
 #[test]
 fn a_switch_whose_ledger_is_gone_can_be_cancelled() {
+    can_be_cancelled("LedgerMissing");
+}
+
+/// A target that was promoted without the switch's commit: the source is cleaned, and nothing leads on.
+#[test]
+fn a_switch_that_the_target_has_lost_can_be_cancelled() {
+    can_be_cancelled("NotSwitched");
+}
+
+fn can_be_cancelled(code: &str) {
     let mut world = World::ready(&["a"]);
     world.cut_over();
     world.steps_until(0, Step::Switch);
     let cancel = Event::Cancel { databases: vec![] };
     assert_eq!(world.attempt(&cancel).unwrap_err().code, "PastTheSwitch");
-    let gone = Failure { code: "LedgerMissing".to_owned(), ..failure(Policy::Hold) };
+    let gone = Failure { code: code.to_owned(), ..failure(Policy::Hold) };
     world.task(0, Task::Receive, ReportKind::TaskFailed(gone));
     assert!(allowed(&world.migration).contains(&"cancel"));
     world.happen(&cancel);
