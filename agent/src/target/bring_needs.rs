@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::{
-    apply::{bring_what_goes, kin_of},
+    apply::{bring_then_drop, bring_what_goes, kin_of},
     aside::set_types_aside,
     bare,
     ledger::Ledger,
@@ -18,6 +18,9 @@ use crate::{
     postgres::Client,
     wire::{Answer, Ask, RelationKind, Structure, unexpected_answer},
 };
+
+/// OID of `pg_class`.
+const CLASSES: u32 = 1259;
 
 impl Receiver {
     /// Gives all but tables, views and what is theirs the form that the source has now, as far as that goes; by a
@@ -70,11 +73,19 @@ impl Receiver {
         let client = self.session("needs").await?;
         let Some(oid) = self.blamed(&client, blamed).await? else { return Ok(0) };
         let now = structure::fetch(&self.caller, Vec::new(), false).await?;
-        let (objects, copied) = differing_kin(&client, &[oid], &now).await?;
-        if objects.is_empty() {
-            return Ok(0);
+        let (mut objects, copied) = differing_kin(&client, &[oid], &now).await?;
+        let (left, mut gone) = who_has_left(&client, oid, &now).await?;
+        objects.extend(left);
+        // What is no longer chosen is not to be told from what is gone.
+        gone.retain(|_| self.spec.selected.is_everything());
+        match (objects.len() + gone.len(), gone.is_empty()) {
+            (0, _) => Ok(0),
+            (_, true) => bring_what_goes(self, ledger, objects, &copied).await,
+            (count, false) => {
+                let objects = parents_first(objects);
+                bring_then_drop(self, ledger, objects, &gone, &copied).await.map(|()| count)
+            }
         }
-        bring_what_goes(self, ledger, objects, &copied).await
     }
 
     /// As [`Receiver::bring_needs`], of what is known and what the source's catalog has now.
@@ -105,6 +116,32 @@ impl Receiver {
         }
         bring_what_goes(self, ledger, needs, &[]).await
     }
+}
+
+/// Partitions that are known beside the table, and are none of its family on the source any more: as they are there now, and those
+/// that are gone. What has their place there does not fit here.
+async fn who_has_left(
+    client: &Client,
+    table: u32,
+    now: &[Structure],
+) -> Result<(Vec<Structure>, Vec<Structure>), Fault> {
+    let (mut left, mut gone) = (Vec::new(), Vec::new());
+    let known = structure::known(&**client, (CLASSES, table)).await?;
+    let Some(Structure::Relation(known)) = known else { return Ok((left, gone)) };
+    let of = |form: &Structure, parent: u32| match form {
+        Structure::Relation(of) => of.parents.iter().any(|it| it.oid == parent),
+        _ => false,
+    };
+    for parent in &known.parents {
+        for sibling in structure::heirs(&**client, parent.oid).await? {
+            match now.iter().find(|form| form.id() == sibling.id()) {
+                Some(form) if of(form, parent.oid) => {}
+                Some(form) => left.push(form.clone()),
+                None => gone.push(sibling),
+            }
+        }
+    }
+    Ok((left, gone))
 }
 
 /// Those of the tables and of their families, and of the sequences that they own, that are known in another form than `now`,

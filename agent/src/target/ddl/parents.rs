@@ -16,7 +16,9 @@ pub(super) fn detach(old: &RelationStructure, new: &RelationStructure) -> Vec<St
     let mut statements: Vec<String> = old
         .parents
         .iter()
-        .filter(|parent| !new.parents.iter().any(|other| other.oid == parent.oid))
+        .filter(|parent| {
+            !new.parents.iter().any(|other| other.oid == parent.oid) || changes_place(old, new)
+        })
         .map(|parent| {
             let parent = qualified(&parent.schema, &parent.name);
             if old.bound.is_some() {
@@ -30,6 +32,11 @@ pub(super) fn detach(old: &RelationStructure, new: &RelationStructure) -> Vec<St
         statements.push(drop_unknown_columns(&table, old, new));
     }
     statements
+}
+
+/// A partition has left, and come back with another bound.
+fn changes_place(old: &RelationStructure, new: &RelationStructure) -> bool {
+    old.bound.is_some() && new.bound.is_some() && old.bound != new.bound
 }
 
 /// A parent's new column comes to all that are its children here, where nothing has told that one has left. Neither form has it.
@@ -51,7 +58,9 @@ pub(super) fn join(old: &RelationStructure, new: &RelationStructure) -> Vec<Stri
     let table = name_of(new);
     new.parents
         .iter()
-        .filter(|parent| !old.parents.iter().any(|other| other.oid == parent.oid))
+        .filter(|parent| {
+            !old.parents.iter().any(|other| other.oid == parent.oid) || changes_place(old, new)
+        })
         .map(|parent| match &new.bound {
             Some(bound) => attach(parent, &table, bound),
             None => {

@@ -344,6 +344,11 @@ pub(in crate::target) fn numbered(
             |f: &&RelationStructure| f.indexes.iter().find(|i| i.name == index.name).map(|i| i.oid);
         index.oid = forms.iter().find_map(named).unwrap_or_default();
     }
+    // In the source's words, which are its version's.
+    if here.bound.is_some() {
+        let bound = known.and_then(|known| known.bound.clone()).or_else(|| new.bound.clone());
+        here.bound = bound.or(here.bound);
+    }
     let parents: Vec<_> = forms.iter().flat_map(|form| &form.parents).collect();
     for parent in &mut here.parents {
         let named = parents.iter().find(|p| (&p.schema, &p.name) == (&parent.schema, &parent.name));
