@@ -4,7 +4,7 @@
 //!
 //! So whenever the slot is behind the ledger the stream is opened at the slot, and what comes up to the ledger's position must end
 //! with the very commit that the ledger ends with: at that place, at that time (to the microsecond). It goes no further.
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use bytes::Bytes;
 use whimbrel_proto::Lsn;
@@ -22,14 +22,14 @@ pub(super) struct Past {
     expected: LastCommit,
     /// What the stream has ended with so far.
     seen: Option<LastCommit>,
-    /// It is told once in a session what a table or a type is, before its first row.
-    told: BTreeMap<(u8, u32), Bytes>,
+    /// What a table is, the server says once in a session, before its first row, and again once that is another.
+    told: HashMap<u32, Bytes>,
     is_over: bool,
 }
 
 impl Past {
     pub(super) fn new(from: Lsn, slot: Lsn, expected: LastCommit) -> Self {
-        Self { from, slot, expected, seen: None, told: BTreeMap::new(), is_over: false }
+        Self { from, slot, expected, seen: None, told: HashMap::new(), is_over: false }
     }
 
     /// Where the slot is to stay until then.
@@ -59,20 +59,25 @@ impl Past {
                     self.seen = Some(LastCommit { end: lsn(&message, 10)?, time });
                     return Ok(Vec::new());
                 }
-                b'R' | b'Y' => {
-                    let oid = message.get(1..5).and_then(|oid| oid.try_into().ok());
-                    let oid = u32::from_be_bytes(oid.ok_or_else(unreadable)?);
-                    // A type is told before its table.
-                    self.told.insert((u8::from(kind == b'R'), oid), message);
+                b'R' => {
+                    self.told.insert(number(&message, 1)?, message);
                     return Ok(Vec::new());
                 }
                 _ => return Ok(Vec::new()),
             }
         }
-        let mut passed = vec![message];
-        if kind == b'B' {
-            passed.extend(std::mem::take(&mut self.told).into_values());
+        let mut passed = Vec::new();
+        match kind {
+            b'R' => drop(self.told.remove(&number(&message, 1)?)),
+            b'I' | b'U' | b'D' => passed.extend(self.told.remove(&number(&message, 1)?)),
+            b'T' => {
+                for at in 0..number(&message, 1)? as usize {
+                    passed.extend(self.told.remove(&number(&message, 6 + 4 * at)?));
+                }
+            }
+            _ => {}
         }
+        passed.push(message);
         Ok(passed)
     }
 
@@ -112,6 +117,11 @@ fn lsn(message: &Bytes, at: usize) -> Result<Lsn, Fault> {
     bytes.map(|bytes| Lsn(u64::from_be_bytes(bytes))).ok_or_else(unreadable)
 }
 
+fn number(message: &Bytes, at: usize) -> Result<u32, Fault> {
+    let bytes = message.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(u32::from_be_bytes).ok_or_else(unreadable)
+}
+
 fn unreadable() -> Fault {
     Fault::hold("StreamUnreadable", "reading the change stream: a message is too short")
 }
@@ -136,26 +146,39 @@ mod tests {
         message(b'C', &[&[0], &(end - 8).to_be_bytes(), &end.to_be_bytes(), &time.to_be_bytes()])
     }
 
-    fn table(oid: u32) -> Bytes {
-        message(b'R', &[&oid.to_be_bytes(), b"x"])
+    fn of_table(kind: u8, oid: u32, rest: &[u8]) -> Bytes {
+        message(kind, &[&oid.to_be_bytes(), rest])
     }
 
     fn past() -> Past {
         let mut past = Past::new(Lsn(200), Lsn(100), AT);
-        for message in [begin(150), table(7), message(b'I', &[&[0; 4]])] {
+        let rows = [7, 8, 9].map(|oid| [of_table(b'R', oid, b"old"), of_table(b'I', oid, b"")]);
+        for message in [begin(150)].into_iter().chain(rows.into_iter().flatten()) {
             assert_eq!(past.pass(message).unwrap(), Vec::<Bytes>::new());
         }
         past
     }
 
     #[test]
-    fn what_is_known_is_left_out_and_tables_are_told_again() {
+    fn what_is_known_is_left_out_and_a_table_is_told_before_its_next_row() {
         let mut past = past();
         assert!(past.pass(commit(200, 77)).unwrap().is_empty());
         assert!(!past.has_come(Lsn(199)).unwrap());
-        assert_eq!(past.pass(begin(200)).unwrap(), [begin(200), table(7)]);
+        assert_eq!(past.pass(begin(200)).unwrap(), [begin(200)]);
         assert!(past.is_over());
-        assert_eq!(past.pass(begin(300)).unwrap(), [begin(300)]);
+        let mut passes =
+            |sent: &Bytes, as_what: &[Bytes]| assert_eq!(past.pass(sent.clone()).unwrap(), as_what);
+        let (told, insert) = (|oid| of_table(b'R', oid, b"old"), |oid| of_table(b'I', oid, b""));
+        passes(&insert(7), &[told(7), insert(7)]);
+        passes(&insert(7), &[insert(7)]);
+        // It is another by now, and told so.
+        passes(&of_table(b'R', 8, b"new"), &[of_table(b'R', 8, b"new")]);
+        passes(&insert(8), &[insert(8)]);
+        let emptied = message(
+            b'T',
+            &[&2_u32.to_be_bytes(), &[0], &7_u32.to_be_bytes(), &9_u32.to_be_bytes()],
+        );
+        passes(&emptied, &[told(9), emptied.clone()]);
     }
 
     #[test]
