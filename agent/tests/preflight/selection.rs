@@ -129,7 +129,7 @@ async fn rights_on_what_is_left_out_are_not_asked_for() {
 async fn nothing_is_said_of_what_is_left_out() {
     let bench = Bench::shared().await;
     bench.sql("postgres", "create database outside").await;
-    bench.sql("postgres", "alter database outside set search_path = far").await;
+    bench.sql("postgres", "alter database outside set search_path = far, pg_catalog").await;
     let schema = "
         create schema app; create table app.t (id int primary key); create schema far; set search_path = far;
         create collation far.plain (locale = 'C'); create table far.many (id int primary key, t text collate far.plain);
