@@ -18,6 +18,7 @@ pub(in crate::preflight) const CHECK: Check = Check {
 };
 
 fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
+    let source = target.source_database()?;
     if target.role.superuser {
         return Ok(Vec::new());
     }
@@ -36,5 +37,5 @@ fn look(target: &Target<'_>) -> Result<Vec<Found>, Fault> {
             .object(format!("{role} in {schema}"))
             .remedy(remedy)
     };
-    Ok(target.source_database()?.owners_apart.iter().map(finding).collect())
+    Ok(source.owners_apart.iter().map(finding).collect())
 }
