@@ -10,7 +10,7 @@ use whimbrel_proto::Lsn;
 
 use super::start::check_server;
 use crate::{
-    fault::{Fault, Policy},
+    fault::{Doing, Fault, Policy},
     postgres::Client,
     target::{
         fact::Fact,
@@ -85,8 +85,10 @@ impl Receiver {
         let snapshot = self.renew_snapshot(client, ledger).await?;
         let known = current(client).await?.source_system;
         check_server(&snapshot, known)?;
-        if let Some(changed) = self.schema_change(client, ledger).await? {
-            // At this very moment: the next try goes on from there.
+        if let Some(changed) = self.schema_change(client, ledger).await?
+            && waits_for_rows(client, &changed.tables).await?
+        {
+            // Since it was looked at, or where no shape tells: the next try leaves those tables to the stream.
             return Err(Fault { policy: Policy::Retry, ..schema_changed(&changed.difference) });
         }
         let seconds = age.taken.elapsed().as_secs();
@@ -108,6 +110,14 @@ impl Receiver {
         );
         self.tell(Fact::Milestone("SnapshotOld", text)).await;
     }
+}
+
+/// Whether one of the tables is still to be copied; the stream brings the others to their new form.
+async fn waits_for_rows(client: &Client, tables: &[u32]) -> Result<bool, Fault> {
+    let sql =
+        "select exists (select from whimbrel.relation where not copied and source_oid = any($1))";
+    let row = client.query_one(sql, &[&tables]).await;
+    Ok(row.doing("looking in the ledger for tables that have changed and are not copied")?.get(0))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(super) struct Changed {
     /// In words.
     pub(super) difference: String,
     /// Tables that are not as they are here.
-    tables: Vec<u32>,
+    pub(super) tables: Vec<u32>,
 }
 
 impl Receiver {
