@@ -83,7 +83,12 @@ impl Receiver {
                 by_hand.push(form);
                 continue;
             }
-            if has_other_rows(before, &form) && (!failed || may_be_untold(before, &form)) {
+            // Where a trigger has failed it has told of each rewrite; VACUUM FULL gives a table another file too.
+            let is_copied = match failed {
+                true => may_be_untold(before, &form) || is_made_anew(before, &form),
+                false => has_other_rows(before, &form),
+            };
+            if is_copied {
                 copied.push(form.id().1);
             }
             untold.push(form);
@@ -229,6 +234,16 @@ fn may_be_untold(before: Option<&Structure>, now: &Structure) -> bool {
         (None, _) => true,
         (Some(Structure::Relation(before)), Structure::Relation(now)) => {
             before.file != now.file && before.stored != now.stored
+        }
+        _ => false,
+    }
+}
+
+/// Its values here are the older column's.
+fn is_made_anew(before: Option<&Structure>, now: &Structure) -> bool {
+    match (before, now) {
+        (Some(Structure::Relation(before)), Structure::Relation(now)) => {
+            now.relkind.is_table() && has_columns_anew(before, now)
         }
         _ => false,
     }
