@@ -110,6 +110,23 @@ fn options_of(kind: &str) -> Option<&'static str> {
     })
 }
 
+/// A foreign table that is made here comes without its defaults, and without its sequences. Saying either again does no harm.
+pub(super) fn is_of_foreign(entry: &Entry, foreign: &[&str]) -> bool {
+    let is_said_of = |table: &&str| match entry.kind.as_str() {
+        "DEFAULT" => entry.sql.contains(&format!("TABLE ONLY {table} ALTER COLUMN ")),
+        "SEQUENCE OWNED BY" => entry.sql.contains(&format!(" OWNED BY {table}.")),
+        _ => false,
+    };
+    foreign.iter().any(is_said_of)
+}
+
+/// The foreign table that the entry attaches to a parent: one that is made here comes without.
+pub(super) fn attaches<'a>(entry: &Entry, foreign: &[&'a str]) -> Option<&'a str> {
+    let (_, child) = entry.sql.split_once(" ATTACH PARTITION ")?;
+    let is_it = |name: &&&str| child.strip_prefix(**name).is_some_and(|rest| rest.starts_with(' '));
+    foreign.iter().find(is_it).copied()
+}
+
 /// An entry of a dump, taken apart.
 struct Made<'a> {
     /// Its CREATE, before the options.

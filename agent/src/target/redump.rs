@@ -10,7 +10,7 @@ use super::{
     documents,
     drop_gone::drop_gone,
     early,
-    foreign_options::alter_carried,
+    foreign_options::{alter_carried, attaches, is_of_foreign},
     ledger::Ledger,
     make_anew::{Made, Was, make_anew, owned_object, owner_line},
     receive::Receiver,
@@ -313,23 +313,6 @@ async fn disown(client: &impl GenericClient, foreign: &[&str], doing: &str) -> R
         client.batch_execute(row.get(0)).await.doing(&doing)?;
     }
     Ok(())
-}
-
-/// No message tells of a foreign table's default, nor whose a sequence of one is. Saying either again does no harm.
-fn is_of_foreign(entry: &Entry, foreign: &[&str]) -> bool {
-    let is_said_of = |table: &&str| match entry.kind.as_str() {
-        "DEFAULT" => entry.sql.contains(&format!("TABLE ONLY {table} ALTER COLUMN ")),
-        "SEQUENCE OWNED BY" => entry.sql.contains(&format!(" OWNED BY {table}.")),
-        _ => false,
-    };
-    foreign.iter().any(is_said_of)
-}
-
-/// The foreign table that the entry attaches to a parent: no message tells of one, so nothing else does it.
-fn attaches<'a>(entry: &Entry, foreign: &[&'a str]) -> Option<&'a str> {
-    let (_, child) = entry.sql.split_once(" ATTACH PARTITION ")?;
-    let is_it = |name: &&&str| child.strip_prefix(**name).is_some_and(|rest| rest.starts_with(' '));
-    foreign.iter().find(is_it).copied()
 }
 
 /// One that a person has attached is left. Another one may have its place here until the parents are set that have changed on

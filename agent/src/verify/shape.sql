@@ -173,7 +173,7 @@ select 'settings of ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
            c.relowner, c.relpersistence, c.reltablespace, c.relam,
            -- Filled for the first time, or emptied: by no other command.
            case when c.relkind = 'm' and not c.relispopulated then 'no data' end,
-           -- Of a foreign table no form is kept that would tell its parents, its bound and its columns' options.
+           -- Of a foreign table that no event trigger tells, its parents and its bound; and its columns' options.
            case when c.relkind = 'f' then concat(
                pg_get_expr(c.relpartbound, c.oid), -- since 10
                '|', (select string_agg(h.inhparent::text, ',' order by h.inhseqno) from pg_inherits h where h.inhrelid = c.oid),

@@ -189,7 +189,7 @@ async fn a_role_that_was_made_since_comes_with_what_it_owns() {
     assert_eq!(value(&target, "postgres", limit).await, "7");
 }
 
-/// No message tells a foreign table: it comes with the dump of the cutover, and so must what attaches it.
+/// A foreign table is made from the dump of the cutover, and so must what attaches it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_foreign_table_comes_as_the_partition_that_it_is() {
     let (source, target, mut driver) = following(
@@ -258,7 +258,7 @@ async fn a_foreign_table_gets_the_parents_and_the_bound_that_it_has() {
     }
 }
 
-/// No message tells that the foreign one has left its place.
+/// Without event triggers no message tells that the foreign one has left its place.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_takes_the_place_of_a_foreign_partition() {
     for follow in [true, false] {

@@ -1,7 +1,4 @@
 //! What a server refuses of a published table, and the ways out while a migration runs.
-use std::time::Duration;
-
-use tokio::time::sleep;
 use whimbrel_proto::agent::v1::{Step, failure::Policy};
 
 use super::{between, cut_over, cut_over_alike, following, following_as};
@@ -202,14 +199,10 @@ async fn a_table_is_published_between_the_transactions_that_write_to_it_where_th
     open.batch_execute("begin; insert into t values (2, 'before')").await.unwrap();
     driver.begin(2, driver.target_oid()).await;
     until(&target, "shop", "select count(*) from whimbrel.relation where point is null").await;
-    // What must not come never does: so long the agent had time for it.
-    let published = "select from pg_publication_tables where tablename = 't'";
-    for _ in 0..30 {
-        if !open.query(published, &[]).await.unwrap().is_empty() {
-            break;
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
+    // It is published, or the agent has been turned away by the lock, and waits to look again.
+    let tried = "select count(*) from (select from pg_publication_tables where tablename = 't' union all \
+                 select from pg_stat_activity where application_name like 'whimbrel/publication%' and query = 'rollback') it";
+    until(&source, "shop", tried).await;
     open.batch_execute("insert into t values (3, 'behind'); commit").await.unwrap();
     until(&target, "shop", "select count(*) from t").await;
     sql(&source, "shop", "insert into t values (4, 'later'); update t set v = 'changed' where id = 1; insert into u values (1)").await;

@@ -1,6 +1,6 @@
 -- A statement for each table that is in the wrong one of our publications ($1: all changes, $2: inserts and truncates), or
--- in none though its changes are wanted; its OID, whether it is in none, and its name: one that somebody has given a filter of rows or columns
--- is in none too, and is put in anew. Into one first, then out of another: our own event
+-- in none though its changes are wanted; its OID, whether it is in none, and its name. One that somebody has given a filter of rows
+-- or columns is in none too, and is put in anew. Into one first, then out of another: our own event
 -- trigger tells what is in none (function.sql).
 with tables as (
     select c.oid, format('%I.%I', n.nspname, c.relname) as name,

@@ -388,9 +388,9 @@ impl Changes {
                 index.parent = None;
             }
             // It comes with the switch, as it is then.
-            let is_missing = self.form_here(&before.schema, &before.name).await?.is_none();
+            let is_to_come = before.relkind == RelationKind::Foreign
+                && self.form_here(&before.schema, &before.name).await?.is_none();
             let (before, after) = (Structure::Relation(before), Structure::Relation(after));
-            let is_to_come = before.is_foreign() && is_missing;
             if !is_to_come {
                 self.run(Some(&before), &after, note).await?;
             }

@@ -17,7 +17,8 @@ const BEFORE_ROWS: &str = "whimbrel_carry";
 impl Changes {
     /// Runs what makes an object. A key or a check can fail over rows that the stream has told in part only (no identity,
     /// unlogged), or that are older than a form which no message has told, where the source's own rows agree with it: the table
-    /// that the server blames is emptied then, and its rows come again. So can one over the rows of a table that is held, which are old. No table is blamed twice, so that it ends.
+    /// that the server blames is emptied then, and its rows come again. So can one over the rows of a table that is held, which are
+    /// old. No table is blamed twice, so that it ends.
     pub(super) async fn execute_over_rows(
         &mut self,
         statements: &[String],

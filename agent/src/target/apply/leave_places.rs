@@ -1,4 +1,5 @@
-//! The place of a partition that is taken here by a foreign table, which has left it on the source: no message tells that.
+//! The place of a partition that is taken here by a foreign table, which has left it on the source: without
+//! event triggers no message tells that.
 use std::collections::HashSet;
 
 use super::change::Changes;
