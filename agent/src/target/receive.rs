@@ -14,6 +14,7 @@ use super::{
     fact::Fact,
     ledger::{self, Claim, Ledger, Phase},
     limits::Limits,
+    load::Drawing,
     schema::Plan,
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     link::Lease,
     postgres::{Client, Endpoint, Programs, connect},
     selection::Selected,
-    wire::{Caller, Catalog},
+    wire::{Ask, Caller, Catalog},
 };
 
 /// What the receiver is to make.
@@ -119,10 +120,13 @@ impl Receiver {
             self.make_roles().await?;
         }
         self.progress.operation("preparing the target database");
-        let oid = self.prepare().await?;
+        let (oid, drawn) = self.prepare_and_draw().await?;
         self.tell(Fact::Prepared { oid }).await;
         let mut client = self.session_of_ledger("ledger").await?;
         let (ledger, state) = Ledger::take_over(&mut client, self.spec.claim()).await?;
+        if drawn.is_some() && state.phase != Phase::Copy {
+            self.caller.ask(Ask::Release).await?;
+        }
         if state.phase == Phase::Live {
             let message = "the target database is live: its cutover was made".to_owned();
             self.tell(Fact::Milestone(TARGET_IS_LIVE, message)).await;
@@ -130,7 +134,7 @@ impl Receiver {
         }
         let state = self.take_up_requests(&mut client, ledger, state).await?;
         if state.phase == Phase::Copy {
-            self.load(&mut client, ledger).await?;
+            self.load(&mut client, ledger, drawn.transpose()?).await?;
         } else if self.spec.online {
             self.refill(&mut client, ledger).await?;
         } else {
@@ -141,6 +145,16 @@ impl Receiver {
             tokio::try_join!(self.plan(&client, &catalog), self.restore_counts(&client, &catalog))?;
         self.tell(Fact::CopyFinished { tables, rows, bytes }).await;
         Ok(Begun::Copied(Copied { ledger, catalog, plan }))
+    }
+
+    /// The database's OID, and what was drawn of an offline migration's source meanwhile, if it was.
+    async fn prepare_and_draw(&self) -> Result<(u32, Option<Result<Drawing, Fault>>), Fault> {
+        if self.spec.online || self.spec.target_oid != 0 {
+            return Ok((self.prepare().await?, None));
+        }
+        // What goes wrong in drawing is told once the database is recorded, and matters only where the copy is not there yet.
+        let drawing = async { Ok(Some(self.draw_ahead().await)) };
+        tokio::try_join!(self.prepare(), drawing)
     }
 
     /// Tells the controller. Nobody listening means that the task was stopped, and is dropped next.
@@ -181,32 +195,26 @@ impl Receiver {
             return Ok(Arc::clone(plan));
         }
         let dump = documents::get(&**client, "dump").await?;
-        self.read_plan(client, catalog, &dump).await
+        Ok(self.keep_plan(self.read_dump(client.server_major(), catalog, &dump).await?))
     }
 
-    /// As [`Receiver::plan`], from the dump itself.
-    pub(super) async fn read_plan(
-        &self,
-        client: &Client,
-        catalog: &Catalog,
-        dump: &[u8],
-    ) -> Result<Arc<Plan>, Fault> {
-        let plan = Arc::new(self.read_dump(client, catalog, dump).await?);
-        Ok(Arc::clone(self.plan.get_or_init(|| plan)))
+    /// The plan of the dump that the ledger has.
+    pub(super) fn keep_plan(&self, plan: Plan) -> Arc<Plan> {
+        Arc::clone(self.plan.get_or_init(|| Arc::new(plan)))
     }
 
     /// The entries of a dump.
     pub(super) async fn read_dump(
         &self,
-        client: &Client,
+        target_major: u32,
         catalog: &Catalog,
         dump: &[u8],
     ) -> Result<Plan, Fault> {
         let source_major = catalog.server_version / 10_000;
-        let tools = self.spec.programs.dump_for(source_major, client.server_major())?;
+        let tools = self.spec.programs.dump_for(source_major, target_major)?;
         let objects = &self.spec.objects;
         let ours = [objects.publication.as_str(), objects.keyless_publication.as_str()];
-        Plan::read(&tools.restore, dump, catalog, &ours, client.server_major()).await
+        Plan::read(&tools.restore, dump, catalog, &ours, target_major).await
     }
 
     /// Counts of what is copied, from the ledger, for an agent that did not copy it all itself.

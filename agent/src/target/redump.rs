@@ -120,11 +120,12 @@ impl Receiver {
         let doing = "taking over the source's schema again";
         let catalog = self.catalog(session).await?;
         let old = documents::get(&**session, "dump").await?;
-        let mut before = self.read_dump(session, &catalog, &old).await?;
+        let target_major = session.server_major();
+        let mut before = self.read_dump(target_major, &catalog, &old).await?;
         before.all_tables.extend(early::made(&**session).await?);
-        let dump = self.fetch_dump(session.server_major()).await?;
+        let dump = self.fetch_dump(target_major).await?;
         let catalog = self.left_out_now(catalog).await?;
-        let plan = Arc::new(self.read_dump(session, &catalog, &dump).await?);
+        let plan = Arc::new(self.read_dump(target_major, &catalog, &dump).await?);
         let tx = session.transaction().await.doing(doing)?;
         tx.batch_execute(RESTORE_SETTINGS).await.doing(doing)?;
         let by_hand = make_entries(&tx, &before, &plan, doing).await?;

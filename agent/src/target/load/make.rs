@@ -1,91 +1,25 @@
 //! From the source's schema to tables that wait for their rows.
 use std::collections::HashSet;
 
-use tokio_postgres::{Transaction, types::PgLsn};
-
 use super::start::{identity_by_default, identity_types, partitioned_by_default};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier},
     target::{
-        documents,
         fact::Fact,
         ledger::Ledger,
         receive::Receiver,
         roles::told,
         schema::{Entry, Plan},
-        structure,
     },
     verify::lacking_here,
-    wire::{Answer, Ask, Catalog, Public, Relation, SnapshotTaken, Structure, unexpected_answer},
+    wire::{Catalog, Public, Relation},
 };
 
 /// Tables that are altered in one transaction: so many locks have room in any server.
 const RUN_TABLES: usize = 100;
 
 impl Receiver {
-    /// What the source's database is under `snapshot`, written into the ledger. From here on that is what is copied.
-    pub(super) async fn draw_schema(
-        &self,
-        client: &mut Client,
-        ledger: Ledger,
-        snapshot: SnapshotTaken,
-    ) -> Result<(), Fault> {
-        self.progress.operation("reading the schema");
-        // Beside each other: each is a query of the source's catalogs that takes a second where there are thousands of tables.
-        // The settings are those of now, not of the switch: writes are often stopped by one, or by taking a right away.
-        let (catalog, shape, rights, structures, dump, settings) = tokio::try_join!(
-            self.fetch_catalog(),
-            self.shape(true),
-            self.fetch_rights(),
-            self.fetch_structures(),
-            self.fetch_dump(client.server_major()),
-            self.fetch_settings(),
-        )?;
-        self.read_plan(client, &catalog, &dump).await?;
-        let doing = "storing the source's schema in the ledger";
-        let tx = client.transaction().await.doing(doing)?;
-        documents::put(&tx, "catalog", &documents::to_json("catalog", &catalog)?).await?;
-        documents::put(&tx, "shape", &documents::to_json("shape", &shape)?).await?;
-        documents::put(&tx, "rights", &documents::to_json("rights", &rights)?).await?;
-        documents::put(&tx, "dump", &dump).await?;
-        documents::put(&tx, "settings", &documents::to_json("settings", &settings)?).await?;
-        record_snapshot(&tx, &snapshot, self.spec.online).await?;
-        structure::save(&tx, &structures).await?;
-        ledger.commit(tx, doing).await
-    }
-
-    /// The source's, under the snapshot that is held.
-    pub(in crate::target) async fn fetch_catalog(&self) -> Result<Catalog, Fault> {
-        match self.caller.ask(Ask::Catalog).await? {
-            Answer::Catalog(catalog) => Ok(catalog),
-            _ => Err(unexpected_answer()),
-        }
-    }
-
-    /// What tells a right that the source takes away later from one that a person grants here.
-    async fn fetch_rights(&self) -> Result<Vec<String>, Fault> {
-        match self.caller.ask(Ask::Rights { under_snapshot: true }).await? {
-            Answer::Statements(rights) => Ok(rights),
-            _ => Err(unexpected_answer()),
-        }
-    }
-
-    async fn fetch_settings(&self) -> Result<Vec<String>, Fault> {
-        match self.caller.ask(Ask::DatabaseSettings).await? {
-            Answer::Statements(settings) => Ok(settings),
-            _ => Err(unexpected_answer()),
-        }
-    }
-
-    /// What the stream's tidings of changed objects are compared with.
-    async fn fetch_structures(&self) -> Result<Vec<Structure>, Fault> {
-        if !self.spec.online {
-            return Ok(Vec::new());
-        }
-        structure::fetch(&self.caller, Vec::new(), true).await
-    }
-
     /// Everything before the rows, or what is missing of it.
     pub(super) async fn make_schema(
         &self,
@@ -186,23 +120,6 @@ async fn make_extension_schemas(
         .doing(doing)?;
     }
     ledger.commit(tx, doing).await
-}
-
-/// The server that positions are of from here on, and the slot's point.
-pub(super) async fn record_snapshot(
-    tx: &Transaction<'_>,
-    snapshot: &SnapshotTaken,
-    online: bool,
-) -> Result<(), Fault> {
-    let slot_point = online.then_some(PgLsn::from(snapshot.point.0));
-    let timeline = i32::try_from(snapshot.timeline).ok().filter(|_| online);
-    tx.execute(
-        "update whimbrel.ledger set source_system = $1::text::numeric, slot_point = $2, timeline = $3",
-        &[&snapshot.system.to_string(), &slot_point, &timeline],
-    )
-    .await
-    .doing("recording the source's snapshot in the ledger")?;
-    Ok(())
 }
 
 /// The tables are there, and wait for their rows. The ledger says so last: it is how one knows that all is made.

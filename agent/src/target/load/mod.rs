@@ -1,6 +1,7 @@
 //! The base copy: schema, rows, keys, indexes, statistics.
 mod again;
 mod copy_in;
+mod draw;
 mod entries;
 mod fill;
 mod finish;
@@ -22,6 +23,7 @@ mod statistics;
 pub(in crate::target) use again::{Later, Unlike, copy_waiting};
 pub(crate) use again::{bring_defaults, not_as_here};
 pub(crate) use copy_in::{CopyIn, copy_in};
+pub(in crate::target) use draw::Drawing;
 pub(in crate::target) use finish::run_entry;
 pub(crate) use finish::{can_be_replica, run_entries_again};
 pub(in crate::target) use order::parents_first;

@@ -4,7 +4,7 @@ use whimbrel_points::point;
 
 use super::{
     again::{bring_defaults, not_as_here},
-    make::record_snapshot,
+    draw::{Drawing, record_snapshot},
     others::Others,
 };
 use crate::{
@@ -34,11 +34,13 @@ pub(super) struct Changed {
 }
 
 impl Receiver {
-    /// Makes the base copy, or what is missing of it.
+    /// Makes the base copy, or what is missing of it; with what was drawn of an offline migration's source while its database was
+    /// made.
     pub(in crate::target) async fn load(
         &self,
         client: &mut Client,
         ledger: Ledger,
+        drawn: Option<Drawing>,
     ) -> Result<(), Fault> {
         let state = current(client).await?;
         let begun = state.source_system.is_some();
@@ -51,7 +53,10 @@ impl Receiver {
         self.progress.operation("taking a snapshot of the source");
         // A new slot takes the place of one of that name: an agent that was asleep must not drop its successor's.
         self.lease.require()?;
-        let snapshot = self.snapshot_for(client, ledger, kind).await?;
+        let snapshot = match &drawn {
+            Some(drawn) => drawn.snapshot,
+            None => self.snapshot_for(client, ledger, kind).await?,
+        };
         let mut changed = None;
         let mut others = Others::default();
         if begun {
@@ -66,10 +71,12 @@ impl Receiver {
                 ));
             }
         } else {
-            let drawing = self.draw_schema(client, ledger, snapshot);
-            let (drawn, seen) = tokio::join!(drawing, self.first_look_at_others());
-            drawn?;
-            others = seen;
+            self.progress.operation("reading the schema");
+            let drawing = match drawn {
+                Some(drawn) => drawn,
+                None => self.draw(snapshot, client.server_major()).await?,
+            };
+            others = self.keep_drawing(client, ledger, drawing).await?;
         }
         let mut catalog = self.catalog(client).await?;
         let plan = self.plan(client, &catalog).await?;
