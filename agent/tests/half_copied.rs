@@ -21,14 +21,25 @@ const SLOW: CopyLimits = CopyLimits {
 const SCHEMA: &str = "
 create table big (id int primary key, pad text, c int);
 insert into big select g, repeat('p', 1000), 1 from generate_series(1, 6000) g;
+create table small (id int primary key, v text);
+insert into small values (1, 'low');
 ";
 
 async fn half_copied(source: Cluster, target: Cluster) -> (Arc<Cluster>, Arc<Cluster>, Driver) {
+    half_copied_with(source, target, |_| {}).await
+}
+
+async fn half_copied_with(
+    source: Cluster,
+    target: Cluster,
+    how: impl FnOnce(&mut Driver),
+) -> (Arc<Cluster>, Arc<Cluster>, Driver) {
     let (source, target) = (Arc::new(source), Arc::new(target));
     database(&source, "create database half").await;
     sql(&source, "half", SCHEMA).await;
     let mut driver = Driver::new(&source, &target, "half").await;
     driver.limits = SLOW;
+    how(&mut driver);
     driver.begin(1, 0).await;
     driver.wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SchemaCreated")).await;
     until(&target, "half", "select count(*) from whimbrel.part").await;
@@ -53,6 +64,31 @@ async fn a_column_made_anew_takes_no_value_of_the_parts_that_are_here() {
         "alter table big rename column c to d; insert into big values (9999, 'n', 9)",
     )
     .await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    driver.step(Step::Complete, 1, &[], end).await.unwrap();
+    rows_alike(&source, &target, "half", &[]).await;
+}
+
+/// Without event triggers nothing but its file tells that its rows are other ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_rewritten_and_gets_a_default_is_copied_again() {
+    let (source, target, mut driver) =
+        half_copied_with(Cluster::start(HBA, ""), Cluster::start(HBA, ""), |driver| {
+            (driver.follow, driver.limits.jobs) = (false, 2);
+        })
+        .await;
+    until(&target, "half", "select count(*) from whimbrel.relation where done").await;
+    driver.kill().await;
+    sql(
+        &source,
+        "half",
+        "alter table small alter v type text using upper(v), alter v set default 'X'",
+    )
+    .await;
+    driver.limits = CopyLimits::default();
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
     let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
     driver.step(Step::Drain, 1, &[], end).await.unwrap();
     driver.step(Step::Complete, 1, &[], end).await.unwrap();

@@ -6,8 +6,8 @@ mod driver;
 use std::sync::Arc;
 
 use cluster::Cluster;
-use driver::{Driver, HBA, database, sql, value};
-use whimbrel_proto::agent::v1::{Selection, Step, report::Kind};
+use driver::{Driver, HBA, database, sql, until, value};
+use whimbrel_proto::agent::v1::{CopyAgain, Selection, Step, report::Kind};
 
 const SCHEMA: &str = r#"
 create extension hstore schema public;
@@ -311,4 +311,28 @@ async fn an_old_source_leaves_the_same_out() {
         let rows = format!("select count(*) from {table}");
         assert_eq!(value(&target, "shop", &rows).await, "2");
     }
+}
+
+/// Chosen by its name, it is not only no longer chosen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_table_that_is_dropped_does_not_wait_for_ever() {
+    let chosen = texts(&["app.customer", "app.orders"]);
+    let (source, target, mut driver) =
+        begun(Selection { include_tables: chosen, ..Selection::default() }).await;
+    driver.follow = false;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(&target, "shop", "delete from app.orders where id = 1").await;
+    sql(&source, "shop", "update app.orders set log = null where id = 1").await;
+    until(&target, "shop", "select count(*) from whimbrel.relation where held is not null").await;
+    sql(&source, "shop", "drop table app.orders cascade").await;
+    driver.kill().await;
+    driver.copy_again.push(CopyAgain { number: 1, tables: Vec::new(), new_slot: false });
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(&source, "shop", "insert into app.customer (name) values ('c')").await;
+    cut_over(&mut driver).await;
+    let tables = "select string_agg(relname, ' ') from pg_class where relkind = 'r' and relnamespace = 'app'::regnamespace";
+    assert_eq!(value(&target, "shop", tables).await, "customer");
+    assert_eq!(value(&target, "shop", "select count(*) from app.customer").await, "3");
 }

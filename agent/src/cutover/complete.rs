@@ -14,7 +14,7 @@ use crate::{
     fault::{Doing, Fault},
     postgres::{Client, qualified},
     target::{
-        CONSTRAINT_VIOLATED, Carried, CopyIn, Unmade, bring_defaults, can_be_replica, copy_in,
+        CONSTRAINT_VIOLATED, Carried, CopyIn, Rows, Unmade, bring_defaults, can_be_replica, copy_in,
         drop_foreign_keys, not_as_here, run_entries_again,
     },
     verify::{schema_changed, shape_difference, table_checksum},
@@ -268,7 +268,7 @@ async fn replace(
         let label = table.label();
         return Err(schema_changed(&format!("table {label}, behind the cutover's last marker")));
     }
-    bring_defaults(receiver, ledger, session, &tables).await?;
+    bring_defaults(receiver, ledger, session, (&tables, Rows::Copied)).await?;
     for relation in relations {
         let copy = CopyIn { relation, pages: None, replace: true, point: Some(snapshot.point) };
         receiver.progress.table_restarted(relation.oid);

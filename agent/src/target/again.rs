@@ -11,7 +11,7 @@ use super::{
     drop_foreign_keys,
     fact::Fact,
     ledger::{self, Ledger, Phase},
-    load::{Others, bring_defaults, check_server, not_as_here},
+    load::{Others, Rows, bring_defaults, check_server, not_as_here},
     receive::{Receiver, current},
 };
 use crate::{
@@ -98,7 +98,7 @@ impl Receiver {
             self.caller.ask(Ask::Release).await?;
             return copy_in_stream(client, ledger, &left).await;
         }
-        bring_defaults(self, ledger, client, &left).await?;
+        bring_defaults(self, ledger, client, (&left, Rows::Copied)).await?;
         let catalog = self.catalog(client).await?;
         let plan = self.plan(client, &catalog).await?;
         self.progress.tables(&catalog);

@@ -73,9 +73,10 @@ impl Receiver {
         let client = self.session("needs").await?;
         let Some(oid) = self.blamed(&client, blamed).await? else { return Ok(0) };
         let now = structure::fetch(&self.caller, Vec::new(), false).await?;
-        let (mut objects, copied) = differing_kin(&client, &[oid], &now).await?;
-        let (left, mut gone) = who_has_left(&client, oid, &now).await?;
+        let (mut objects, mut copied) = differing_kin(&client, &[oid], &now).await?;
+        let (left, rewritten, mut gone) = who_has_left(&client, oid, &now).await?;
         objects.extend(left);
+        copied.extend(rewritten);
         // What is no longer chosen is not to be told from what is gone.
         gone.retain(|_| self.spec.selected.is_everything());
         match (objects.len() + gone.len(), gone.is_empty()) {
@@ -118,16 +119,18 @@ impl Receiver {
     }
 }
 
-/// Partitions that are known beside the table, and are none of its family on the source any more: as they are there now, and those
-/// that are gone. What has their place there does not fit here.
+/// Partitions that are known beside the table, and are none of its family on the source any more: as they are there now, which of
+/// them have other rows, and those that are gone. What has their place there does not fit here.
 async fn who_has_left(
     client: &Client,
     table: u32,
     now: &[Structure],
-) -> Result<(Vec<Structure>, Vec<Structure>), Fault> {
-    let (mut left, mut gone) = (Vec::new(), Vec::new());
+) -> Result<(Vec<Structure>, Vec<u32>, Vec<Structure>), Fault> {
+    let (mut left, mut rewritten, mut gone) = (Vec::new(), Vec::new(), Vec::new());
     let known = structure::known(&**client, (CLASSES, table)).await?;
-    let Some(Structure::Relation(known)) = known else { return Ok((left, gone)) };
+    let Some(Structure::Relation(known)) = known else {
+        return Ok((left, rewritten, gone));
+    };
     let of = |form: &Structure, parent: u32| match form {
         Structure::Relation(of) => of.parents.iter().any(|it| it.oid == parent),
         _ => false,
@@ -136,12 +139,15 @@ async fn who_has_left(
         for sibling in structure::heirs(&**client, parent.oid).await? {
             match now.iter().find(|form| form.id() == sibling.id()) {
                 Some(form) if of(form, parent.oid) => {}
-                Some(form) => left.push(form.clone()),
+                Some(form) => {
+                    rewritten.extend(has_other_rows(Some(&sibling), form).then_some(form.id().1));
+                    left.push(form.clone());
+                }
                 None => gone.push(sibling),
             }
         }
     }
-    Ok((left, gone))
+    Ok((left, rewritten, gone))
 }
 
 /// Those of the tables and of their families, and of the sequences that they own, that are known in another form than `now`,

@@ -57,7 +57,7 @@ pub(crate) use foreign_keys::{CONSTRAINT_VIOLATED, Unmade};
 pub(crate) use held::held_tables;
 pub(crate) use large_objects::Carried;
 pub(crate) use load::{
-    CopyIn, bring_defaults, can_be_replica, copy_in, identity_always, not_as_here,
+    CopyIn, Rows, bring_defaults, can_be_replica, copy_in, identity_always, not_as_here,
     run_entries_again,
 };
 pub(crate) use receive::current;

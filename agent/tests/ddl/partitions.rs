@@ -394,11 +394,12 @@ async fn a_partition_that_has_left_gets_no_later_column_of_its_parent() {
 /// Its rows go elsewhere from then on, where they do not fit here as long as it has its place.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partition_that_has_left_without_a_word_makes_room_for_what_has_its_place() {
-    let schema = "create table p (k text, id int, primary key (k, id)) partition by list (k);
+    let schema = "create table p (k text, id int, v text default 'low', primary key (k, id)) partition by list (k);
         create table pa partition of p for values in ('a'); create table pb partition of p for values in ('b');
         create table pd partition of p default; create table t (id int primary key);
         insert into p values ('a', 1), ('b', 1), ('z', 2)";
     for step in [
+        "alter table p detach partition pa; alter table pa alter v type varchar using upper(v); insert into p values ('a', 3)",
         "drop table pa; insert into p values ('a', 3)",
         "alter table p detach partition pa; insert into p values ('a', 3); insert into pa values ('a', 4)",
         "alter table p detach partition pa; alter table p attach partition pa for values in ('a', 'c'); insert into p values ('c', 3)",

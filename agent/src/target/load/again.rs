@@ -114,7 +114,7 @@ pub(in crate::target) async fn copy_waiting(
         return Ok(Some(Later::At(point)));
     }
     let copied: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
-    bring_defaults(receiver, ledger, &session, &copied).await?;
+    bring_defaults(receiver, ledger, &session, (&copied, Rows::Copied)).await?;
     for relation in &relations {
         let copy = CopyIn { relation, pages: None, replace: true, point: Some(point) };
         copy_in(&copy, &mut session, &receiver.caller, ledger, &receiver.progress).await?;
@@ -147,20 +147,26 @@ async fn bring_kin(
     bring(receiver, ledger, parents_first(forms), gone, &copied).await
 }
 
-/// Tables that the snapshot does not have, with the sequences that went with them. Among chosen ones those can't be told from
-/// what is no longer chosen.
+/// Tables that the snapshot does not have, with the sequences that went with them. What is no longer chosen is still there.
 async fn gone(
     receiver: &Receiver,
     session: &Client,
     waiting: &[u32],
     relations: &[Relation],
 ) -> Result<Vec<Structure>, Fault> {
+    let mut missing: Vec<u32> = waiting.to_vec();
+    missing.retain(|oid| !relations.iter().any(|there| there.oid == *oid));
+    if !(missing.is_empty() || receiver.spec.selected.is_everything()) {
+        let Answer::Files(files) = receiver.caller.ask(Ask::Files { under_snapshot: true }).await?
+        else {
+            return Err(unexpected_answer());
+        };
+        missing.retain(|oid| files.iter().all(|(there, _)| there != oid));
+    }
     let mut gone = Vec::new();
-    if receiver.spec.selected.is_everything() {
-        for oid in waiting.iter().filter(|oid| !relations.iter().any(|there| there.oid == **oid)) {
-            gone.extend(structure::owned(&**session, *oid).await?);
-            gone.extend(structure::known(&**session, (CLASSES, *oid)).await?);
-        }
+    for oid in missing {
+        gone.extend(structure::owned(&**session, oid).await?);
+        gone.extend(structure::known(&**session, (CLASSES, oid)).await?);
     }
     if gone.iter().any(is_sequence) {
         let now = structure::fetch(&receiver.caller, Vec::new(), true).await?;
@@ -247,13 +253,22 @@ fn columns(form: &Structure) -> Vec<(i16, &str, &str)> {
     }
 }
 
+/// What becomes of the rows of tables that get defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// All are copied under the held snapshot.
+    Copied,
+    /// Those that are here stay: if the source has rewritten them since, nothing but the file that is known of the table tells.
+    Kept,
+}
+
 /// Gives these tables the defaults that they have in the held snapshot, as far as that goes: they hinder no copy, and when the stream
 /// comes to the command that set one, the table's copy is newer than that.
 pub(crate) async fn bring_defaults(
     receiver: &Receiver,
     ledger: Ledger,
     session: &Client,
-    tables: &[u32],
+    (tables, rows): (&[u32], Rows),
 ) -> Result<(), Fault> {
     if tables.is_empty() {
         return Ok(());
@@ -265,9 +280,18 @@ pub(crate) async fn bring_defaults(
         let known = known.get(&form.id()).filter(|_| wanted.contains(&form.id().1));
         known.is_some_and(|known| takes_rows_alike(known, form) && !is_same(Some(known), form))
     });
+    if rows == Rows::Kept {
+        others.iter_mut().for_each(|form| keep_file(known.get(&form.id()), form));
+    }
     match others.is_empty() {
         true => Ok(()),
         false => bring_what_goes(receiver, ledger, others, &[]).await.map(drop),
+    }
+}
+
+fn keep_file(known: Option<&Structure>, form: &mut Structure) {
+    if let (Some(Structure::Relation(known)), Structure::Relation(form)) = (known, form) {
+        form.file = known.file;
     }
 }
 

@@ -21,7 +21,7 @@ mod start;
 mod statistics;
 
 pub(in crate::target) use again::{Later, Unlike, copy_waiting};
-pub(crate) use again::{bring_defaults, not_as_here};
+pub(crate) use again::{Rows, bring_defaults, not_as_here};
 pub(crate) use copy_in::{CopyIn, copy_in};
 pub(in crate::target) use draw::Drawing;
 pub(in crate::target) use finish::run_entry;

@@ -3,7 +3,7 @@ use tokio_postgres::GenericClient;
 use whimbrel_points::point;
 
 use super::{
-    again::{bring_defaults, not_as_here},
+    again::{Rows, bring_defaults, not_as_here},
     draw::{Drawing, record_snapshot},
     others::Others,
 };
@@ -167,7 +167,7 @@ impl Receiver {
         let tables = not_as_here(self, client, &all).await?;
         if tables.is_empty() {
             if difference.is_some() {
-                bring_defaults(self, ledger, client, &all).await?;
+                bring_defaults(self, ledger, client, (&all, Rows::Kept)).await?;
             }
             return Ok(None);
         }
