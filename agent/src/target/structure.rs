@@ -241,31 +241,19 @@ pub(super) async fn forget(
     Ok(())
 }
 
-/// An index is known with its table, and no command that drops it tells the table: which one, if it was a unique one.
+/// An index is known with its table, and no command that drops it tells the table: which one, if it was a unique one. `name`: its
+/// schema's and its own; REINDEX CONCURRENTLY gives it another OID, which nothing tells before 17.
 pub(super) async fn forget_index(
     client: &impl GenericClient,
     oid: u32,
+    name: Option<(&str, &str)>,
 ) -> Result<Option<u32>, Fault> {
+    let (schema, index) = name.unzip();
     let row = client
-        .query_opt(
-            "select oid from whimbrel.structure \
-             where document -> 'indexes' @> jsonb_build_array(jsonb_build_object('oid', $1::int8, 'unique', true))",
-            &[&i64::from(oid)],
-        )
+        .query_opt(include_str!("sql/forget_index.sql"), &[&i64::from(oid), &schema, &index])
         .await
         .doing(DOING)?;
-    client
-        .execute(
-            "update whimbrel.structure set document = jsonb_set(document, '{indexes}', ( \
-                 select coalesce(jsonb_agg(i.index order by i.place), '[]') \
-                 from jsonb_array_elements(document -> 'indexes') with ordinality i(index, place) \
-                 where i.index -> 'oid' <> to_jsonb($1::int8))) \
-             where document -> 'indexes' @> jsonb_build_array(jsonb_build_object('oid', $1::int8))",
-            &[&i64::from(oid)],
-        )
-        .await
-        .doing(DOING)?;
-    Ok(row.map(|row| row.get(0)))
+    Ok(row.filter(|row| row.get(1)).map(|row| row.get(0)))
 }
 
 /// What a schema holds is named by the schema's new name.

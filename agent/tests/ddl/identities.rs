@@ -103,3 +103,25 @@ async fn rows_are_found_whole_once_their_index_is_dropped() {
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// Before 17 no event trigger tells that REINDEX CONCURRENTLY gives an index another OID.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_are_told_whole_have_no_key_once_its_index_is_dropped() {
+    let (source, target, mut driver) = following(
+        "create table t (id int not null, v text not null); create unique index t_id on t (id);
+         alter table t replica identity full; insert into t select g, 'a' from generate_series(1, 5) g;
+         create table u (id int primary key)",
+    )
+    .await;
+    sql(&source, "shop", "reindex index concurrently t_id").await;
+    sql(&source, "shop", "drop index t_id").await;
+    // A run of them, which is folded.
+    sql(
+        &source,
+        "shop",
+        "begin; insert into u select generate_series(1, 40);
+         insert into t values (1, 'b'); update t set v = 'c' where id = 1 and v = 'a'; commit",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}

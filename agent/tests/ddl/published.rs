@@ -1,5 +1,5 @@
 //! What a server refuses of a published table, and the ways out while a migration runs.
-use whimbrel_proto::agent::v1::{Step, failure::Policy};
+use whimbrel_proto::agent::v1::{Step, failure::Policy, report::Kind};
 
 use super::{between, cut_over, cut_over_alike, following, following_as};
 use crate::{
@@ -224,5 +224,23 @@ async fn changes_flow_while_a_table_cant_be_published() {
     sql(&source, "shop", "insert into t values (1)").await;
     until(&target, "shop", "select count(*) from t").await;
     open.batch_execute("commit").await.unwrap();
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// Nobody publishes an update of it meanwhile, and nothing but its publication tells that it had no key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_without_its_key_for_a_while_is_copied_again() {
+    let schema = "create table t (id int primary key, v text); insert into t select g, 'old' from generate_series(1, 5) g;
+        create table u (id int primary key)";
+    let (source, target, mut driver) = following_as(schema, false).await;
+    sql(&source, "shop", "alter table t drop constraint t_pkey").await;
+    driver.kill().await;
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    let keyless = "select count(*) from pg_publication_tables where tablename = 't' and pubname like '%keyless%'";
+    until(&source, "shop", keyless).await;
+    sql(&source, "shop", "update t set v = 'new' where id = 1; delete from t where id = 2").await;
+    sql(&source, "shop", "alter table t add primary key (id); insert into u values (1)").await;
+    until(&target, "shop", "select count(*) from u").await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }

@@ -1,6 +1,6 @@
 -- A statement for each table that is in the wrong one of our publications ($1: all changes, $2: inserts and truncates), or
--- in none though its changes are wanted; its OID, whether it is in none, and its name. One that somebody has given a filter of rows
--- or columns is in none too, and is put in anew. Into one first, then out of another: our own event
+-- in none though its changes are wanted; its OID, whether changes of it were in none, and its name. One that somebody has given a
+-- filter of rows or columns is in none too, and is put in anew; and of one that comes into that of all changes none had updates. Into one first, then out of another: our own event
 -- trigger tells what is in none (function.sql).
 with tables as (
     select c.oid, format('%I.%I', n.nspname, c.relname) as name,
@@ -24,15 +24,21 @@ present as (
          , true as whole -- before 15
     from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
     where p.pubname in ($1, $2)
+),
+judged as (
+    select t.*, t.wanted is not null
+                and (t.oid, t.wanted) not in (select p.prrelid, p.name from present p where p.whole)
+                and (t.wanted = $1 or t.oid not in (select p.prrelid from present p where p.whole)) as was_in_none
+    from tables t
 )
 select case when (t.oid, t.wanted) in (select p.prrelid, p.name from present p)
             then format('alter publication %I drop table only %s; ', t.wanted, t.name) else '' end
        || format('alter publication %I add table only %s', t.wanted, t.name),
-       t.oid, t.oid not in (select p.prrelid from present p where p.whole), t.name
-from tables t
+       t.oid, t.was_in_none, t.name
+from judged t
 -- As in unpublished.sql: not by exists.
 where t.wanted is not null and {relation t.oid} and (t.oid, t.wanted) not in (select p.prrelid, p.name from present p where p.whole)
 union all
-select format('alter publication %I drop table only %s', p.name, t.name), t.oid, false, t.name
-from tables t join present p on p.prrelid = t.oid
+select format('alter publication %I drop table only %s', p.name, t.name), t.oid, t.was_in_none, t.name
+from judged t join present p on p.prrelid = t.oid
 where p.name is distinct from t.wanted

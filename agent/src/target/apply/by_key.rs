@@ -9,12 +9,9 @@ use crate::replication::pgoutput::{Message, OldTuple, Value};
 pub(super) fn by_key(table: &Table, message: Message) -> Message {
     match message {
         Message::Update { xid, relation, old: Some(OldTuple::Full(old)), mut new } => {
-            let same =
-                table.columns.iter().zip(old.iter().zip(&new)).all(|(column, (old, new))| {
-                    !column.key || *new == Value::UnchangedToast || old == new
-                });
-            if same {
-                fill_key(table, &old, &mut new);
+            fill_key(table, &old, &mut new);
+            let pairs = table.columns.iter().zip(old.iter().zip(&new));
+            if pairs.into_iter().all(|(column, (old, new))| !column.key || old == new) {
                 return Message::Update { xid, relation, old: None, new };
             }
             Message::Update { xid, relation, old: Some(OldTuple::Key(old)), new }
@@ -26,7 +23,14 @@ pub(super) fn by_key(table: &Table, message: Message) -> Message {
     }
 }
 
-/// A key stored out of line is not sent when it stays; the old row has it.
+/// A key that was stored out of line and stays is not sent; the old row has it.
+pub(super) fn with_key(table: &Table, mut message: Message) -> Message {
+    if let Message::Update { old: Some(OldTuple::Full(old)), new, .. } = &mut message {
+        fill_key(table, old, new);
+    }
+    message
+}
+
 fn fill_key(table: &Table, old: &[Value], new: &mut [Value]) {
     for ((column, old), new) in table.columns.iter().zip(old).zip(new) {
         if column.key && *new == Value::UnchangedToast {

@@ -81,7 +81,7 @@ impl Changes {
             self.forget_table(dropped.oid).await?;
             // Else one of its words that is made later would be taken for it. Those of a table go with its form.
             if dropped.kind == "index" && note.dropped.iter().all(|other| other.kind != "table") {
-                self.forget_index(dropped.oid).await?;
+                self.forget_index(dropped).await?;
             }
         }
         Ok(())
@@ -98,8 +98,12 @@ impl Changes {
 
     /// A unique index of a table that tells its rows whole may be the one by which they are found here: whole from now on. A
     /// command that alters the table tells its form again.
-    async fn forget_index(&mut self, index: u32) -> Result<(), Fault> {
-        let table = structure::forget_index(self.session(), index).await?;
+    async fn forget_index(&mut self, index: &Dropped) -> Result<(), Fault> {
+        let name = match index.names.as_deref() {
+            Some([schema, name]) => Some((schema.as_str(), name.as_str())),
+            _ => None,
+        };
+        let table = structure::forget_index(self.session(), index.oid, name).await?;
         let relation = table.and_then(|table| self.tables.relation(table).cloned());
         let is_whole = |relation: &Relation| relation.identity == TableIdentity::Full;
         let Some(mut relation) = relation.filter(is_whole) else { return Ok(()) };

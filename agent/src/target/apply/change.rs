@@ -7,6 +7,7 @@ use whimbrel_points::is_broken;
 use whimbrel_proto::Lsn;
 
 use super::{
+    by_key::by_key,
     carry::Altered,
     chunk::{Chunk, Ready},
     pipeline::{Expected, Otherwise, Pipeline},
@@ -186,6 +187,10 @@ impl Changes {
     pub(super) async fn alone(&mut self, message: Message, about: &About) -> Result<(), Fault> {
         let table = &about.table;
         let mut rows = Some(1);
+        let message = match table.full_identity && table.keyed {
+            true => by_key(table, message),
+            false => message,
+        };
         let (verb, change) = match message {
             Message::Insert { new, .. } => {
                 rows = rows.filter(|_| !table.conflicts);

@@ -1,6 +1,6 @@
 //! A run of changes: written set-wise if the server takes it so, otherwise one by one, in order.
 use super::{
-    by_key::by_key,
+    by_key::with_key,
     change::{About, Changes},
     run::{Held, Run, Step, steps},
     setwise::Bulk,
@@ -44,7 +44,7 @@ impl Changes {
     pub(super) fn weigh(about: &About, message: Message) -> (Message, usize) {
         let table = &about.table;
         let message = match table.full_identity && table.keyed {
-            true => by_key(table, message),
+            true => with_key(table, message),
             false => message,
         };
         let bytes = bytes(&message);

@@ -118,12 +118,16 @@ impl<'a> Keyed<'a> {
     ///
     /// # Errors
     /// [`Alone`]: a changed key, a key that did not come, a change that contradicts an earlier one (which will be told by
-    /// the server), a truncate.
+    /// the server), or is of another row of the same key, a truncate.
     fn add(&mut self, message: &'a Message) -> Result<(), Alone> {
         match message {
             Message::Insert { new, .. } => self.insert(new),
-            Message::Update { old: None, new, .. } => self.update(new),
-            Message::Delete { old: OldTuple::Key(old), .. } => self.delete(old),
+            Message::Update { old: None, new, .. } => self.update(None, new),
+            Message::Update { old: Some(OldTuple::Full(old)), new, .. } => {
+                self.update(Some(old), new)
+            }
+            Message::Delete { old: OldTuple::Key(old), .. } => self.delete(old, false),
+            Message::Delete { old: OldTuple::Full(old), .. } => self.delete(old, true),
             _ => Err(Alone),
         }
     }
@@ -139,18 +143,26 @@ impl<'a> Keyed<'a> {
         Ok(())
     }
 
-    fn update(&mut self, new: &'a [Value]) -> Result<(), Alone> {
+    fn update(&mut self, old: Option<&'a [Value]>, new: &'a [Value]) -> Result<(), Alone> {
+        if old.is_some_and(|old| self.places.iter().any(|place| old.get(*place) != new.get(*place)))
+        {
+            return Err(Alone);
+        }
         let Some(here) = self.known(new, Net::Update)? else { return Ok(()) };
         match here {
-            Net::Insert(row) | Net::Update(row) => put_over(row, new),
-            Net::Delete(_) | Net::Nothing => return Err(Alone),
+            Net::Insert(row) | Net::Update(row) if old.is_none_or(|old| is_that(row, old)) => {
+                put_over(row, new);
+            }
+            _ => return Err(Alone),
         }
         Ok(())
     }
 
-    fn delete(&mut self, old: &'a [Value]) -> Result<(), Alone> {
+    /// `whole`: the old row is told whole.
+    fn delete(&mut self, old: &'a [Value], whole: bool) -> Result<(), Alone> {
         let Some(here) = self.known(old, Net::Delete)? else { return Ok(()) };
         match here {
+            Net::Insert(row) | Net::Update(row) if whole && !is_that(row, old) => return Err(Alone),
             Net::Update(_) => *here = Net::Delete(Cow::Borrowed(old)),
             Net::Insert(_) => *here = Net::Nothing,
             Net::Delete(_) | Net::Nothing => return Err(Alone),
@@ -202,6 +214,13 @@ fn text(row: &[Value], place: usize) -> Result<&[u8], Alone> {
         Some(Value::Text(bytes) | Value::Binary(bytes)) => Ok(bytes),
         _ => Err(Alone),
     }
+}
+
+/// Whether the old row that is told whole is the one that is known by its key. It is not where the key is none any more: its index is
+/// dead from before DROP INDEX CONCURRENTLY is told, and rows of one key come meanwhile.
+fn is_that(row: &[Value], old: &[Value]) -> bool {
+    let alike = |(row, old): (&Value, &Value)| *row == Value::UnchangedToast || row == old;
+    row.len() == old.len() && row.iter().zip(old).all(alike)
 }
 
 /// A later row over an earlier one: a value that was not sent is the earlier one's.
@@ -303,6 +322,33 @@ mod tests {
             assert_eq!(folded(1, &contradiction.map(Clone::clone)), Err(Alone));
         }
         assert_eq!(folded(1, &[gone, update(["1", "x", "y"])]), Err(Alone));
+    }
+
+    /// Its index is dead on the source, and rows of one key are there.
+    #[test]
+    fn a_row_that_is_told_whole_is_the_one_that_is_known() {
+        let update = |old, new| Message::Update {
+            xid: None,
+            relation: 1,
+            old: Some(OldTuple::Full(row(old))),
+            new: row(new),
+        };
+        let delete =
+            |old| Message::Delete { xid: None, relation: 1, old: OldTuple::Full(row(old)) };
+        let came = insert(["1", "b", ""]);
+        let nothing = Ok([vec![], vec![], vec![]]);
+        assert_eq!(folded(1, &[came.clone(), delete(["1", "b", ""])]), nothing);
+        let of_another = [delete(["1", "a", ""]), update(["1", "a", ""], ["1", "c", ""])];
+        for change in of_another {
+            assert_eq!(folded(1, &[came.clone(), change]), Err(Alone));
+        }
+        let kept = [
+            update(["1", "a", "long"], ["1", "b", "toast"]),
+            update(["1", "b", "long"], ["1", "c", "toast"]),
+        ];
+        assert_eq!(folded(1, &kept), Ok([vec![], vec![row(["1", "c", "toast"])], vec![]]));
+        let anew = [update(["1", "a", "b"], ["2", "a", "b"])];
+        assert_eq!(folded(1, &anew), Err(Alone), "the key is another");
     }
 
     #[test]
