@@ -151,7 +151,7 @@ impl Pump<'_> {
                 // Servers before 14 write an empty message where the name of a transaction's replication origin would stand, when
                 // that origin was dropped since. It says nothing.
                 Some(Event::XLogData { data, .. }) if data.is_empty() => {}
-                Some(Event::XLogData { server_time, data, wal_end, .. }) => {
+                Some(Event::XLogData { server_time, data, wal_start, wal_end }) => {
                     self.received = self.received.max(wal_end);
                     weight += data.len();
                     self.pace.count(&data, server_time);
@@ -162,7 +162,8 @@ impl Pump<'_> {
                     for data in passed {
                         let marker = self.unstreamed.behind(&data);
                         for data in std::iter::once(data).chain(marker) {
-                            pending.push(Change { sent_us: server_time, data });
+                            let (sent_us, at) = (server_time, wal_start);
+                            pending.push(Change { sent_us, at, data });
                         }
                     }
                     if weight >= FRAME_BYTES && !pending.is_empty() {

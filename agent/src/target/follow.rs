@@ -197,13 +197,16 @@ async fn tables(session: &Client, catalog: Arc<Catalog>) -> Result<Tables, Fault
         .query(include_str!("sql/points.sql"), &[])
         .await
         .doing("reading the points of the copied tables")?;
-    let (mut points, mut held) = (HashMap::new(), HashSet::new());
+    let (mut points, mut held, mut retyped) = (HashMap::new(), HashSet::new(), HashMap::new());
     for row in &rows {
+        retyped.extend(row.get::<_, Option<PgLsn>>(3).map(|at| (row.get(0), Lsn(at.into()))));
         if row.get(2) {
             held.insert(row.get(0));
         } else {
             points.insert(row.get(0), Lsn(row.get::<_, PgLsn>(1).into()));
         }
     }
-    Ok(Tables::new(catalog, points, held))
+    let mut tables = Tables::new(catalog, points, held);
+    tables.retyped(retyped);
+    Ok(tables)
 }

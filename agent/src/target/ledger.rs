@@ -239,14 +239,24 @@ impl Ledger {
 
 /// Columns that a ledger of an earlier version does not have.
 async fn complete(tx: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
-    let has = "select exists (select from pg_attribute where attrelid = 'whimbrel.ledger'::regclass and attname = 'last_commit_of')";
-    if tx.query_one(has, &[]).await?.get(0) {
-        return Ok(());
+    let later = [
+        (
+            "ledger",
+            "last_commit_of",
+            "add last_commit pg_lsn, add last_commit_time bigint, add last_commit_of pg_lsn",
+        ),
+        ("structure", "changed", "add changed pg_lsn"),
+        ("relation", "retyped", "add retyped pg_lsn"),
+    ];
+    for (table, column, add) in later {
+        let has = format!(
+            "select exists (select from pg_attribute where attrelid = 'whimbrel.{table}'::regclass and attname = '{column}')"
+        );
+        if !tx.query_one(&has, &[]).await?.get::<_, bool>(0) {
+            tx.batch_execute(&format!("alter table whimbrel.{table} {add}")).await?;
+        }
     }
-    tx.batch_execute(
-        "alter table whimbrel.ledger add last_commit pg_lsn, add last_commit_time bigint, add last_commit_of pg_lsn",
-    )
-    .await
+    Ok(())
 }
 
 /// Reads the ledger's row.

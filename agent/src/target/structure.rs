@@ -2,7 +2,8 @@
 use std::{collections::HashMap, time::Duration};
 
 use tokio::time::sleep;
-use tokio_postgres::{GenericClient, Row};
+use tokio_postgres::{GenericClient, Row, types::PgLsn};
+use whimbrel_proto::Lsn;
 
 use crate::{
     fault::{Doing, Fault},
@@ -13,7 +14,10 @@ use crate::{
 const BATCH: usize = 1000;
 
 /// By catalog and OID on the source.
-pub(super) type Forms = HashMap<(u32, u32), Structure>;
+pub(super) type Forms = HashMap<StructureId, Structure>;
+
+/// A catalog and an OID in it, on the source.
+pub(super) type StructureId = (u32, u32);
 
 const DOING: &str = "keeping the source's structure in the ledger";
 
@@ -132,6 +136,46 @@ pub(super) async fn save(
             .await
             .doing(DOING)?;
     }
+    Ok(())
+}
+
+/// The last known forms of these objects, and where the last transaction commits that has changed each in the stream.
+pub(super) async fn known_of(
+    client: &impl GenericClient,
+    objects: &[Structure],
+) -> Result<HashMap<StructureId, (Structure, Option<Lsn>)>, Fault> {
+    let (classes, oids): (Vec<u32>, Vec<u32>) = objects.iter().map(Structure::id).unzip();
+    let rows = client
+        .query(
+            "select document::text, changed from whimbrel.structure \
+             join unnest($1::oid[], $2::oid[]) as it(class, oid) using (class, oid)",
+            &[&classes, &oids],
+        )
+        .await
+        .doing(DOING)?;
+    let known = rows.iter().map(|row| {
+        let form = document(row)?;
+        let changed = row.get::<_, Option<PgLsn>>(1).map(|lsn| Lsn(lsn.into()));
+        Ok((form.id(), (form, changed)))
+    });
+    known.collect()
+}
+
+/// Keeps where the last transaction commits that has changed these.
+pub(super) async fn tell_when(
+    client: &impl GenericClient,
+    changed: &[StructureId],
+    commit: Lsn,
+) -> Result<(), Fault> {
+    let (classes, oids): (Vec<u32>, Vec<u32>) = changed.iter().copied().unzip();
+    client
+        .execute(
+            "update whimbrel.structure s set changed = $3 \
+             from unnest($1::oid[], $2::oid[]) as it(class, oid) where (s.class, s.oid) = (it.class, it.oid)",
+            &[&classes, &oids, &PgLsn::from(commit.0)],
+        )
+        .await
+        .doing(DOING)?;
     Ok(())
 }
 

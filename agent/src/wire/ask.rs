@@ -286,6 +286,8 @@ pub struct Change {
     /// When the source sent it, by the source's clock, in microseconds since 2000-01-01: less a commit's own time, the
     /// age it had then, whatever our clocks say.
     pub sent_us: i64,
+    /// Of which place in the WAL it tells: a BEGIN's is the first of what its transaction has written, or has told here.
+    pub at: Lsn,
     /// A pgoutput message.
     pub data: Bytes,
 }

@@ -30,6 +30,7 @@ mod rights;
 mod rules;
 mod settings;
 mod spelled;
+mod together;
 mod types;
 mod untold;
 

@@ -57,6 +57,8 @@ pub(in crate::target) struct Applier<'a> {
 pub(super) struct Transaction {
     /// Where its commit record starts.
     pub(super) commit: Lsn,
+    /// Its first change, or one before.
+    pub(super) first: Lsn,
     pub(super) marker: Option<Marker>,
 }
 

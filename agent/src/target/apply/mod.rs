@@ -32,6 +32,7 @@ mod loosen;
 mod names;
 mod needs;
 mod not_carried;
+mod older;
 mod pipeline;
 mod run;
 mod setwise;

@@ -101,6 +101,8 @@ pub(in crate::target) struct Tables {
     /// Until a person has them copied again.
     held: HashSet<u32>,
     gone: HashSet<u32>,
+    /// Tables whose types tell their values otherwise since there.
+    retyped: HashMap<u32, Lsn>,
 }
 
 impl Tables {
@@ -110,7 +112,8 @@ impl Tables {
         held: HashSet<u32>,
     ) -> Self {
         let by_oid = (0..).zip(&catalog.relations).map(|(at, r)| (r.oid, at)).collect();
-        Self { catalog, by_oid, points, held, gone: HashSet::new() }
+        let (gone, retyped) = (HashSet::new(), HashMap::new());
+        Self { catalog, by_oid, points, held, gone, retyped }
     }
 
     /// The table's copy is newer than a transaction that commits at `commit`.
@@ -128,6 +131,17 @@ impl Tables {
         self.gone.contains(&oid)
             || self.by_oid.contains_key(&oid) && !self.points.contains_key(&oid)
             || self.is_ahead(oid, commit)
+    }
+
+    /// The types of these tell their values otherwise since there.
+    pub(in crate::target) fn retyped(&mut self, tables: impl IntoIterator<Item = (u32, Lsn)>) {
+        self.retyped.extend(tables);
+    }
+
+    /// Whether values of the table that a transaction tells whose first change is at `first` may be told by what its types were
+    /// before.
+    pub(super) fn is_told_by_older_types(&self, oid: u32, first: Lsn) -> bool {
+        self.retyped.get(&oid).is_some_and(|at| first < *at)
     }
 
     /// The source has dropped a table whose changes are still to come.

@@ -19,19 +19,20 @@ impl Applier<'_> {
             .map_err(|error| unreadable(&format!("a message can't be decoded: {error}")))?;
         match message {
             Message::Begin { final_lsn, .. } => {
-                self.transaction = Some(Transaction { commit: final_lsn, marker: None });
+                self.transaction =
+                    Some(Transaction { commit: final_lsn, first: change.at, marker: None });
                 Ok(())
             }
             Message::Commit { end_lsn, commit_time, .. } => self.commit(end_lsn, commit_time).await,
             Message::Relation(relation) => self.relation(relation).await,
-            Message::Message { prefix, content, .. } => {
+            Message::Message { prefix, content, lsn, .. } => {
                 if prefix == MARKER_PREFIX
                     && let Some(transaction) = &mut self.transaction
                 {
                     transaction.marker = Marker::parse(self.slot, &content);
                 }
                 if prefix == DDL_PREFIX && !content.is_empty() {
-                    return self.schema_change(&content).await;
+                    return self.schema_change(&content, lsn).await;
                 }
                 Ok(())
             }
@@ -48,7 +49,16 @@ impl Applier<'_> {
         let Some(transaction) = &self.transaction else {
             return Err(unreadable("a row change came outside a transaction"));
         };
-        let Some(about) = self.changes.concerned(&message, transaction.commit)? else {
+        let (first, commit) = (transaction.first, transaction.commit);
+        if let Some(table) = self.changes.older_values(&message, first)
+            && !self.at_marker()
+        {
+            self.open().await?;
+            self.changes.write_rows_before().await?;
+            self.changes.hold(table).await?;
+            self.state.send_modify(|state| state.tables_wait = true);
+        }
+        let Some(about) = self.changes.concerned(&message, commit)? else {
             return Ok(());
         };
         if self.at_marker() {
@@ -92,8 +102,8 @@ impl Applier<'_> {
         self.changes.relation(&self.changes.tables.as_it_is_named(relation), commit)
     }
 
-    /// The source's event trigger tells what a command has made.
-    async fn schema_change(&mut self, content: &[u8]) -> Result<(), Fault> {
+    /// The source's event trigger tells what a command has made. `at`: where it has told it.
+    async fn schema_change(&mut self, content: &[u8], at: Lsn) -> Result<(), Fault> {
         let note = Note::parse(self.slot, content).map_err(|error| {
             unreadable(&format!("a change of the schema can't be read: {error}"))
         })?;
@@ -107,7 +117,9 @@ impl Applier<'_> {
             return Ok(());
         }
         self.open().await?;
+        let (note, changed) = self.changes.without_older(note, at, commit).await?;
         self.changes.carry(&note, commit).await?;
+        self.changes.tell_when(&changed, commit).await?;
         if self.changes.altered.copy {
             self.state.send_modify(|state| state.tables_wait = true);
         }

@@ -47,6 +47,8 @@ create table whimbrel.structure (
     class oid not null,
     oid oid not null,
     document jsonb not null,
+    -- Where the last transaction commits that has changed it in the stream: a form that was told before is an older one.
+    changed pg_lsn,
     primary key (class, oid)
 );
 
@@ -75,6 +77,8 @@ create table whimbrel.relation (
     stale boolean not null default false,
     -- Why its changes are dropped; null: they are applied.
     held text,
+    -- A transaction that was begun before tells values of its types by what those were then.
+    retyped pg_lsn,
     rows bigint not null default 0,
     bytes bigint not null default 0
 );

@@ -1,0 +1,149 @@
+//! What a transaction tells that was begun before another one's change of the schema, and commits behind it.
+//!
+//! A command tells the forms of what it has not locked itself (an index's table, a parent's heirs), and two commands whose locks go
+//! together change one table at once: what one of them has told knows nothing of the other's, whichever commits first. A form that
+//! was told before the last change of its object was committed is an older one, for a command that has locked its object keeps
+//! every change of others away until it commits. Types are locked by no row: what was written before a label was renamed, or an
+//! attribute dropped, is told by what the type was then.
+use std::collections::{HashMap, HashSet};
+
+use tokio_postgres::types::PgLsn;
+use whimbrel_proto::Lsn;
+
+use super::{change::Changes, needs::types_of};
+use crate::{
+    fault::{Doing, Fault},
+    replication::pgoutput::Message,
+    target::{
+        structure::{self, StructureId},
+        untold::is_same,
+    },
+    wire::{Note, RelationKind, RelationStructure, Structure, TypeStructure},
+};
+
+/// What makes an index of a table, beside others that do.
+const MAKES_INDEX: &str = "CREATE INDEX";
+
+impl Changes {
+    /// The note, told `at` there, with no form that is older than the one that is known; and what it changes.
+    pub(super) async fn without_older(
+        &mut self,
+        mut note: Note,
+        at: Lsn,
+        commit: Lsn,
+    ) -> Result<(Note, Vec<StructureId>), Fault> {
+        let known = structure::known_of(self.session(), &note.objects).await?;
+        let (mut objects, mut changed, mut types) = (Vec::new(), Vec::new(), HashSet::new());
+        for form in std::mem::take(&mut note.objects) {
+            let Some((before, when)) = known.get(&form.id()) else {
+                changed.push(form.id());
+                objects.push(form);
+                continue;
+            };
+            let is_older = when.is_some_and(|when| when != commit && at < when);
+            let form = match is_older {
+                false => form,
+                true => match with_its_own(before, form, &note) {
+                    Some(form) => form,
+                    None => continue,
+                },
+            };
+            if !is_same(Some(before), &form) {
+                changed.push(form.id());
+                types.extend(tells_otherwise(before, &form).then(|| form.id()));
+            }
+            objects.push(form);
+        }
+        note.objects = objects;
+        self.retype(&types, commit).await?;
+        Ok((note, changed))
+    }
+
+    /// These were changed by the transaction that commits there.
+    pub(super) async fn tell_when(
+        &mut self,
+        changed: &[StructureId],
+        commit: Lsn,
+    ) -> Result<(), Fault> {
+        if changed.is_empty() {
+            return Ok(());
+        }
+        structure::tell_when(self.session(), changed, commit).await
+    }
+
+    /// Values of tables with these types are told otherwise by transactions that were begun before.
+    async fn retype(&mut self, types: &HashSet<StructureId>, commit: Lsn) -> Result<(), Fault> {
+        if types.is_empty() {
+            return Ok(());
+        }
+        let all: Vec<Structure> = structure::all(self.session()).await?.into_values().collect();
+        let uses = |of: &RelationStructure| !types_of(of, &all).is_disjoint(types);
+        let tables: Vec<u32> = all
+            .iter()
+            .filter_map(|form| match form {
+                Structure::Relation(of) if of.relkind.is_table() && uses(of) => Some(of.oid),
+                _ => None,
+            })
+            .collect();
+        self.session()
+            .execute(
+                "update whimbrel.relation set retyped = $1 where source_oid = any($2)",
+                &[&PgLsn::from(commit.0), &tables],
+            )
+            .await
+            .doing("recording in the ledger since when types tell their values otherwise")?;
+        self.tables.retyped(tables.into_iter().map(|table| (table, commit)));
+        Ok(())
+    }
+
+    /// The table whose values the change tells by what its types were before, if it does.
+    pub(super) fn older_values(&self, message: &Message, first: Lsn) -> Option<u32> {
+        let (Message::Insert { relation, .. }
+        | Message::Update { relation, .. }
+        | Message::Delete { relation, .. }) = message
+        else {
+            return None;
+        };
+        self.tables.is_told_by_older_types(*relation, first).then_some(*relation)
+    }
+}
+
+/// The known form with what the older one has of its own: the indexes that its command has made, or altered.
+fn with_its_own(known: &Structure, older: Structure, note: &Note) -> Option<Structure> {
+    let (Structure::Relation(known), Structure::Relation(older)) = (known, older) else {
+        return None;
+    };
+    let touched: HashSet<u32> = note.others.iter().filter_map(|it| it.oid).collect();
+    let mut form = known.clone();
+    for index in older.indexes {
+        let place = form.indexes.iter().position(|it| it.oid == index.oid);
+        match place.and_then(|place| form.indexes.get_mut(place)) {
+            Some(there) if touched.contains(&index.oid) => *there = index,
+            None if note.tag == MAKES_INDEX => form.indexes.push(index),
+            _ => {}
+        }
+    }
+    form.indexes.sort_by_key(|index| index.oid);
+    (form.indexes != known.indexes).then_some(Structure::Relation(form))
+}
+
+/// Whether the text of a value is another one, or another value's, since it has this form.
+fn tells_otherwise(before: &Structure, now: &Structure) -> bool {
+    match (before, now) {
+        (Structure::Type(before), Structure::Type(now)) => renames_label(before, now),
+        (Structure::Relation(before), Structure::Relation(now)) => {
+            now.relkind == RelationKind::Composite && attributes(before) != attributes(now)
+        }
+        _ => false,
+    }
+}
+
+fn renames_label(before: &TypeStructure, now: &TypeStructure) -> bool {
+    let names: HashMap<u32, &str> =
+        now.labels.iter().map(|label| (label.oid, label.label.as_str())).collect();
+    before.labels.iter().any(|label| names.get(&label.oid).is_some_and(|now| *now != label.label))
+}
+
+fn attributes(of: &RelationStructure) -> Vec<(i16, u32, i32)> {
+    of.columns.iter().map(|column| (column.num, column.type_oid, column.typmod)).collect()
+}

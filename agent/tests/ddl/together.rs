@@ -1,0 +1,55 @@
+//! Transactions that are open at once, one of which changes what the other one tells of.
+use super::{cut_over_alike, following};
+use crate::driver::{session, sql};
+
+/// `open` tells, `between` is committed, `end` is told yet before the first commits.
+async fn together(schema: &str, open: &str, between: &str, end: &str) {
+    let (source, target, mut driver) = following(schema).await;
+    let client = session(&source, "shop").await;
+    client.batch_execute(&format!("begin; {open}")).await.unwrap();
+    sql(&source, "shop", between).await;
+    client.batch_execute(&format!("{end}; commit")).await.unwrap();
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// A command locks no more than an index, or a parent, and tells the table's form, or the heirs'.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_that_was_told_before_another_ones_commit_takes_nothing_away() {
+    let schema = "create table par (id int primary key, v text); create table c1 (primary key (id)) inherits (par);
+        create index c1_v on c1 (v); insert into c1 select g, 'x' from generate_series(1, 5) g";
+    let adds = "alter table c1 add column extra int; update c1 set extra = 5";
+    for open in [
+        "comment on index c1_v is 'x'",
+        "alter index c1_v rename to c1_w",
+        "comment on table par is 'x'",
+        "alter table only par set (fillfactor = 90)",
+    ] {
+        together(schema, open, adds, "insert into c1 (id) values (6)").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn indexes_that_are_made_at_once_are_all_there() {
+    let schema = "create table p (id int, v text, w text) partition by range (id);
+        create table p1 partition of p for values from (0) to (10);
+        create table t (id int primary key, v text, w text); insert into t values (1, 'a', 'b'); insert into p values (1, 'a', 'b')";
+    let first = "create index t_v on t (v); create index p1_v on p1 (v)";
+    let second = "create index t_w on t (w); create index p_w on p (w)";
+    together(schema, first, second, "select 1").await;
+    together(schema, second, first, "select 1").await;
+}
+
+/// It has written by a label, or an attribute, that is another value's when it commits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_are_told_by_what_their_type_was_when_they_were_written() {
+    let schema = "create type mood as enum ('a', 'b'); create type pair as (a int, b int);
+        create table t (id int primary key, m mood[], p pair);
+        insert into t select g, '{a,b}', '(1,1)' from generate_series(1, 3) g";
+    let written = "insert into t values (7, '{a}', '(3,3)'); update t set m = '{a}', p = '(4,4)' where id = 1";
+    for between in [
+        "alter type mood rename value 'a' to 'x'; alter type mood rename value 'b' to 'a'",
+        "alter type pair drop attribute b; alter type pair add attribute c int",
+    ] {
+        together(schema, written, between, "update t set m = null where id = 2").await;
+    }
+}
