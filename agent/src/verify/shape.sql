@@ -239,7 +239,9 @@ union all
 select 'comments', coalesce(md5(string_agg(concat_ws(' ', d.classoid, d.objoid, d.objsubid, md5(d.description)), ','
                                            order by d.classoid, d.objoid, d.objsubid)), '')
 from pg_description d
-where d.objoid >= 16384 and d.classoid <> 'pg_largeobject'::regclass
+-- The schema public is every database's, and may have a comment of its own.
+where (d.objoid >= 16384 or d.classoid = 'pg_namespace'::regclass and d.objoid = to_regnamespace('public'))
+  and d.classoid <> 'pg_largeobject'::regclass
 union all
 select 'event triggers', coalesce(md5(string_agg(concat_ws(' ', e.evtname, e.evtevent, e.evtenabled, e.evtfoid, e.evtowner, e.evttags::text),
                                                  ',' order by e.evtname)), '')

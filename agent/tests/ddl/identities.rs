@@ -110,17 +110,24 @@ async fn rows_that_are_told_whole_have_no_key_once_its_index_is_dropped() {
     let (source, target, mut driver) = following(
         "create table t (id int not null, v text not null); create unique index t_id on t (id);
          alter table t replica identity full; insert into t select g, 'a' from generate_series(1, 5) g;
-         create table u (id int primary key)",
+         create table u (id int primary key);
+         create schema s; create collation s.c (provider = libc, locale = 'C'); create table s.gone (id int primary key);
+         create table w (id text not null, v text not null); create unique index w_id on w (id collate s.c);
+         alter table w replica identity full; insert into w values ('1', 'a')",
     )
     .await;
     sql(&source, "shop", "reindex index concurrently t_id").await;
     sql(&source, "shop", "drop index t_id").await;
+    // A table goes with it that is not its own.
+    sql(&source, "shop", "drop schema s cascade").await;
+    sql(&source, "shop", "comment on schema public is 'of its own'").await;
     // A run of them, which is folded.
     sql(
         &source,
         "shop",
         "begin; insert into u select generate_series(1, 40);
-         insert into t values (1, 'b'); update t set v = 'c' where id = 1 and v = 'a'; commit",
+         insert into t values (1, 'b'); update t set v = 'c' where id = 1 and v = 'a';
+         insert into w values ('1', 'b'); update w set v = 'c' where v = 'a'; commit",
     )
     .await;
     cut_over_alike(&source, &target, &mut driver, 1).await;

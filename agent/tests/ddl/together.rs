@@ -1,6 +1,6 @@
 //! Transactions that are open at once, one of which changes what the other one tells of.
-use super::{cut_over_alike, following};
-use crate::driver::{session, sql};
+use super::{cut_over_alike, following, following_as};
+use crate::driver::{session, sql, until};
 
 /// `open` tells, `between` is committed, `end` is told yet before the first commits.
 async fn together(schema: &str, open: &str, between: &str, end: &str) {
@@ -52,4 +52,21 @@ async fn values_are_told_by_what_their_type_was_when_they_were_written() {
     ] {
         together(schema, written, between, "update t set m = null where id = 2").await;
     }
+}
+
+/// Without event triggers the stream tells its columns again, and which of them are the key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_one_run_go_by_the_key_that_each_has() {
+    let schema = "create table t (a int primary key, b int not null, v text); alter table t alter v set storage external;
+        insert into t select g, g * 10, g || repeat('x', 3000) from generate_series(1, 5) g; create table u (id int primary key)";
+    let (source, target, mut driver) = following_as(schema, false).await;
+    sql(
+        &source,
+        "shop",
+        "begin; insert into u select generate_series(1, 40); insert into t values (9, 90, 'n');
+         alter table t drop constraint t_pkey; alter table t add primary key (b); update t set a = 3 - a where a in (1, 2); commit",
+    )
+    .await;
+    until(&target, "shop", "select count(*) from u").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
 }

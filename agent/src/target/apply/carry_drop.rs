@@ -79,8 +79,12 @@ impl Changes {
         // Of whatever kind it was in the end: a rule can make a view of a table.
         if dropped.class == CLASSES && dropped.part == 0 {
             self.forget_table(dropped.oid).await?;
-            // Else one of its words that is made later would be taken for it. Those of a table go with its form.
-            if dropped.kind == "index" && note.dropped.iter().all(|other| other.kind != "table") {
+            // Else one of its words that is made later would be taken for it. Those of a table go with its form, and are many, but rows
+            // that are told whole may be found by one whose table stays.
+            if dropped.kind == "index"
+                && (note.dropped.iter().all(|other| other.kind != "table")
+                    || self.tables.finds_whole_rows_by_a_key())
+            {
                 self.forget_index(dropped).await?;
             }
         }

@@ -39,6 +39,13 @@ pub(super) fn steps(run: &[Held]) -> Result<Vec<Step>, Fault> {
     let mut steps = Vec::new();
     for (at, Held { message, about }) in run.iter().enumerate() {
         let first = &about.table;
+        // The stream has told its columns anew: rows may be known by another key since.
+        let is_told_anew = |fold: &Fold<'_>| !Arc::ptr_eq(fold.table(), first);
+        if folds.get(&first.oid).is_some_and(is_told_anew)
+            && let Some(before) = folds.remove(&first.oid)
+        {
+            put(&mut steps, before)?;
+        }
         let fold = folds.entry(first.oid).or_insert_with(|| Fold::new(first));
         if fold.add(message).is_ok() {
             continue;

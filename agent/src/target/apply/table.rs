@@ -14,7 +14,7 @@ use crate::{
     fault::Fault,
     postgres::{identifier, qualified, same_to_index},
     replication::pgoutput::{self, Value},
-    wire::{Catalog, Column, Relation},
+    wire::{Catalog, Column, Relation, TableIdentity},
 };
 
 /// PostgreSQL's own `=`.
@@ -131,6 +131,14 @@ impl Tables {
         self.gone.contains(&oid)
             || self.by_oid.contains_key(&oid) && !self.points.contains_key(&oid)
             || self.is_ahead(oid, commit)
+    }
+
+    /// Whether a table is there whose rows are told whole, and found by a key that it has besides.
+    pub(super) fn finds_whole_rows_by_a_key(&self) -> bool {
+        self.catalog.relations.iter().any(|relation| {
+            relation.identity == TableIdentity::Full
+                && relation.columns.iter().any(|column| column.key.is_some())
+        })
     }
 
     /// The types of these tell their values otherwise since there.
@@ -292,7 +300,7 @@ fn changed(label: &str, what: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Publish, TableIdentity};
+    use crate::wire::Publish;
 
     fn tables() -> Tables {
         let column = |name: &str| Column {
