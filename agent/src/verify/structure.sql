@@ -126,6 +126,10 @@ documents as (
         'constraints', coalesce((
             select jsonb_agg(jsonb_build_object(
                 'oid', k.oid::int8, 'name', k.conname, 'type', k.contype, 'definition', pg_get_constraintdef(k.oid),
+                'index', case when k.contype in ('p', 'u', 'x') then k.conindid::int8 else 0 end,
+                'storage', coalesce((select string_agg(format('%s=%L', o.option_name, o.option_value), ', ')
+                                     from pg_class x cross join pg_options_to_table(x.reloptions) o
+                                     where x.oid = k.conindid and k.contype in ('p', 'u', 'x')), ''),
                 'inherited', k.coninhcount > 0
                              or k.conparentid <> 0 -- since 11
                              , 'local', k.conislocal, 'valid', k.convalidated,

@@ -235,9 +235,25 @@ pub struct ConstraintStructure {
     /// The partitioned index that its own index is attached to; quoted.
     #[serde(default)]
     pub parent_index: Option<String>,
+    /// OID of its index; 0: it has none, or an older agent told it.
+    #[serde(default)]
+    pub index: u32,
+    /// Storage parameters of its index, which its definition does not say: `fillfactor='70', deduplicate_items='off'`.
+    #[serde(default)]
+    pub storage: String,
 }
 
 impl ConstraintStructure {
+    /// Whether this index was, or is, the constraint's own: it was taken over (USING INDEX).
+    #[must_use]
+    pub fn is_of(&self, index: &IndexStructure) -> bool {
+        let same = match self.index {
+            0 => self.name == index.name,
+            oid => oid == index.oid,
+        };
+        self.has_index() && index.unique && same
+    }
+
     /// A key or an exclusion: its index bears its name, which another constraint can share with an index that is none of its.
     #[must_use]
     pub fn has_index(&self) -> bool {

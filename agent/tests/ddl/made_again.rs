@@ -126,3 +126,24 @@ async fn a_table_made_again_without_a_word_keeps_its_sequence() {
     }
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// Its name tells nothing of which index a key is of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_a_gone_indexs_name_is_its_own() {
+    let schema = "create table acc (ledger text not null, address text not null, seq bigserial primary key, n int not null default 0);
+        create unique index al on acc (ledger, address) include (seq); create unique index other on acc (ledger, address);
+        insert into acc (ledger, address) select 'l', 'a' || g from generate_series(1, 5) g";
+    for script in [
+        "drop index al; alter table acc add constraint al unique (seq, address) with (fillfactor = 50)",
+        "alter table acc drop column seq; alter table acc add constraint al primary key (ledger, address)",
+        "alter table acc add constraint taken unique using index other; alter table acc add constraint k2 unique (n, seq) with (fillfactor = 60);
+         alter index acc_pkey set (fillfactor = 70)",
+    ] {
+        for follow in [true, false] {
+            let (source, target, mut driver) = following_as(schema, follow).await;
+            sql(&source, "shop", script).await;
+            sql(&source, "shop", "insert into acc (ledger, address) values ('m', 'z')").await;
+            cut_over_alike(&source, &target, &mut driver, 1).await;
+        }
+    }
+}

@@ -1,13 +1,13 @@
 //! The constraints of a table.
 use super::{
     Around,
-    indexes::{attach_index, has_lost_its_index},
+    indexes::{attach_index, has_lost_its_index, set_parameters},
     name_of, not_null,
     renames::{Rename, ordered},
 };
 use crate::{
-    postgres::{identifier, literal},
-    wire::{ConstraintStructure, RelationStructure},
+    postgres::{identifier, literal, qualified},
+    wire::{ConstraintStructure, RelationKind, RelationStructure},
 };
 
 /// A constraint is the same one by its OID; one that was made anew (a type change does that) by its name and words.
@@ -74,7 +74,7 @@ pub(super) fn old_constraints(
     around: Around<'_>,
 ) -> Vec<String> {
     let alter = format!("alter table {}", name_of(new));
-    let (mut gone, mut proven) = (Vec::new(), Vec::new());
+    let (mut gone, mut proven, mut set) = (Vec::new(), Vec::new(), Vec::new());
     let mut renames = not_null::renames(old, new, around);
     for before in &old.constraints {
         match kept_or_alike(old, new, before) {
@@ -88,6 +88,7 @@ pub(super) fn old_constraints(
             Some(after) if after.inherited && ["c", "f"].contains(&after.contype.as_str()) => {}
             Some(after) => {
                 renames.push((before.name.clone(), after.name.clone()));
+                set.extend(storage_of(Some(before), after, new));
                 if before.contype != "f" && !before.valid && after.valid {
                     let name = identifier(&after.name);
                     proven.push(format!("{alter} validate constraint {name}"));
@@ -99,7 +100,7 @@ pub(super) fn old_constraints(
     let renames = ordered(renames, named).into_iter().map(|(from, to)| {
         format!("{alter} rename constraint {} to {}", identifier(&from), identifier(&to))
     });
-    gone.into_iter().chain(renames).chain(proven).collect()
+    gone.into_iter().chain(renames).chain(proven).chain(set).collect()
 }
 
 /// A partition that was attached with a foreign key of its own keeps it on the source, as its share of the parent's. Here it
@@ -141,6 +142,7 @@ pub(super) fn new_constraints(
             if let Some(sql) = take_index_over(old, constraint) {
                 return format!("alter table {table} {sql}");
             }
+            let storage = storage_of(None, constraint, new);
             let proven = proves_its_parents(constraint, &table);
             // ONLY: partitions' keys are made by themselves, under their own names, and attached.
             let only = if constraint.contype == "c" || joins_with_partitions(old, new) {
@@ -149,9 +151,10 @@ pub(super) fn new_constraints(
                 "only "
             };
             format!(
-                "{proven}alter table {only}{table} add constraint {} {}",
+                "{proven}alter table {only}{table} add constraint {} {}{}",
                 identifier(&constraint.name),
-                constraint.definition
+                constraint.definition,
+                storage.iter().map(|sql| format!("; {sql}")).collect::<String>()
             )
         })
         .collect()
@@ -188,12 +191,27 @@ pub(super) fn joins_with_partitions(
     old.is_some_and(|old| old.bound.is_none()) && new.bound.is_some() && !new.children.is_empty()
 }
 
-/// A key that took an index over (USING INDEX): the index that is here bears its name already.
+/// What gives a constraint's index its storage parameters; a partitioned one's can't be altered.
+fn storage_of(
+    before: Option<&ConstraintStructure>,
+    after: &ConstraintStructure,
+    of: &RelationStructure,
+) -> Vec<String> {
+    if of.relkind == RelationKind::Partitioned {
+        return Vec::new();
+    }
+    let (old, new) = (before.map_or("", |before| &before.storage), &after.storage);
+    let [old, new] = [old, new]
+        .map(|list| list.split(", ").filter(|parameter| !parameter.is_empty()).collect::<Vec<_>>());
+    set_parameters(&qualified(&of.schema, &after.name), &old, &new)
+}
+
+/// A key that took an index over (USING INDEX), which bears its name from then on.
 fn take_index_over(
     old: Option<&RelationStructure>,
     constraint: &ConstraintStructure,
 ) -> Option<String> {
-    let index = old?.indexes.iter().find(|index| index.name == constraint.name && index.unique)?;
+    let index = old?.indexes.iter().find(|index| constraint.is_of(index))?;
     let kind = match constraint.contype.as_str() {
         "p" => "primary key",
         "u" => "unique",
@@ -201,8 +219,8 @@ fn take_index_over(
     };
     let deferrable =
         constraint.definition.find(" DEFERRABLE").map_or("", |at| &constraint.definition[at..]);
-    let name = identifier(&index.name);
-    Some(format!("add constraint {name} {kind} using index {name}{deferrable}"))
+    let (name, index) = (identifier(&constraint.name), identifier(&index.name));
+    Some(format!("add constraint {name} {kind} using index {index}{deferrable}"))
 }
 
 /// Indexes of constraints that belong to a parent's. When a partition is attached PostgreSQL finds them by itself; doing it again

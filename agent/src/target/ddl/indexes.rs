@@ -38,8 +38,8 @@ pub(super) fn old_indexes(old: &RelationStructure, new: &RelationStructure) -> V
     let (mut gone, mut renames, mut set) = (Vec::new(), Vec::new(), Vec::new());
     for before in &old.indexes {
         match index_kept(new, before).filter(|after| is_that_index(old, new, before, after)) {
-            // Taken over by a constraint (USING INDEX), under the constraint's name.
-            None if new.constraints.iter().any(|c| c.name == before.name && c.has_index()) => {}
+            // Taken over by a constraint (USING INDEX).
+            None if new.constraints.iter().any(|c| c.is_of(before)) => {}
             None => {
                 let name = qualified(&new.schema, &before.name);
                 gone.push(format!("drop index if exists {name} cascade"));
@@ -67,7 +67,11 @@ fn storage(definition: &str) -> Vec<&str> {
 
 /// From those of the `old` definition to those of the `new` one.
 fn set_storage(index: &str, old: &str, new: &str) -> Vec<String> {
-    let (old, new) = (storage(old), storage(new));
+    set_parameters(index, &storage(old), &storage(new))
+}
+
+/// From the one list of `name='value'` to the other.
+pub(super) fn set_parameters(index: &str, old: &[&str], new: &[&str]) -> Vec<String> {
     let name = |parameter: &str| parameter.split('=').next().unwrap_or_default().to_owned();
     let gone: Vec<String> = old
         .iter()
