@@ -76,7 +76,10 @@ pub(crate) async fn run_entries_again(
         let doing = format!("making {} {}", entry.kind.to_lowercase(), entry.tag);
         let tx = session.transaction().await.doing(&doing)?;
         tx.batch_execute(RESTORE_SETTINGS).await.doing(&doing)?;
-        tx.batch_execute(&entry.sql).await.doing(&doing)?;
+        tx.batch_execute(&entry.sql)
+            .await
+            .doing(&doing)
+            .map_err(|fault| not_refreshed(entry, fault))?;
         ledger.commit(tx, &doing).await?;
     }
     Ok(())
@@ -97,6 +100,17 @@ pub(crate) async fn run_entry(
     tx.batch_execute(&entry.sql).await.doing(&doing)?;
     point!("entry.committing");
     ledger.commit(tx, &doing).await
+}
+
+/// A materialized view is filled as its owner, who may have lost the right to read what it is of.
+fn not_refreshed(entry: &Entry, fault: Fault) -> Fault {
+    if entry.kind != "MATERIALIZED VIEW DATA" || fault.code != "InsufficientPrivilege" {
+        return fault;
+    }
+    fault.remedy(
+        "REFRESH MATERIALIZED VIEW runs as the view's owner, and fails on the source too: there and on the target, let that role read \
+         what the view selects from (or make it another role's, who may); then order the cutover again",
+    )
 }
 
 /// Notes that an entry is made in this transaction; `false`: it was made before.
