@@ -97,14 +97,20 @@ impl Changes {
     }
 
     /// The table whose values the change tells by what its types were before, if it does.
-    pub(super) fn older_values(&self, message: &Message, first: Lsn) -> Option<u32> {
+    pub(super) fn older_values(
+        &self,
+        message: &Message,
+        (first, commit): (Lsn, Lsn),
+    ) -> Option<u32> {
         let (Message::Insert { relation, .. }
         | Message::Update { relation, .. }
         | Message::Delete { relation, .. }) = message
         else {
             return None;
         };
-        self.tables.is_told_by_older_types(*relation, first).then_some(*relation)
+        let is_older = self.tables.is_told_by_older_types(*relation, first)
+            && !self.tables.leaves_out(*relation, commit);
+        is_older.then_some(*relation)
     }
 }
 

@@ -50,7 +50,7 @@ impl Applier<'_> {
             return Err(unreadable("a row change came outside a transaction"));
         };
         let (first, commit) = (transaction.first, transaction.commit);
-        if let Some(table) = self.changes.older_values(&message, first)
+        if let Some(table) = self.changes.older_values(&message, (first, commit))
             && !self.at_marker()
         {
             self.open().await?;
