@@ -3,6 +3,7 @@
 mod again;
 mod altered;
 mod behind;
+mod bounds;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod cost;

@@ -76,6 +76,7 @@ impl Changes {
         };
         self.leave_owners(&note, &HashSet::new()).await?;
         self.spare_heirs(&note).await?;
+        self.leave_old_places(&note, commit).await?;
         // An index may have the name that a key's has handed on.
         self.set_names_aside(&note.objects, &note, commit).await?;
         self.carry(&note, commit).await
@@ -185,11 +186,12 @@ impl Bringing<'_> {
         let later = if self.late { changes.drop_first(&mut note).await? } else { Vec::new() };
         changes.keep_values(&note.dropped, &note.objects, (TAG, &all_gone)).await?;
         changes.spare_heirs(&note).await?;
-        let aside = changes.set_names_aside(&note.objects, &note, commit).await?;
+        let mut loose = changes.leave_old_places(&note, commit).await?;
+        loose.extend(changes.set_names_aside(&note.objects, &note, commit).await?);
         let left = match changes.carry_late(&note, commit).await? {
             Some((_, fault)) if self.all => return Err(fault),
-            // Under a name of ours nothing may stay.
-            Some((left, _)) if left.iter().any(|form| aside.contains(&form.id())) => return Ok(0),
+            // Under a name of ours nothing may stay, nor out of its place.
+            Some((left, _)) if left.iter().any(|form| loose.contains(&form.id())) => return Ok(0),
             Some((left, _)) => left.len(),
             None => 0,
         };
