@@ -8,6 +8,7 @@ mod bounds;
 mod cluster;
 mod cost;
 mod database_settings;
+mod defaults;
 mod disabled;
 #[path = "../driver/mod.rs"]
 mod driver;

@@ -173,6 +173,7 @@ impl Changes {
         if let Structure::Relation(relation) = new
             && self.tables.is_ahead(relation.oid, commit)
         {
+            self.carry_defaults(old, relation, note).await?;
             return Ok(None);
         }
         if old.is_none() && new.is_foreign() {

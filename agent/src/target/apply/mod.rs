@@ -7,6 +7,7 @@
 //!   back to where it began and goes change by change, in order ([`chunk`]). The next run is received and folded ([`run`])
 //!   while the server works at it, and a group that has ended is committed then ([`group`]).
 //! - A change that matches no row, or several, is an error (law 4).
+mod ahead;
 mod applier;
 mod array;
 mod by_key;
