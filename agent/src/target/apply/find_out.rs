@@ -183,7 +183,9 @@ impl Bringing<'_> {
         changes.leave_owners(&note, &taken).await?;
         changes.loosen(&mut note).await?;
         let all_gone = note.dropped.clone();
+        let identities = changes.identities_of(&all_gone).await?;
         let later = if self.late { changes.drop_first(&mut note).await? } else { Vec::new() };
+        changes.set_identities_aside(&later, &note).await?;
         changes.keep_values(&note.dropped, &note.objects, (TAG, &all_gone)).await?;
         changes.spare_heirs(&note).await?;
         let mut loose = changes.leave_old_places(&note, commit).await?;
@@ -200,6 +202,9 @@ impl Bringing<'_> {
             changes.keep_values(&left, &[], (TAG, &all_gone)).await?;
             let note = Note { tag: TAG.into(), dropped: later, ..Note::default() };
             changes.carry(&note, commit).await?;
+        }
+        for gone in identities {
+            structure::forget(changes.session(), (gone.class, gone.oid)).await?;
         }
         changes.bring_cleared(commit).await?;
         for table in self.copied.iter().chain(&handed) {
