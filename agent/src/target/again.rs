@@ -136,7 +136,7 @@ impl Receiver {
         let text =
             format!("the target has crashed, which empties unlogged tables; {}", names(&labels));
         self.tell(Fact::Milestone("TablesCopiedAgain", text)).await;
-        self.load(client, ledger, None).await
+        Box::pin(self.load(client, ledger, None)).await
     }
 
     /// After a lost slot: a table whose rows are the source's, as its new snapshot sees them, is not copied again.

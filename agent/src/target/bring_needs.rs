@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::{
-    apply::{bring_then_drop, bring_what_goes, kin_of},
+    apply::{bring_then_drop, bring_what_goes, is_elsewhere, kin_of},
     aside::set_types_aside,
     bare,
     ledger::Ledger,
@@ -74,8 +74,8 @@ impl Receiver {
         let Some(oid) = self.blamed(&client, blamed).await? else { return Ok(0) };
         let now = structure::fetch(&self.caller, Vec::new(), false).await?;
         let (mut objects, mut copied) = differing_kin(&client, &[oid], &now).await?;
-        let (left, rewritten, mut gone) = who_has_left(&client, oid, &now).await?;
-        objects.extend(left);
+        let Left { forms, rewritten, mut gone } = who_has_left(&client, oid, &now).await?;
+        objects.extend(forms);
         copied.extend(rewritten);
         // What is no longer chosen is not to be told from what is gone.
         gone.retain(|_| self.spec.selected.is_everything());
@@ -119,35 +119,90 @@ impl Receiver {
     }
 }
 
-/// Partitions that are known beside the table, and are none of its family on the source any more: as they are there now, which of
-/// them have other rows, and those that are gone. What has their place there does not fit here.
-async fn who_has_left(
-    client: &Client,
-    table: u32,
-    now: &[Structure],
-) -> Result<(Vec<Structure>, Vec<u32>, Vec<Structure>), Fault> {
-    let (mut left, mut rewritten, mut gone) = (Vec::new(), Vec::new(), Vec::new());
-    let known = structure::known(&**client, (CLASSES, table)).await?;
-    let Some(Structure::Relation(known)) = known else {
-        return Ok((left, rewritten, gone));
-    };
-    let of = |form: &Structure, parent: u32| match form {
-        Structure::Relation(of) => of.parents.iter().any(|it| it.oid == parent),
-        _ => false,
-    };
-    for parent in &known.parents {
-        for sibling in structure::heirs(&**client, parent.oid).await? {
-            match now.iter().find(|form| form.id() == sibling.id()) {
-                Some(form) if of(form, parent.oid) => {}
+/// What is known to have a place that is another's on the source, or nobody's.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// As they are there now.
+    pub(super) forms: Vec<Structure>,
+    /// Which of them have other rows.
+    pub(super) rewritten: Vec<u32>,
+    pub(super) gone: Vec<Structure>,
+}
+
+/// Partitions that are known beside the table or beside one of its parents, and are none of that family on the source any more. What
+/// has their place there does not fit here.
+async fn who_has_left(client: &Client, table: u32, now: &[Structure]) -> Result<Left, Fault> {
+    let mut left = Left::default();
+    let (mut seen, mut up) = (HashSet::new(), vec![table]);
+    while let Some(oid) = up.pop() {
+        if !seen.insert(oid) {
+            continue;
+        }
+        let known = structure::known(&**client, (CLASSES, oid)).await?;
+        up.extend(known.iter().flat_map(parents));
+        if oid == table {
+            continue;
+        }
+        for heir in structure::heirs(&**client, oid).await? {
+            match now.iter().find(|form| form.id() == heir.id()) {
+                Some(form) if parents(form).contains(&oid) => {}
                 Some(form) => {
-                    rewritten.extend(has_other_rows(Some(&sibling), form).then_some(form.id().1));
-                    left.push(form.clone());
+                    left.rewritten.extend(has_other_rows(Some(&heir), form).then_some(form.id().1));
+                    left.forms.push(form.clone());
                 }
-                None => gone.push(sibling),
+                None => left.gone.push(heir),
             }
         }
     }
-    Ok((left, rewritten, gone))
+    Ok(left)
+}
+
+/// Who is known to have the places that some of the `forms`, of the tables' families, take by now; nobody of the forms themselves.
+pub(super) async fn who_has_their_places(
+    client: &Client,
+    tables: &[u32],
+    forms: &[Structure],
+    now: &[Structure],
+) -> Result<Left, Fault> {
+    let mut all = Left::default();
+    let mut changes_place = false;
+    for form in forms {
+        let known = structure::known(&**client, form.id()).await?;
+        changes_place |= known.is_some_and(|known| has_moved(&known, form));
+    }
+    for table in tables.iter().filter(|_| changes_place) {
+        let left = who_has_left(client, *table, now).await?;
+        let is_new =
+            |it: &Structure, of: &[Structure]| of.iter().all(|other| other.id() != it.id());
+        for form in left.forms {
+            if is_new(&form, forms) && is_new(&form, &all.forms) {
+                all.forms.push(form);
+            }
+        }
+        for gone in left.gone {
+            if is_new(&gone, &all.gone) {
+                all.gone.push(gone);
+            }
+        }
+        all.rewritten.extend(left.rewritten);
+    }
+    Ok(all)
+}
+
+/// A partition has another place than is known.
+pub(super) fn has_moved(known: &Structure, form: &Structure) -> bool {
+    match (known, form) {
+        (Structure::Relation(known), Structure::Relation(form)) => is_elsewhere(known, form),
+        _ => false,
+    }
+}
+
+/// Of a relation, by their OIDs.
+pub(super) fn parents(form: &Structure) -> Vec<u32> {
+    match form {
+        Structure::Relation(of) => of.parents.iter().map(|parent| parent.oid).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Those of the tables and of their families, and of the sequences that they own, that are known in another form than `now`,

@@ -134,7 +134,7 @@ impl Receiver {
         }
         let state = self.take_up_requests(&mut client, ledger, state).await?;
         if state.phase == Phase::Copy {
-            self.load(&mut client, ledger, drawn.transpose()?).await?;
+            Box::pin(self.load(&mut client, ledger, drawn.transpose()?)).await?;
         } else if self.spec.online {
             self.refill(&mut client, ledger).await?;
         } else {

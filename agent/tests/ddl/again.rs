@@ -337,7 +337,7 @@ async fn a_table_among_many_foreign_keys_is_copied_again_with_little_room_for_lo
 }
 
 /// Slow enough to be cut in the middle of a table.
-const SLOW: CopyLimits = CopyLimits {
+pub(crate) const SLOW: CopyLimits = CopyLimits {
     jobs: 1,
     bytes_per_second: 200_000,
     snapshot_age: None,

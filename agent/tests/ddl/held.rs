@@ -54,7 +54,7 @@ async fn the_schema_goes_on_over_a_table_that_is_held() {
 }
 
 /// Until the query gives a row.
-async fn until_rows(target: &crate::cluster::Cluster, query: &str) {
+pub(crate) async fn until_rows(target: &crate::cluster::Cluster, query: &str) {
     until(target, "shop", &format!("select count(*) from ({query}) it")).await;
 }
 
@@ -83,7 +83,7 @@ async fn a_default_that_is_set_while_a_table_waits_for_its_copy_comes_with_that(
 }
 
 /// Until a slot of ours waits for a transaction to end.
-async fn until_waits(source: &crate::cluster::Cluster) {
+pub(crate) async fn until_waits(source: &crate::cluster::Cluster) {
     let waits = "select count(*) from pg_replication_slots where temporary and restart_lsn is not null and confirmed_flush_lsn is null";
     until(source, "shop", waits).await;
 }

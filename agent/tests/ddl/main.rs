@@ -3,10 +3,12 @@
 mod again;
 mod altered;
 mod behind;
+mod bounds;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod cost;
 mod database_settings;
+mod defaults;
 mod disabled;
 #[path = "../driver/mod.rs"]
 mod driver;

@@ -20,13 +20,18 @@ async fn others_that_mind_or_read_and_keys_that_are_off() {
              create table public.child (id int primary key references public.parent);
              alter table public.child disable trigger all;
              select pg_create_logical_replication_slot('cdc', 'test_decoding');
-             select pg_create_logical_replication_slot('whimbrel_0123456789ab_0', 'pgoutput')",
+             select pg_create_logical_replication_slot('whimbrel_0123456789ab_0', 'pgoutput');
+             create schema whimbrel;
+             create function whimbrel.whimbrel_ba9876543210_0() returns event_trigger language plpgsql as 'begin end';
+             create event trigger whimbrel_ba9876543210_0_sql_drop on sql_drop execute function whimbrel.whimbrel_ba9876543210_0();
+             create publication whimbrel_ba9876543210_0_keyless for table public.parent",
         )
         .await;
     let looked = bench.source(&bench.superuser(), &["trapped"]).await;
     looked.assert_told(&[
         "trapped: LogicalSlotNotCarried cdc",
         "trapped: SlotLeftBehind whimbrel_0123456789ab_0",
+        "trapped: MigrationLeftBehind whimbrel_ba9876543210_0",
         "trapped: EventTriggerFires Watch",
         "trapped: ForeignKeyDisabled public.child",
     ]);

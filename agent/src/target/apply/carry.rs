@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use whimbrel_proto::Lsn;
 
-use super::{change::Changes, needs::goes_with_its_table, not_carried::not_carried};
+use super::{
+    change::Changes, needs::goes_with_its_table, not_carried::not_carried, old_places::detached,
+};
 use crate::{
     fault::{Doing, Fault, Policy},
     target::{
@@ -171,6 +173,7 @@ impl Changes {
         if let Structure::Relation(relation) = new
             && self.tables.is_ahead(relation.oid, commit)
         {
+            self.carry_defaults(old, relation, note).await?;
             return Ok(None);
         }
         if old.is_none() && new.is_foreign() {
@@ -343,7 +346,11 @@ impl Changes {
         }))
     }
 
-    async fn form_here(&mut self, schema: &str, name: &str) -> Result<Option<Structure>, Fault> {
+    pub(super) async fn form_here(
+        &mut self,
+        schema: &str,
+        name: &str,
+    ) -> Result<Option<Structure>, Fault> {
         let text = include_str!("form_here.sql").replace(
             "{structure}",
             &verify::structure_sql(&crate::selection::Selected::default(), "true"),
@@ -373,20 +380,7 @@ impl Changes {
             if told || is_ahead || new.children.contains(&before.oid) {
                 continue;
             }
-            let mut after = before.clone();
-            after.parents.retain(|parent| parent.oid != new.oid);
-            after.bound = None;
-            for column in &mut after.columns {
-                (column.inherited, column.local) = (false, true);
-                (column.not_null_inherited, column.not_null_local) = (false, column.not_null);
-            }
-            for constraint in &mut after.constraints {
-                constraint.inherited = false;
-                constraint.parent_index = None;
-            }
-            for index in &mut after.indexes {
-                index.parent = None;
-            }
+            let after = Box::new(detached((*before).clone(), new.oid));
             // It comes with the switch, as it is then.
             let is_to_come = before.relkind == RelationKind::Foreign
                 && self.form_here(&before.schema, &before.name).await?.is_none();

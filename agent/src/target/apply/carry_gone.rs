@@ -5,7 +5,7 @@
 //! then goes what nothing hangs on, and the rest when everything else has its new form.
 use std::collections::HashSet;
 
-use super::change::Changes;
+use super::{change::Changes, names::name_of_ours};
 use crate::{
     fault::{Doing, Fault},
     postgres::{identifier, qualified},
@@ -72,7 +72,9 @@ impl Changes {
         let mut taken = HashSet::new();
         for table in note.dropped.clone() {
             for form in structure::owned(self.session(), table.oid).await? {
-                if note.dropped.iter().any(|gone| gone.oid == form.id().1) {
+                // An identity's goes with its table, whoever has its name then.
+                let goes = matches!(&form, Structure::Sequence(of) if of.identity);
+                if goes || note.dropped.iter().any(|gone| gone.oid == form.id().1) {
                     continue;
                 }
                 taken.insert(form.id().1);
@@ -83,6 +85,57 @@ impl Changes {
             }
         }
         Ok(taken)
+    }
+
+    /// Sequences of identity columns of these tables: no drop of their own is told of them, and a default can be taken from one.
+    pub(super) async fn identities_of(&mut self, gone: &[Dropped]) -> Result<Vec<Dropped>, Fault> {
+        let mut identities = Vec::new();
+        for table in gone {
+            for form in structure::owned(self.session(), table.oid).await? {
+                let Structure::Sequence(of) = form else { continue };
+                if of.identity {
+                    let identity = qualified(&of.schema, &of.name);
+                    let (class, oid) = (of.class, of.oid);
+                    let kind = "sequence".to_owned();
+                    identities.push(Dropped {
+                        class,
+                        oid,
+                        part: 0,
+                        kind,
+                        identity,
+                        names: None,
+                        told: true,
+                    });
+                }
+            }
+        }
+        Ok(identities)
+    }
+
+    /// Of tables that go behind the note's objects: those that have the name of one of the objects can't be there then.
+    pub(super) async fn set_identities_aside(
+        &mut self,
+        later: &[Dropped],
+        note: &Note,
+    ) -> Result<(), Fault> {
+        for gone in self.identities_of(later).await? {
+            if !is_taken(&gone, &note.objects) {
+                continue;
+            }
+            let aside = name_of_ours(gone.oid);
+            let sql = format!(
+                "alter sequence if exists {} rename to {}",
+                gone.identity,
+                identifier(&aside)
+            );
+            self.local(&sql, note).await?;
+            let known = structure::known(self.session(), (gone.class, gone.oid)).await?;
+            if let Some(Structure::Sequence(mut of)) = known {
+                of.name = aside;
+                structure::save(self.session(), &[Structure::Sequence(of)]).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Sequences that have left the column which owned them: they would go with it, or with its table. `taken`: by another one of

@@ -76,6 +76,7 @@ impl Changes {
         };
         self.leave_owners(&note, &HashSet::new()).await?;
         self.spare_heirs(&note).await?;
+        self.leave_old_places(&note, commit).await?;
         // An index may have the name that a key's has handed on.
         self.set_names_aside(&note.objects, &note, commit).await?;
         self.carry(&note, commit).await
@@ -182,14 +183,17 @@ impl Bringing<'_> {
         changes.leave_owners(&note, &taken).await?;
         changes.loosen(&mut note).await?;
         let all_gone = note.dropped.clone();
+        let identities = changes.identities_of(&all_gone).await?;
         let later = if self.late { changes.drop_first(&mut note).await? } else { Vec::new() };
+        changes.set_identities_aside(&later, &note).await?;
         changes.keep_values(&note.dropped, &note.objects, (TAG, &all_gone)).await?;
         changes.spare_heirs(&note).await?;
-        let aside = changes.set_names_aside(&note.objects, &note, commit).await?;
+        let mut loose = changes.leave_old_places(&note, commit).await?;
+        loose.extend(changes.set_names_aside(&note.objects, &note, commit).await?);
         let left = match changes.carry_late(&note, commit).await? {
             Some((_, fault)) if self.all => return Err(fault),
-            // Under a name of ours nothing may stay.
-            Some((left, _)) if left.iter().any(|form| aside.contains(&form.id())) => return Ok(0),
+            // Under a name of ours nothing may stay, nor out of its place.
+            Some((left, _)) if left.iter().any(|form| loose.contains(&form.id())) => return Ok(0),
             Some((left, _)) => left.len(),
             None => 0,
         };
@@ -198,6 +202,9 @@ impl Bringing<'_> {
             changes.keep_values(&left, &[], (TAG, &all_gone)).await?;
             let note = Note { tag: TAG.into(), dropped: later, ..Note::default() };
             changes.carry(&note, commit).await?;
+        }
+        for gone in identities {
+            structure::forget(changes.session(), (gone.class, gone.oid)).await?;
         }
         changes.bring_cleared(commit).await?;
         for table in self.copied.iter().chain(&handed) {

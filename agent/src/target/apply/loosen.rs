@@ -19,7 +19,9 @@ impl Changes {
     /// Takes from what is gone the defaults, checks and indexes that hang on it; their tables and domains are in the note from
     /// then on.
     pub(super) async fn loosen(&mut self, note: &mut Note) -> Result<(), Fault> {
-        for gone in note.dropped.clone() {
+        let mut all = note.dropped.clone();
+        all.extend(self.identities_of(&note.dropped).await?);
+        for gone in all {
             let Some(found) = self.found(&gone).await? else { continue };
             let [kind, schema, name, arguments] = &found;
             let rows = self

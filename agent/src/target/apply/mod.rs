@@ -7,6 +7,7 @@
 //!   back to where it began and goes change by change, in order ([`chunk`]). The next run is received and folded ([`run`])
 //!   while the server works at it, and a group that has ended is committed then ([`group`]).
 //! - A change that matches no row, or several, is an error (law 4).
+mod ahead;
 mod applier;
 mod array;
 mod by_key;
@@ -32,6 +33,7 @@ mod loosen;
 mod names;
 mod needs;
 mod not_carried;
+mod old_places;
 mod older;
 mod pipeline;
 mod run;
@@ -50,6 +52,7 @@ pub(super) use durable::settle;
 pub(super) use family::kin_of;
 pub(super) use find_out::{bring, bring_then_drop, bring_what_goes, has_columns_anew};
 pub(super) use not_carried::ROLE_MISSING;
+pub(super) use old_places::is_elsewhere;
 pub use state::{Control, StreamState};
 pub(super) use state::{Ended, Stale};
 pub(super) use table::Tables;

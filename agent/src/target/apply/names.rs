@@ -149,7 +149,7 @@ fn relation_aside(
     (form, statements)
 }
 
-fn name_of_ours(oid: u32) -> String {
+pub(super) fn name_of_ours(oid: u32) -> String {
     format!("whimbrel_aside_{oid}")
 }
 

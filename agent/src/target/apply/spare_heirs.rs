@@ -109,7 +109,7 @@ impl Changes {
     }
 
     /// It has left a parent that is gone already, and that one may be gone.
-    async fn inherits(&mut self, heir: &str, parent: &str) -> Result<bool, Fault> {
+    pub(super) async fn inherits(&mut self, heir: &str, parent: &str) -> Result<bool, Fault> {
         let sql = "select from pg_inherits where inhrelid = to_regclass($1) and inhparent = to_regclass($2)";
         let row = self.session().query_opt(sql, &[&heir, &parent]).await;
         Ok(row.doing(format!("looking for the parents of {heir} on the target"))?.is_some())

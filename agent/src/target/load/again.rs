@@ -6,7 +6,7 @@
 //! the very form that the stream has brought it to; otherwise the stream goes on to the snapshot's point first. It waits
 //! during the copy, and the source keeps its WAL for as long. A form that the stream has passed and not told (there is no event
 //! trigger of ours, and no row of the table came) is taken from the catalog.
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use whimbrel_proto::Lsn;
 
@@ -16,11 +16,11 @@ use crate::{
     postgres::Client,
     target::{
         apply::{bring, bring_what_goes},
-        bring_needs::differing_kin,
+        bring_needs::{differing_kin, has_moved, parents, who_has_their_places},
         ddl::{self, Around, relation_of},
         ledger::Ledger,
         receive::Receiver,
-        structure,
+        structure::{self, Forms},
         untold::is_same,
     },
     wire::{Answer, Ask, ColumnStructure, Relation, RelationKind, Structure, unexpected_answer},
@@ -133,18 +133,24 @@ async fn bring_kin(
     mut forms: Vec<Structure>,
     gone: &[Structure],
 ) -> Result<(), Fault> {
-    let tables = forms.iter().filter(|form| form.id().0 == CLASSES && !is_type(form));
-    let mut copied: Vec<u32> = tables.map(|form| form.id().1).collect();
+    let mut copied: Vec<u32> = forms.iter().filter_map(with_rows).collect();
     let now = structure::fetch(&receiver.caller, Vec::new(), true).await?;
     // What the new forms are made of is in no row either.
     receiver.bring_needs(ledger).await?;
     let (kin, rewritten) = differing_kin(session, &copied, &now).await?;
-    copied.extend(rewritten);
     forms.retain(|form| kin.iter().all(|it| it.id() != form.id()));
     forms.extend(kin);
+    let left = who_has_their_places(session, &copied, &forms, &now).await?;
+    forms.extend(left.forms);
+    copied.extend(rewritten.into_iter().chain(left.rewritten));
+    // What is no longer chosen is not to be told from what is gone.
+    let is_all = receiver.spec.selected.is_everything();
+    let others =
+        left.gone.into_iter().filter(|it| is_all && gone.iter().all(|of| of.id() != it.id()));
+    let gone: Vec<Structure> = gone.iter().cloned().chain(others).collect();
     // Types and sequences first: columns and defaults name them.
     forms.sort_by_key(|form| form.id().0 == CLASSES && !is_type(form) && !is_sequence(form));
-    bring(receiver, ledger, parents_first(forms), gone, &copied).await
+    bring(receiver, ledger, parents_first(forms), &gone, &copied).await
 }
 
 /// Tables that the snapshot does not have, with the sequences that went with them. What is no longer chosen is still there.
@@ -184,9 +190,12 @@ async fn as_here(
     let (mut relations, mut unlike) = (Vec::new(), Vec::new());
     let known = structure::all(&**session).await?;
     let wanted: HashSet<u32> = waiting.iter().copied().collect();
-    for form in structure::fetch(&receiver.caller, Vec::new(), true).await? {
-        let matters = match &form {
-            Structure::Relation(of) => wanted.contains(&of.oid) || is_type(&form),
+    let forms = structure::fetch(&receiver.caller, Vec::new(), true).await?;
+    let tables = forms.iter().filter(|form| form.id().0 == CLASSES);
+    let by_oid: HashMap<u32, &Structure> = tables.map(|form| (form.id().1, form)).collect();
+    for form in &forms {
+        let matters = match form {
+            Structure::Relation(of) => wanted.contains(&of.oid) || is_type(form),
             // A shell is no column's type; one that `create function` made by the way is in no message either.
             Structure::Type(of) => of.typtype != SHELL,
             _ => false,
@@ -194,16 +203,41 @@ async fn as_here(
         if !matters {
             continue;
         }
-        if let Structure::Relation(table) = &form
+        if let Structure::Relation(table) = form
             && table.relkind.is_table()
         {
             relations.extend(relation_of(table));
         }
-        if !known.get(&form.id()).is_some_and(|known| takes_rows_alike(known, &form)) {
-            unlike.push(form);
+        let moved = moved_above(form, &known, &by_oid);
+        let is_alike = known.get(&form.id()).is_some_and(|known| takes_rows_alike(known, form));
+        if !is_alike || !moved.is_empty() {
+            unlike.push(form.clone());
+        }
+        for parent in moved {
+            if !unlike.contains(parent) {
+                unlike.push(parent.clone());
+            }
         }
     }
     Ok((relations, unlike))
+}
+
+/// The parents of the table, and theirs, that have another place than here: rows of that place do not fit here, and the table's own
+/// form says nothing of it.
+fn moved_above<'a>(
+    table: &Structure,
+    known: &Forms,
+    by_oid: &HashMap<u32, &'a Structure>,
+) -> Vec<&'a Structure> {
+    let (mut moved, mut up) = (Vec::new(), parents(table));
+    while let Some(oid) = up.pop() {
+        let Some(form) = by_oid.get(&oid) else { continue };
+        up.extend(parents(form));
+        if known.get(&form.id()).is_some_and(|known| has_moved(known, form)) {
+            moved.push(*form);
+        }
+    }
+    moved
 }
 
 /// Rows of one can be copied into the other.
@@ -309,6 +343,14 @@ pub(crate) async fn not_as_here(
     let there: HashSet<u32> = relations.iter().map(|relation| relation.oid).collect();
     let same = |oid: u32| there.contains(&oid) && !unlike.contains(&oid);
     Ok(tables.iter().copied().filter(|oid| !same(*oid)).collect())
+}
+
+/// A parent of a table has none.
+fn with_rows(form: &Structure) -> Option<u32> {
+    match form {
+        Structure::Relation(of) if of.relkind == RelationKind::Table => Some(of.oid),
+        _ => None,
+    }
 }
 
 /// A composite type is told as a relation.

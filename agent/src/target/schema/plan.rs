@@ -61,9 +61,10 @@ impl Plan {
             catalog.relations.iter().map(|relation| relation.oid).collect();
         let mut plan = Self { before, ..Self::default() };
         for entry in after {
-            // Our own publications are dumped too: they are the source's, not the database's.
+            // Our own publications are dumped too, and those of other migrations: they are the source's, not the database's.
             if entry.kind.starts_with("PUBLICATION")
-                && ours.iter().any(|name| is_about(&entry.tag, name))
+                && (ours.iter().any(|name| is_about(&entry.tag, name))
+                    || is_of_a_migration(&entry.tag))
             {
                 continue;
             }
@@ -112,6 +113,20 @@ fn stage(entry: &Entry, table: Option<u32>) -> Stage {
     }
 }
 
+/// "whimbrel_0123456789ab_0", or "whimbrel_0123456789ab_0_keyless table": a migration's publications are named by its slot.
+fn is_of_a_migration(tag: &str) -> bool {
+    let name = tag.split(' ').next().unwrap_or_default();
+    let Some(rest) = name.strip_prefix("whimbrel_") else { return false };
+    let rest = rest.strip_suffix("_keyless").unwrap_or(rest);
+    rest.split_once('_').is_some_and(|(uid, index)| {
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        uid.len() == 12
+            && uid.bytes().all(is_hex)
+            && !index.is_empty()
+            && index.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
 /// "NAME", or "NAME table".
 fn is_about(tag: &str, name: &str) -> bool {
     tag.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
@@ -154,8 +169,11 @@ mod tests {
             entry("PUBLICATION", "ours"),
             entry("PUBLICATION TABLE", "ours t"),
             entry("PUBLICATION", "ours2"),
+            entry("PUBLICATION", "whimbrel_0123456789ab_0"),
+            entry("PUBLICATION TABLE", "whimbrel_0123456789ab_0_keyless t"),
+            entry("PUBLICATION", "whimbrel_of_the_app"),
         ];
         let plan = Plan::new(vec![], after, &catalog, &["ours"]);
-        assert_eq!(plan.switch.len(), 1);
+        assert_eq!(plan.switch.len(), 2);
     }
 }
