@@ -1,5 +1,4 @@
-//! Logical slots of others: who reads them (a replica, a change-data capture) has to be pointed at the target. And what a migration that
-//! nobody knows any more has left in the database.
+//! Logical slots of others: who reads them (a replica, a change-data capture) has to be pointed at the target.
 use serde::Deserialize;
 
 use crate::{
@@ -29,30 +28,11 @@ struct Slot {
     ours: bool,
 }
 
-#[derive(Deserialize)]
-struct LeftBehind {
-    slot: String,
-    drops: String,
-}
-
 async fn look(source: &Source<'_>) -> Result<Vec<Found>, Fault> {
     let doing = format!("looking for logical slots of database {}", source.database);
     let sql = include_str!("../sql/logical_slots.sql");
     let slots: Vec<Slot> = ask(source.client, &doing, sql, &[&source.database]).await?;
-    let doing =
-        format!("looking for what other migrations have left in database {}", source.database);
-    let sql = include_str!("../sql/left_behind.sql");
-    let left: Vec<LeftBehind> = ask(source.client, &doing, sql, &[]).await?;
-    Ok(slots.iter().map(finding).chain(left.iter().map(left_behind)).collect())
-}
-
-fn left_behind(LeftBehind { slot, drops }: &LeftBehind) -> Found {
-    let message = format!(
-        "publications or event triggers of the migration with slot {slot}, which nobody reads now, are still there: the triggers run with every \
-         change of the schema, and a published table without a key refuses updates"
-    );
-    let remedy = format!("{drops} -- if none of `whimbrel migration list` has them any more");
-    Found::warning("MigrationLeftBehind", message).object(slot).remedy(remedy)
+    Ok(slots.iter().map(finding).collect())
 }
 
 fn finding(slot: &Slot) -> Found {
