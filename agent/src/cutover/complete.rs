@@ -14,8 +14,8 @@ use crate::{
     fault::{Doing, Fault},
     postgres::{Client, qualified},
     target::{
-        CONSTRAINT_VIOLATED, Carried, CopyIn, Rows, Unmade, bring_defaults, can_be_replica, copy_in,
-        drop_foreign_keys, not_as_here, run_entries_again,
+        CONSTRAINT_VIOLATED, Carried, CopyIn, Rows, Unmade, bring_defaults, can_be_replica,
+        copy_in, drop_foreign_keys, not_as_here, run_entries_again,
     },
     verify::{schema_changed, shape_difference, table_checksum},
     wire::{Answer, Ask, Catalog, Publish, Relation, ShapeItem, SnapshotKind, unexpected_answer},

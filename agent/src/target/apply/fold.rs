@@ -162,7 +162,9 @@ impl<'a> Keyed<'a> {
     fn delete(&mut self, old: &'a [Value], whole: bool) -> Result<(), Alone> {
         let Some(here) = self.known(old, Net::Delete)? else { return Ok(()) };
         match here {
-            Net::Insert(row) | Net::Update(row) if whole && !is_that(row, old) => return Err(Alone),
+            Net::Insert(row) | Net::Update(row) if whole && !is_that(row, old) => {
+                return Err(Alone);
+            }
             Net::Update(_) => *here = Net::Delete(Cow::Borrowed(old)),
             Net::Insert(_) => *here = Net::Nothing,
             Net::Delete(_) | Net::Nothing => return Err(Alone),
