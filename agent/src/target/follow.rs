@@ -205,5 +205,7 @@ async fn tables(session: &Client, catalog: Arc<Catalog>) -> Result<Tables, Fault
             points.insert(row.get(0), Lsn(row.get::<_, PgLsn>(1).into()));
         }
     }
-    Ok(Tables::new(catalog, points, held))
+    let mut tables = Tables::new(catalog, points, held);
+    tables.learn_casts(&**session).await?;
+    Ok(tables)
 }

@@ -44,6 +44,7 @@ mod value;
 mod whole;
 
 pub(super) use applier::Applier;
+pub(super) use array::Elements;
 pub(super) use change::Changes;
 pub(super) use durable::settle;
 pub(super) use family::kin_of;
