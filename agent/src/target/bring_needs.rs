@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::{
-    apply::{bring_then_drop, bring_what_goes, kin_of},
+    apply::{bring_then_drop, bring_what_goes, kin_of, may_tell_others},
     aside::set_types_aside,
     bare,
     ledger::Ledger,
@@ -140,7 +140,7 @@ async fn who_has_left(
             match now.iter().find(|form| form.id() == sibling.id()) {
                 Some(form) if of(form, parent.oid) => {}
                 Some(form) => {
-                    rewritten.extend(has_other_rows(Some(&sibling), form).then_some(form.id().1));
+                    rewritten.extend(gets_other_rows(Some(&sibling), form).then_some(form.id().1));
                     left.push(form.clone());
                 }
                 None => gone.push(sibling),
@@ -148,6 +148,17 @@ async fn who_has_left(
         }
     }
     Ok((left, rewritten, gone))
+}
+
+/// Whether a table has other rows, or rows that are still to come may be told by the name of a column that is gone.
+fn gets_other_rows(known: Option<&Structure>, now: &Structure) -> bool {
+    let may_be_told = match (known, now) {
+        (Some(Structure::Relation(known)), Structure::Relation(now)) => {
+            now.relkind.is_table() && may_tell_others(known, now)
+        }
+        _ => false,
+    };
+    may_be_told || has_other_rows(known, now)
 }
 
 /// Those of the tables and of their families, and of the sequences that they own, that are known in another form than `now`,
@@ -171,7 +182,7 @@ pub(super) async fn differing_kin(
         if is_same(known.as_ref(), form) {
             continue;
         }
-        if has_other_rows(known.as_ref(), form) {
+        if gets_other_rows(known.as_ref(), form) {
             copied.push(form.id().1);
         }
         objects.push(form.clone());

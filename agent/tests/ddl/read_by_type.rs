@@ -2,7 +2,7 @@
 use crate::{
     cut_over_alike,
     driver::{batch, sql},
-    following,
+    following, following_as,
 };
 
 /// To types of each kind, through which texts do not come back as they were; to one from every string type. The server objects to
@@ -53,5 +53,28 @@ async fn a_cast_of_the_databases_own_from_text_is_not_taken_for_a_row() {
     batch(&source, "shop", "insert into shades select g, 'DARK' from generate_series(1, 60) g")
         .await;
     batch(&source, "shop", "update f set m = 'SAD'; update keyed set v = v + 1").await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// By its number alone the catalog tells it from the one that has its name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_that_is_gone_leaves_no_value_to_the_next_of_its_name() {
+    let (source, target, mut driver) = following_as(
+        "create table f (id int primary key);
+         create table more (id int primary key, gone int);
+         alter table more drop column gone;
+         create table parted (id int primary key) partition by range (id);
+         create table low partition of parted for values from (0) to (10);
+         create table high partition of parted for values from (10) to (20)",
+        false,
+    )
+    .await;
+    for (table, rows) in [("f", "(1, 5)"), ("more", "(1, 5)"), ("parted", "(1, 5), (11, 6)")] {
+        let change = format!(
+            "alter table {table} add c int; insert into {table} (id, c) values {rows};
+             alter table {table} drop c; alter table {table} add c int; insert into {table} (id, c) values (2, 9)"
+        );
+        batch(&source, "shop", &change).await;
+    }
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
