@@ -56,6 +56,43 @@ async fn a_cast_of_the_databases_own_from_text_is_not_taken_for_a_row() {
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
 
+/// A row tells them by their places alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attribute_that_takes_the_place_of_another_keeps_its_values() {
+    let (source, target, mut driver) = following_as(
+        "create type ct as (a int, b int);
+         create domain dt as ct;
+         create type holds as (c ct, n int);
+         create table plain (id int primary key, s ct);
+         create table many (id int primary key, s ct[]);
+         create table felt (id int primary key, s dt);
+         create table held (id int primary key, s holds);
+         create type st as (a int);
+         create table short (id int primary key, s st);
+         insert into plain values (1, (1, 1)), (2, (1, 1))",
+        false,
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter type ct drop attribute b;
+         alter type ct add attribute c int;
+         insert into plain values (5, (5, 7));
+         update plain set s = (2, 2) where id = 1;
+         insert into many values (1, array[(5, 7)::ct]);
+         insert into felt values (1, row(5, 7)::ct);
+         insert into held values (1, row(row(5, 7)::ct, 3));
+         alter type st add attribute b int;
+         insert into short values (1, (5, 7));
+         alter type st drop attribute b;
+         alter type st add attribute b int;
+         insert into short values (2, (5, 8))",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
 /// By its number alone the catalog tells it from the one that has its name.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_column_that_is_gone_leaves_no_value_to_the_next_of_its_name() {

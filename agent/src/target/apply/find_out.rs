@@ -177,7 +177,7 @@ impl Bringing<'_> {
         for table in self.copied {
             changes.empty(*table, &note).await?;
         }
-        let handed = changes.tables_of_handed_labels(&note).await?;
+        let handed = changes.tables_of_handed_on(&note).await?;
         let taken = changes.take_from_gone(&mut note).await?;
         changes.leave_owners(&note, &taken).await?;
         changes.loosen(&mut note).await?;
