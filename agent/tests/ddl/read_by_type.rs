@@ -115,3 +115,31 @@ async fn a_column_that_is_gone_leaves_no_value_to_the_next_of_its_name() {
     }
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// No label can take a name that another still has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn labels_of_an_enum_may_change_their_places() {
+    let (source, target, mut driver) = following_as(
+        "create type st as enum ('a', 'b', 'c');
+         create type kind as enum ('x', 'y');
+         create table f (id int primary key, s st);
+         create table kinds (id int primary key, k kind);
+         insert into f values (1, 'a'), (2, 'b'), (3, 'c');
+         insert into kinds values (1, 'x'), (2, 'y')",
+        false,
+    )
+    .await;
+    sql(
+        &source,
+        "shop",
+        "alter type st rename value 'a' to 'aside';
+         alter type st rename value 'b' to 'a';
+         alter type st rename value 'aside' to 'b';
+         insert into f values (4, 'a'), (5, 'b');
+         alter type kind rename value 'x' to 'old';
+         alter type kind add value 'x' before 'old';
+         insert into kinds values (3, 'x')",
+    )
+    .await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+}
