@@ -95,6 +95,31 @@ async fn a_table_that_is_rewritten_and_gets_a_default_is_copied_again() {
     rows_alike(&source, &target, "half", &[]).await;
 }
 
+/// The source and the target have it, and it finds no row that is meant.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_has_a_cast_from_text_of_its_own_is_told_by_its_text() {
+    let (source, target) = (Arc::new(Cluster::start(HBA, "")), Arc::new(Cluster::start(HBA, "")));
+    database(&source, "create database half").await;
+    let schema = "create type tag as (n int);
+        create function to_tag(text) returns tag language sql immutable as $$ select row(0)::public.tag $$;
+        create cast (text as tag) with function to_tag(text);
+        create table big (k tag primary key, pad text);
+        insert into big select row(g)::tag, repeat('p', 1000) from generate_series(1, 6000) g";
+    sql(&source, "half", schema).await;
+    let mut driver = Driver::new(&source, &target, "half").await;
+    driver.limits = SLOW;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SchemaCreated")).await;
+    until(&target, "half", "select count(*) from whimbrel.part").await;
+    driver.kill().await;
+    sql(&source, "half", "update big set pad = 'q' where (k).n in (1, 2, 5990)").await;
+    driver.limits = CopyLimits::default();
+    driver.begin(2, driver.target_oid()).await;
+    driver.wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "CopyContinued")).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    rows_alike(&source, &target, "half", &[]).await;
+}
+
 /// Of each version: 17 calls it by another code.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_snapshot_whose_session_was_ended_is_taken_anew() {

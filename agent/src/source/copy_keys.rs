@@ -28,12 +28,12 @@ fn statement(copy: &CopyOf, key: &[Column], keys: &[Vec<String>], pages: &[PageR
     let numbered = || key.iter().enumerate();
     let columns: Vec<String> =
         copy.columns.iter().map(|name| format!("t.{}", identifier(name))).collect();
-    let arrays: Vec<String> = numbered().map(|(at, _)| array(keys, at)).collect();
+    let rows: Vec<String> = keys.iter().map(|row| values(key, row)).collect();
     let names: Vec<String> = numbered().map(|(at, _)| format!("c{at}")).collect();
     let terms: Vec<String> = numbered().map(|(at, column)| term(column, at)).collect();
     let mut which = format!(
-        "exists (select from unnest({}) as v({}) where {})",
-        arrays.join(", "),
+        "exists (select from (values {}) as v({}) where {})",
+        rows.join(", "),
         names.join(", "),
         terms.join(" and ")
     );
@@ -51,8 +51,7 @@ fn statement(copy: &CopyOf, key: &[Column], keys: &[Vec<String>], pages: &[PageR
 }
 
 fn term(column: &Column, at: usize) -> String {
-    let (left, right) =
-        (format!("t.{}", identifier(&column.name)), format!("v.c{at}::{}", column.type_name));
+    let (left, right) = (format!("t.{}", identifier(&column.name)), format!("v.c{at}"));
     let (operator, collation) = column
         .key
         .as_ref()
@@ -60,10 +59,12 @@ fn term(column: &Column, at: usize) -> String {
     same_to_index(&left, operator, &right, collation)
 }
 
-fn array(keys: &[Vec<String>], at: usize) -> String {
-    let values: Vec<String> =
-        keys.iter().filter_map(|key| key.get(at)).map(|value| literal(value)).collect();
-    format!("array[{}]::text[]", values.join(", "))
+/// Each a constant of the column's type: a text that is cast to it can go through a function of the database's own.
+fn values(key: &[Column], row: &[String]) -> String {
+    let value =
+        |(column, text): (&Column, &String)| format!("{}::{}", literal(text), column.type_name);
+    let values: Vec<String> = key.iter().zip(row).map(value).collect();
+    format!("({})", values.join(", "))
 }
 
 #[cfg(test)]
@@ -97,8 +98,8 @@ mod tests {
         assert_eq!(
             statement(&copy, &[column], &keys, &pages),
             "copy (select t.\"id\", t.\"v\" from only \"s\".\"t\" t where exists (\
-             select from unnest(array['it''s', 'b']::text[]) as v(c0) \
-             where t.\"id\" operator(pg_catalog.=) v.c0::text collate \"pg_catalog\".\"C\") and \
+             select from (values ('it''s'::text), ('b'::text)) as v(c0) \
+             where t.\"id\" operator(pg_catalog.=) v.c0 collate \"pg_catalog\".\"C\") and \
              ((t.ctid >= '(0,0)'::tid and t.ctid < '(4,0)'::tid) or (t.ctid >= '(8,0)'::tid))) to stdout (format binary)"
         );
     }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::{
-    apply::{bring_then_drop, bring_what_goes, is_elsewhere, kin_of},
+    apply::{bring_then_drop, bring_what_goes, is_elsewhere, kin_of, may_tell_others},
     aside::set_types_aside,
     bare,
     ledger::Ledger,
@@ -147,7 +147,8 @@ async fn who_has_left(client: &Client, table: u32, now: &[Structure]) -> Result<
             match now.iter().find(|form| form.id() == heir.id()) {
                 Some(form) if parents(form).contains(&oid) => {}
                 Some(form) => {
-                    left.rewritten.extend(has_other_rows(Some(&heir), form).then_some(form.id().1));
+                    left.rewritten
+                        .extend(gets_other_rows(Some(&heir), form).then_some(form.id().1));
                     left.forms.push(form.clone());
                 }
                 None => left.gone.push(heir),
@@ -205,6 +206,17 @@ pub(super) fn parents(form: &Structure) -> Vec<u32> {
     }
 }
 
+/// Whether a table has other rows, or rows that are still to come may be told by the name of a column that is gone.
+fn gets_other_rows(known: Option<&Structure>, now: &Structure) -> bool {
+    let may_be_told = match (known, now) {
+        (Some(Structure::Relation(known)), Structure::Relation(now)) => {
+            now.relkind.is_table() && may_tell_others(known, now)
+        }
+        _ => false,
+    };
+    may_be_told || has_other_rows(known, now)
+}
+
 /// Those of the tables and of their families, and of the sequences that they own, that are known in another form than `now`,
 /// in the order in which they can be made; and which of the tables have other rows.
 pub(super) async fn differing_kin(
@@ -226,7 +238,7 @@ pub(super) async fn differing_kin(
         if is_same(known.as_ref(), form) {
             continue;
         }
-        if has_other_rows(known.as_ref(), form) {
+        if gets_other_rows(known.as_ref(), form) {
             copied.push(form.id().1);
         }
         objects.push(form.clone());

@@ -208,5 +208,6 @@ async fn tables(session: &Client, catalog: Arc<Catalog>) -> Result<Tables, Fault
     }
     let mut tables = Tables::new(catalog, points, held);
     tables.retyped(retyped);
+    tables.learn_casts(&**session).await?;
     Ok(tables)
 }

@@ -138,7 +138,7 @@ impl Receiver {
         } else if self.spec.online {
             self.refill(&mut client, ledger).await?;
         } else {
-            self.refill_emptied(&mut client, ledger).await?;
+            Box::pin(self.refill_emptied(&mut client, ledger)).await?;
         }
         let catalog = self.catalog(&client).await?;
         let (plan, (tables, rows, bytes)) =

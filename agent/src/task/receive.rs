@@ -96,7 +96,7 @@ async fn work(
     }
     let caller = kit.exchange.caller(&key).await?;
     let receiver = Receiver::new(spec, caller, counts, lease, limits, facts);
-    if let Begun::Copied(copied) = receiver.begin().await?
+    if let Begun::Copied(copied) = Box::pin(receiver.begin()).await?
         && !Box::pin(cut_over(&receiver, &copied, &mut orders, &results)).await?
     {
         return Ok(());

@@ -84,6 +84,7 @@ documents as (
             select from pg_index i
             where i.indrelid = c.oid and i.indisvalid and i.indimmediate
               and (c.relreplident = 'd' and i.indisprimary or c.relreplident = 'i' and i.indisreplident)),
+        'numbers', c.relnatts,
         'columns', coalesce((
             select jsonb_agg(jsonb_build_object(
                 'num', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),

@@ -95,6 +95,9 @@ pub struct RelationStructure {
     pub keyed: bool,
     /// In the order of their numbers; dropped ones left out.
     pub columns: Vec<ColumnStructure>,
+    /// `relnatts`: the highest number that a column of it has, or had. An older document is without it.
+    #[serde(default)]
+    pub numbers: Option<i16>,
     /// Those that are copied and streamed.
     pub stored: Vec<Column>,
     /// See [`super::Relation::binary`].

@@ -27,6 +27,7 @@ mod partitions;
 mod places;
 mod published;
 mod random;
+mod read_by_type;
 mod renumbered;
 mod rights;
 mod rules;

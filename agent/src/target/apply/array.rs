@@ -3,7 +3,8 @@
 //! Numbers that are sent as bytes need no parsing; texts that are sent as bytes need no quoting; of PostgreSQL's other
 //! common types the array's own input function reads each value, instead of a cast from a text for each row. What is not
 //! in the table below (types of extensions, enums, domains, arrays) goes as texts that the statement casts: the same input
-//! functions read them there. Forms: PostgreSQL's `array_recv` (src/backend/utils/adt/arrayfuncs.c).
+//! functions read them there, unless the database has a cast of its own ([`crate::target::own_casts`]). Forms: PostgreSQL's
+//! `array_recv` (src/backend/utils/adt/arrayfuncs.c).
 use bytes::{BufMut as _, Bytes, BytesMut};
 use postgres_types::Format;
 
@@ -13,9 +14,12 @@ use crate::replication::pgoutput::Value;
 /// How a column's values are put into an array. Types are known by their OIDs, which built-in types never change
 /// (src/include/catalog/pg_type.dat).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Elements {
+pub(in crate::target) enum Elements {
     /// Texts, to be cast.
     Text,
+    /// The same, of the other string types.
+    Varchar,
+    Bpchar,
     /// Integers of 2, 4 and 8 bytes.
     Int2,
     Int4,
@@ -28,6 +32,8 @@ const INT8: u32 = 20;
 const INT2: u32 = 21;
 const INT4: u32 = 23;
 const TEXT: u32 = 25;
+const BPCHAR: u32 = 1042;
+const VARCHAR: u32 = 1043;
 
 /// Room for a short value, to begin with.
 const ELEMENT_BYTES: usize = 16;
@@ -37,7 +43,7 @@ const HEADER_BYTES: usize = 20;
 
 impl Elements {
     /// Those of a column of type `oid`.
-    pub(super) fn of(oid: u32) -> Self {
+    pub(in crate::target) fn of(oid: u32) -> Self {
         match oid {
             INT2 => Self::Int2,
             INT4 => Self::Int4,
@@ -57,10 +63,17 @@ impl Elements {
         }
     }
 
+    /// Of a string type that is not text, by its name: `varchar`, or `bpchar`, which without a length keeps its blanks.
+    pub(in crate::target) fn through(string: &str) -> Self {
+        if string == "varchar" { Self::Varchar } else { Self::Bpchar }
+    }
+
     /// The parameter's type, without the brackets.
-    pub(super) fn type_name(self) -> &'static str {
+    pub(in crate::target) fn type_name(self) -> &'static str {
         match self {
             Self::Text => "text",
+            Self::Varchar => "varchar",
+            Self::Bpchar => "bpchar",
             Self::Int2 => "smallint",
             Self::Int4 => "integer",
             Self::Int8 => "bigint",
@@ -75,11 +88,9 @@ impl Elements {
     ) -> Option<Parameter> {
         match self {
             Self::Plain(_) => Some(plain(values)),
-            Self::Text => binary(TEXT, values, |text, out| {
-                out.put_i32(i32::try_from(text.len()).ok()?);
-                out.put_slice(text);
-                Some(())
-            }),
+            Self::Text => binary(TEXT, values, put_text),
+            Self::Varchar => binary(VARCHAR, values, put_text),
+            Self::Bpchar => binary(BPCHAR, values, put_text),
             Self::Int2 => binary(INT2, values, |text, out| {
                 out.put_i32(2);
                 out.put_i16(number(text)?);
@@ -97,6 +108,12 @@ impl Elements {
             }),
         }
     }
+}
+
+fn put_text(text: &[u8], out: &mut BytesMut) -> Option<()> {
+    out.put_i32(i32::try_from(text.len()).ok()?);
+    out.put_slice(text);
+    Some(())
 }
 
 fn number<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
@@ -187,5 +204,7 @@ mod tests {
         let array = Elements::of(1114).array([text("0044-03-15 00:00:00 BC"), Value::Null].iter());
         assert_eq!(array.unwrap().bytes.unwrap(), "{\"0044-03-15 00:00:00 BC\",NULL}");
         assert_eq!(Elements::of(16_384), Elements::Text);
+        let array = Elements::through("bpchar").array([text("a ")].iter()).unwrap();
+        assert!(array.bytes.unwrap().ends_with(&[0, 0, 0, 2, b'a', b' ']));
     }
 }

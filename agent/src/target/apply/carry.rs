@@ -1,6 +1,6 @@
 //! Carries a change of the source's schema at its place among the rows: in the transaction of the group, between the rows
 //! before and those after it, with the ledger's word of it.
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use whimbrel_proto::Lsn;
 
@@ -85,7 +85,17 @@ impl Changes {
             self.local(&sql, note).await?;
         }
         documents::mark(self.session(), documents::CARRIED).await?;
-        self.keep_forms(&objects, commit).await
+        self.keep_forms(&objects, commit).await?;
+        Box::pin(self.learn_casts()).await
+    }
+
+    /// A cast may have come, and a type that has one.
+    async fn learn_casts(&mut self) -> Result<(), Fault> {
+        let client = Arc::clone(&self.client);
+        if self.tables.learn_casts(&**client).await? {
+            self.resolve_again();
+        }
+        Ok(())
     }
 
     async fn carry_rewritten(&mut self, note: &Note, commit: Lsn) -> Result<(), Fault> {

@@ -8,7 +8,7 @@ use whimbrel_proto::Lsn;
 
 use super::{
     change::Changes,
-    find_out::{REWRITTEN, TAG, dropped, is_renumbered},
+    find_out::{REWRITTEN, TAG, dropped, is_renumbered, may_tell_others},
 };
 use crate::{
     fault::Fault,
@@ -58,7 +58,7 @@ impl Changes {
         now: &RelationStructure,
         commit: Lsn,
     ) -> Result<(), Fault> {
-        if known.file == now.file && !is_renumbered(known, now) {
+        if known.file == now.file && !is_renumbered(known, now) && !may_tell_others(known, now) {
             return Ok(());
         }
         let note = Note {

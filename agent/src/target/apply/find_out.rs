@@ -178,7 +178,7 @@ impl Bringing<'_> {
         for table in self.copied {
             changes.empty(*table, &note).await?;
         }
-        let handed = changes.tables_of_handed_labels(&note).await?;
+        let handed = changes.tables_of_handed_on(&note).await?;
         let taken = changes.take_from_gone(&mut note).await?;
         changes.leave_owners(&note, &taken).await?;
         changes.loosen(&mut note).await?;
@@ -239,7 +239,26 @@ fn is_the_change(
     now: &RelationStructure,
     told: &pgoutput::Relation,
 ) -> bool {
-    known.file == now.file && !has_columns_anew(known, now) && unlike(&now.stored, told).is_none()
+    known.file == now.file
+        && !has_columns_anew(known, now)
+        && !may_tell_others(known, now)
+        && unlike(&now.stored, told).is_none()
+}
+
+/// Whether a column that is new may bear the name of one that came since and is gone again: that one leaves its number unused.
+/// What was told by the name is its value then.
+pub(in crate::target) fn may_tell_others(
+    known: &RelationStructure,
+    now: &RelationStructure,
+) -> bool {
+    let highest = |of: &RelationStructure| of.columns.iter().map(|it| it.num).max().unwrap_or(0);
+    let (before, after) = (
+        known.numbers.unwrap_or_else(|| highest(known)),
+        now.numbers.unwrap_or_else(|| highest(now)),
+    );
+    let is_there = |num: i16| now.columns.iter().any(|it| it.num == num);
+    let mut since = before + 1..=after;
+    highest(now) > before && since.any(|num| !is_there(num))
 }
 
 /// Whether a column has been made anew under its name, and is none that has exchanged names with others or has one handed on. With
@@ -266,6 +285,25 @@ pub(in crate::target) fn is_renumbered(known: &RelationStructure, now: &Relation
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_that_is_unused_may_have_been_the_name_that_is_told() {
+        let form = |columns: &[(i16, &str)], numbers| RelationStructure {
+            numbers,
+            ..RelationStructure::of_columns(columns)
+        };
+        let known = form(&[(1, "id"), (3, "a")], Some(4));
+        let mine =
+            |columns: &[(i16, &str)], numbers| may_tell_others(&known, &form(columns, numbers));
+        assert!(!mine(&[(1, "id"), (3, "a"), (5, "c")], Some(5)), "4 was gone before");
+        assert!(!mine(&[(1, "id"), (3, "a"), (5, "c"), (6, "d")], Some(6)));
+        assert!(!mine(&[(1, "id"), (3, "a")], Some(5)), "none is new");
+        assert!(mine(&[(1, "id"), (3, "a"), (6, "c")], Some(6)));
+        assert!(mine(&[(1, "id"), (3, "a"), (5, "c")], Some(6)));
+        let older = form(&[(1, "id"), (3, "a")], None);
+        assert!(!may_tell_others(&older, &form(&[(1, "id"), (3, "a"), (4, "c")], Some(4))));
+        assert!(may_tell_others(&older, &form(&[(1, "id"), (3, "a"), (5, "c")], Some(5))));
+    }
 
     fn is_anew(known: &[(i16, &str)], now: &[(i16, &str)]) -> bool {
         let form = RelationStructure::of_columns;

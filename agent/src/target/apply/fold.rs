@@ -264,6 +264,7 @@ mod tests {
             point: Lsn(0),
             columns: (0..3).map(column).collect(),
             conflicts: false,
+            alone: false,
             full_identity: false,
             keyed: true,
         })

@@ -1,23 +1,27 @@
-//! Labels of an enum that were handed on from one value to another, where nothing has told when.
+//! Labels of an enum that were handed on from one value to another, and attributes of a composite type that have taken the place of
+//! others, where nothing has told when.
 use std::collections::HashSet;
 
-use super::{change::Changes, needs::types_of};
+use super::{change::Changes, find_out::may_tell_others, needs::types_of};
 use crate::{
     fault::Fault,
     target::structure,
-    wire::{Note, RelationStructure, Structure, TypeStructure},
+    wire::{Note, RelationKind, RelationStructure, Structure, TypeStructure},
 };
 
 impl Changes {
-    /// Tables with values of types whose labels the note hands on: rows that the stream has brought since then came by the new names,
-    /// and were taken by the old ones. Those are to be copied again.
-    pub(super) async fn tables_of_handed_labels(&mut self, note: &Note) -> Result<Vec<u32>, Fault> {
-        if !note.objects.iter().any(|form| matches!(form, Structure::Type(_))) {
+    /// Tables with values of types whose labels or attributes the note hands on: rows that the stream has brought since then came by the
+    /// new ones, and were taken by the old ones. Those are to be copied again.
+    pub(super) async fn tables_of_handed_on(&mut self, note: &Note) -> Result<Vec<u32>, Fault> {
+        if !note.objects.iter().any(is_type) {
             return Ok(Vec::new());
         }
         let known = structure::all(self.session()).await?;
         let is_handed_on = |new: &&Structure| match (known.get(&new.id()), new) {
             (Some(Structure::Type(old)), Structure::Type(new)) => hands_on(old, new),
+            (Some(Structure::Relation(old)), Structure::Relation(of)) => {
+                is_type(new) && replaces(old, of)
+            }
             _ => false,
         };
         let types: HashSet<(u32, u32)> =
@@ -33,6 +37,23 @@ impl Changes {
         let uses = |of: &RelationStructure| !types_of(of, &all).is_disjoint(&types);
         Ok(tables.filter(|of| uses(of)).map(|of| of.oid).collect())
     }
+}
+
+fn is_type(form: &Structure) -> bool {
+    match form {
+        Structure::Type(_) => true,
+        Structure::Relation(of) => of.relkind == RelationKind::Composite,
+        _ => false,
+    }
+}
+
+/// Whether attributes are gone, of those that were known or of later ones, and others have come: a value's text tells them by their
+/// places alone.
+fn replaces(old: &RelationStructure, new: &RelationStructure) -> bool {
+    let lacks = |of: &RelationStructure, num: i16| of.columns.iter().all(|it| it.num != num);
+    let replaced = old.columns.iter().any(|it| lacks(new, it.num))
+        && new.columns.iter().any(|it| lacks(old, it.num));
+    replaced || may_tell_others(old, new)
 }
 
 /// Whether a label of `new` was another value's.

@@ -47,10 +47,13 @@ mod value;
 mod whole;
 
 pub(super) use applier::Applier;
+pub(super) use array::Elements;
 pub(super) use change::Changes;
 pub(super) use durable::settle;
 pub(super) use family::kin_of;
-pub(super) use find_out::{bring, bring_then_drop, bring_what_goes, has_columns_anew};
+pub(super) use find_out::{
+    bring, bring_then_drop, bring_what_goes, has_columns_anew, may_tell_others,
+};
 pub(super) use not_carried::ROLE_MISSING;
 pub(super) use old_places::is_elsewhere;
 pub use state::{Control, StreamState};

@@ -47,7 +47,7 @@ pub(super) fn steps(run: &[Held]) -> Result<Vec<Step>, Fault> {
             put(&mut steps, before)?;
         }
         let fold = folds.entry(first.oid).or_insert_with(|| Fold::new(first));
-        if fold.add(message).is_ok() {
+        if !first.alone && fold.add(message).is_ok() {
             continue;
         }
         for table in about.all() {

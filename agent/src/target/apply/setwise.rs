@@ -250,6 +250,7 @@ mod tests {
             point: Lsn(0),
             columns: ["id", "a", "b"].map(column).into(),
             conflicts: false,
+            alone: false,
             full_identity: false,
             keyed: true,
         })

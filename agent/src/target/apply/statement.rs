@@ -215,6 +215,7 @@ mod tests {
                 column("v", false, true),
             ],
             conflicts: false,
+            alone: false,
             full_identity,
             keyed: !full_identity,
         }

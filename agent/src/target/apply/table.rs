@@ -7,6 +7,7 @@ use std::{
     },
 };
 
+use tokio_postgres::GenericClient;
 use whimbrel_proto::Lsn;
 
 use super::array::Elements;
@@ -14,6 +15,7 @@ use crate::{
     fault::Fault,
     postgres::{identifier, qualified, same_to_index},
     replication::pgoutput::{self, Value},
+    target::own_casts::OwnCasts,
     wire::{Catalog, Column, Relation, TableIdentity},
 };
 
@@ -38,6 +40,8 @@ pub(super) struct Table {
     pub(super) conflicts: bool,
     /// Some columns tell its rows apart. With a whole old row, those of a key that the table has besides.
     pub(super) keyed: bool,
+    /// Its rows can't be written set-wise ([`OwnCasts`]).
+    pub(super) alone: bool,
 }
 
 /// A column, as the stream has it.
@@ -101,6 +105,7 @@ pub(in crate::target) struct Tables {
     /// Until a person has them copied again.
     held: HashSet<u32>,
     gone: HashSet<u32>,
+    casts: OwnCasts,
     /// Tables whose types tell their values otherwise since there.
     retyped: HashMap<u32, Lsn>,
 }
@@ -113,7 +118,20 @@ impl Tables {
     ) -> Self {
         let by_oid = (0..).zip(&catalog.relations).map(|(at, r)| (r.oid, at)).collect();
         let (gone, retyped) = (HashSet::new(), HashMap::new());
-        Self { catalog, by_oid, points, held, gone, retyped }
+        Self { catalog, by_oid, points, held, gone, casts: OwnCasts::default(), retyped }
+    }
+
+    /// Looks for casts that are here now; `true`: they are other ones than before.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(in crate::target) async fn learn_casts(
+        &mut self,
+        client: &impl GenericClient,
+    ) -> Result<bool, Fault> {
+        let casts = OwnCasts::here(client).await?;
+        let before = std::mem::replace(&mut self.casts, casts);
+        Ok(before != self.casts)
     }
 
     /// The table's copy is newer than a transaction that commits at `commit`.
@@ -232,7 +250,8 @@ impl Tables {
         if (&known.schema, &known.name) != (&stream.namespace, &stream.name) {
             return Err(changed(&label, &format!("it was named {} before", known.label())));
         }
-        let columns = columns(&known.columns, stream).map_err(|what| changed(&label, &what))?;
+        let mut columns = columns(&known.columns, stream).map_err(|what| changed(&label, &what))?;
+        let alone = !self.give_elements(&known.columns, &mut columns);
         Ok(Table {
             oid: known.oid,
             label: label.clone().into(),
@@ -241,8 +260,21 @@ impl Tables {
             keyed: columns.iter().any(|column| column.key),
             columns,
             conflicts: known.conflicts,
+            alone,
             full_identity: stream.replica_identity == pgoutput::REPLICA_IDENTITY_FULL,
         })
+    }
+
+    /// How the columns' values travel; `false`: those of some can't together. In the order of `known`.
+    fn give_elements(&self, known: &[Column], columns: &mut [TableColumn]) -> bool {
+        let mut all = true;
+        for (known, column) in known.iter().zip(columns) {
+            match self.casts.elements(known) {
+                Some(elements) => column.elements = elements,
+                None => all = false,
+            }
+        }
+        all
     }
 }
 

@@ -126,6 +126,7 @@ mod tests {
             point: Lsn(0),
             columns: Vec::new(),
             conflicts: false,
+            alone: false,
             full_identity: true,
             keyed: false,
         })

@@ -159,27 +159,31 @@ pub(super) fn alter_type(
     statements
 }
 
-/// A label can be added and renamed, never taken away.
+/// A label can be added and renamed, never taken away. Names come first: a label that is new may have one that was another's.
 fn alter_labels(old: &TypeStructure, new: &TypeStructure, name: &str) -> Vec<String> {
-    let mut statements = Vec::new();
+    let before = |oid: u32| old.labels.iter().find(|label| label.oid == oid);
+    let renames = new.labels.iter().filter_map(|label| {
+        before(label.oid).map(|before| (before.label.clone(), label.label.clone()))
+    });
+    let names = old.labels.iter().chain(&new.labels).map(|label| label.label.as_str());
+    let rename = |(from, to): (String, String)| {
+        format!("alter type {name} rename value {} to {}", literal(&from), literal(&to))
+    };
+    let mut statements: Vec<String> =
+        ordered(renames.collect(), names).into_iter().map(rename).collect();
+    let first = new.labels.iter().find(|label| before(label.oid).is_some());
     for (place, label) in new.labels.iter().enumerate() {
-        let to = literal(&label.label);
-        match old.labels.iter().find(|before| before.oid == label.oid) {
-            Some(before) if before.label != label.label => {
-                let from = literal(&before.label);
-                statements.push(format!("alter type {name} rename value {from} to {to}"));
-            }
-            Some(_) => {}
-            None => {
-                let at = match place.checked_sub(1).and_then(|before| new.labels.get(before)) {
-                    Some(before) => format!(" after {}", literal(&before.label)),
-                    None => old.labels.first().map_or_else(String::new, |first| {
-                        format!(" before {}", literal(&first.label))
-                    }),
-                };
-                statements.push(format!("alter type {name} add value if not exists {to}{at}"));
-            }
+        if before(label.oid).is_some() {
+            continue;
         }
+        let at = match place.checked_sub(1).and_then(|before| new.labels.get(before)) {
+            Some(before) => format!(" after {}", literal(&before.label)),
+            None => {
+                first.map_or_else(String::new, |first| format!(" before {}", literal(&first.label)))
+            }
+        };
+        let to = literal(&label.label);
+        statements.push(format!("alter type {name} add value if not exists {to}{at}"));
     }
     statements
 }

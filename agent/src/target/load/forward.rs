@@ -29,7 +29,10 @@ use super::{
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, identifier, qualified, same_to_index},
-    target::{fact::Fact, ledger::Ledger, receive::Receiver, snapshot::known},
+    target::{
+        apply::Elements, fact::Fact, ledger::Ledger, own_casts::OwnCasts, receive::Receiver,
+        snapshot::known,
+    },
     wire::{Ask, ChangedTable, Column, PageRange, Publish, Relation},
 };
 
@@ -68,7 +71,7 @@ impl Receiver {
         let (mut parts, mut rows) = (0, 0);
         for relation in &keyed {
             let Some(table) = here.get(&relation.oid) else { continue };
-            match self.forward(client, ledger, relation, table, point).await? {
+            match Box::pin(self.forward(client, ledger, relation, table, point)).await? {
                 Outcome::Forward(fetched) => {
                     parts += table.count;
                     rows += fetched;
@@ -139,8 +142,12 @@ impl Receiver {
         if lost.get(0) {
             return Ok(Outcome::Anew);
         }
-        let gone = tx.execute(&delete(relation), &[&relation.oid]).await.doing(&doing)?;
-        let (rows, bytes) = self.fetch_rows(&tx, relation, &table.parts, &doing).await?;
+        // By another value than the text's own a row would not be found.
+        let casts = OwnCasts::here(&tx).await?;
+        let Some(values) = values(relation, &casts) else { return Ok(Outcome::Anew) };
+        let gone = tx.execute(&delete(relation, &values), &[&relation.oid]).await.doing(&doing)?;
+        let keys = keys(relation, &values);
+        let (rows, bytes) = self.fetch_rows(&tx, (relation, &keys), &table.parts, &doing).await?;
         // The sum over the parts is the table's: one of them takes the difference.
         tx.execute(
             include_str!("../sql/forward.sql"),
@@ -152,20 +159,17 @@ impl Receiver {
         Ok(Outcome::Forward(rows))
     }
 
-    /// Rows and bytes of the changed keys that the snapshot has on `pages`.
+    /// Rows and bytes of the changed keys that the snapshot has on `pages`. `keys` asks for those here.
     async fn fetch_rows(
         &self,
         tx: &Transaction<'_>,
-        relation: &Relation,
+        (relation, keys): (&Relation, &str),
         pages: &[PageRange],
         doing: &str,
     ) -> Result<(u64, u64), Fault> {
-        tx.execute(
-            &format!("declare changed no scroll cursor for {}", keys(relation)),
-            &[&relation.oid],
-        )
-        .await
-        .doing(doing)?;
+        tx.execute(&format!("declare changed no scroll cursor for {keys}"), &[&relation.oid])
+            .await
+            .doing(doing)?;
         let copy = CopyIn { relation, pages: None, replace: false, point: None };
         let (mut rows, mut bytes) = (0, 0);
         loop {
@@ -204,9 +208,21 @@ fn key(relation: &Relation) -> impl Iterator<Item = &Column> {
 /// The keys that changed, each as one text.
 const TEXTS: &str = "select distinct key from whimbrel.changed where source_oid = $1";
 
+/// The columns' values of a row of `c`; `None`: a text of one can't be made one here.
+fn values(relation: &Relation, casts: &OwnCasts) -> Option<Vec<String>> {
+    let value = |(column, at): (&Column, i32)| {
+        let text = format!("c.key[{at}]");
+        Some(match casts.string(column)? {
+            Elements::Text => format!("{text}::{}", column.type_name),
+            other => format!("{text}::{}::{}", other.type_name(), column.type_name),
+        })
+    };
+    key(relation).zip(1..).map(value).collect()
+}
+
 /// The keys that changed, each once to its index. Texts that differ can be the same to it (1.0 and 1.00, a letter of either
 /// case): fetched by each of them, in questions of their own, a row would be here as many times.
-fn keys(relation: &Relation) -> String {
+fn keys(relation: &Relation, values: &[String]) -> String {
     let own_collation =
         |column: &Column| column.key.as_ref().is_some_and(|key| key.collation.is_some());
     if key(relation).all(|column| column.exact_equality && !own_collation(column)) {
@@ -216,8 +232,6 @@ fn keys(relation: &Relation) -> String {
     // Of no row: they give the values the columns' types and collations.
     let like: Vec<String> =
         columns().map(|(column, at)| format!("t.{} as k{at}", identifier(&column.name))).collect();
-    let values: Vec<String> =
-        columns().map(|(column, at)| format!("c.key[{at}]::{}", column.type_name)).collect();
     let terms: Vec<String> = columns()
         .map(|(column, at)| same(column, &format!("a.k{at}"), &format!("b.k{at}")))
         .collect();
@@ -233,13 +247,10 @@ fn keys(relation: &Relation) -> String {
 }
 
 /// All rows with a key that changed, in one pass over the table: it may have no index yet.
-fn delete(relation: &Relation) -> String {
+fn delete(relation: &Relation, values: &[String]) -> String {
     let terms: Vec<String> = key(relation)
-        .zip(1..)
-        .map(|(column, at)| {
-            let left = format!("t.{}", identifier(&column.name));
-            same(column, &left, &format!("c.key[{at}]::{}", column.type_name))
-        })
+        .zip(values)
+        .map(|(column, value)| same(column, &format!("t.{}", identifier(&column.name)), value))
         .collect();
     format!(
         "delete from only {} t using ({TEXTS}) c where {}",
