@@ -9,7 +9,7 @@ use crate::{
         ddl::{Gone, gone},
         structure,
     },
-    wire::{Dropped, Note, Relation, Structure, TableIdentity},
+    wire::{Dropped, Note, Relation, RelationStructure, Structure, TableIdentity},
 };
 
 /// OID of `pg_class`.
@@ -43,21 +43,7 @@ impl Changes {
             if self.tables.is_ahead(table.oid, commit) {
                 return Ok(());
             }
-            if dropped.kind == "table column" {
-                table.columns.retain(|column| i32::from(column.num) != dropped.part);
-                if let Some(name) = dropped.names.as_ref().and_then(|names| names.last()) {
-                    table.stored.retain(|column| column.name != *name);
-                    self.forget_column(table.oid, name);
-                }
-            }
-            table.constraints.retain(|constraint| constraint.oid != dropped.oid);
-            if dropped.kind == "default value"
-                && dropped.told
-                && let Some(name) = dropped.names.as_ref().and_then(|names| names.last())
-                && let Some(column) = table.columns.iter_mut().find(|c| c.name == *name)
-            {
-                column.default = None;
-            }
+            self.take_from(&mut table, dropped);
             structure::save(self.session(), &[Structure::Relation(table)]).await?;
         }
         if let Gone::Run(sql) = gone(dropped)
@@ -89,6 +75,26 @@ impl Changes {
             }
         }
         Ok(())
+    }
+
+    /// What is dropped is no part of the table any more.
+    fn take_from(&mut self, table: &mut RelationStructure, dropped: &Dropped) {
+        let name = dropped.names.as_ref().and_then(|names| names.last());
+        if dropped.kind == "table column" {
+            table.columns.retain(|column| i32::from(column.num) != dropped.part);
+            if let Some(name) = name {
+                table.stored.retain(|column| column.name != *name);
+                self.forget_column(table.oid, name);
+            }
+        }
+        table.constraints.retain(|constraint| constraint.oid != dropped.oid);
+        if dropped.kind == "default value"
+            && dropped.told
+            && let Some(name) = name
+            && let Some(column) = table.columns.iter_mut().find(|c| c.name == *name)
+        {
+            column.default = None;
+        }
     }
 
     /// A column is gone. A table that is altered tells its new form, but not one that loses it with the column's type.

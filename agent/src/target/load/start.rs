@@ -57,8 +57,7 @@ impl Receiver {
             Some(drawn) => drawn.snapshot,
             None => self.snapshot_for(client, ledger, kind).await?,
         };
-        let mut changed = None;
-        let mut others = Others::default();
+        let (mut changed, mut others) = (None, Others::default());
         if begun {
             check_server(&snapshot, state.source_system)?;
             // A slot that is there has every change since the dump. What a new one has not is taken over below.
@@ -72,11 +71,11 @@ impl Receiver {
             }
         } else {
             self.progress.operation("reading the schema");
-            let drawing = match drawn {
+            let drawn = match drawn {
                 Some(drawn) => drawn,
                 None => self.draw(snapshot, client.server_major()).await?,
             };
-            others = self.keep_drawing(client, ledger, drawing).await?;
+            others = self.keep_drawing(client, ledger, drawn).await?;
         }
         let mut catalog = self.catalog(client).await?;
         let plan = self.plan(client, &catalog).await?;
