@@ -466,10 +466,10 @@ async fn a_row_of_a_form_that_is_over_holds_its_table_alone() {
     for script in [
         "alter type s1.addr add attribute country text cascade",
         "update s1.u set a = row('q', '1', 'DE')::s1.addr where id = 1",
-        "alter type s1.addr drop attribute street cascade",
-        "update s1.u set a = row('1', 'DE')::s1.addr where id = 2",
+        "alter type s1.addr drop attribute country cascade",
+        "update s1.u set a = row('t', '1')::s1.addr where id = 2",
         "alter schema s1 rename to core",
-        "update core.u set a = row('2', 'DE')::core.addr where id = 3",
+        "update core.u set a = row('t', '2')::core.addr where id = 3",
     ] {
         sql(&source, "shop", script).await;
     }
