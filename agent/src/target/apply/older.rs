@@ -114,11 +114,35 @@ impl Changes {
     }
 }
 
-/// The known form with what the older one has of its own: the indexes that its command has made, or altered.
+/// The known form with what the older one has of its own: the indexes that its command has made, or altered; the labels that it has
+/// added, which nobody can take away.
 fn with_its_own(known: &Structure, older: Structure, note: &Note) -> Option<Structure> {
-    let (Structure::Relation(known), Structure::Relation(older)) = (known, older) else {
+    match (known, older) {
+        (Structure::Relation(known), Structure::Relation(older)) => {
+            with_its_indexes(known, *older, note)
+        }
+        (Structure::Type(known), Structure::Type(older)) => with_its_labels(known, &older),
+        _ => None,
+    }
+}
+
+fn with_its_labels(known: &TypeStructure, older: &TypeStructure) -> Option<Structure> {
+    let named = |oid: u32| known.labels.iter().find(|label| label.oid == oid);
+    let all_are_there =
+        known.labels.iter().all(|label| older.labels.iter().any(|it| it.oid == label.oid));
+    if !all_are_there || older.labels.len() == known.labels.len() {
         return None;
-    };
+    }
+    let labels = older.labels.iter().map(|label| named(label.oid).unwrap_or(label).clone());
+    let form = TypeStructure { labels: labels.collect(), ..known.clone() };
+    Some(Structure::Type(form))
+}
+
+fn with_its_indexes(
+    known: &RelationStructure,
+    older: RelationStructure,
+    note: &Note,
+) -> Option<Structure> {
     let touched: HashSet<u32> = note.others.iter().filter_map(|it| it.oid).collect();
     let mut form = known.clone();
     for index in older.indexes {
@@ -130,7 +154,7 @@ fn with_its_own(known: &Structure, older: Structure, note: &Note) -> Option<Stru
         }
     }
     form.indexes.sort_by_key(|index| index.oid);
-    (form.indexes != known.indexes).then_some(Structure::Relation(form))
+    (form.indexes != known.indexes).then(|| Structure::Relation(Box::new(form)))
 }
 
 /// Whether the text of a value is another one, or another value's, since it has this form.
@@ -152,4 +176,72 @@ fn renames_label(before: &TypeStructure, now: &TypeStructure) -> bool {
 
 fn attributes(of: &RelationStructure) -> Vec<(i16, u32, i32)> {
     of.columns.iter().map(|column| (column.num, column.type_oid, column.typmod)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::IndexStructure;
+
+    fn labels(labels: &[(u32, &str)], owner: &str) -> Structure {
+        let labels: Vec<_> = labels
+            .iter()
+            .map(|(oid, label)| serde_json::json!({ "oid": oid, "label": label }))
+            .collect();
+        Structure::Type(TypeStructure {
+            class: 1247,
+            oid: 7,
+            schema: "s".into(),
+            name: "mood".into(),
+            typtype: "e".into(),
+            owner: owner.into(),
+            labels: serde_json::from_value(labels.into()).unwrap(),
+            base: None,
+            collation: None,
+            not_null: false,
+            not_null_oid: 0,
+            not_null_name: None,
+            default: None,
+            options: None,
+            settings: None,
+            constraints: Vec::new(),
+        })
+    }
+
+    fn indexes(indexes: &[(u32, &str)]) -> Structure {
+        let mut of = RelationStructure::of_columns(&[(1, "id")]);
+        let index = |(oid, name): &(u32, &str)| IndexStructure {
+            oid: *oid,
+            name: (*name).into(),
+            unique: false,
+            valid: true,
+            definition: "USING btree (id)".into(),
+            parent: None,
+        };
+        of.indexes = indexes.iter().map(index).collect();
+        Structure::Relation(Box::new(of))
+    }
+
+    #[test]
+    fn an_older_form_gives_the_labels_that_it_has_added() {
+        let known = labels(&[(1, "x"), (2, "b")], "new");
+        let older = labels(&[(3, "first"), (1, "a"), (2, "b")], "old");
+        let wanted = labels(&[(3, "first"), (1, "x"), (2, "b")], "new");
+        assert_eq!(with_its_own(&known, older, &Note::default()), Some(wanted));
+        assert_eq!(
+            with_its_own(&known, labels(&[(1, "a"), (2, "b")], "old"), &Note::default()),
+            None
+        );
+        assert!(tells_otherwise(&labels(&[(1, "a")], "o"), &labels(&[(1, "x")], "o")));
+        assert!(!tells_otherwise(&labels(&[(1, "a")], "o"), &labels(&[(1, "a"), (2, "b")], "o")));
+    }
+
+    #[test]
+    fn an_older_form_gives_the_indexes_of_its_command() {
+        let (known, older) = (indexes(&[(1, "i"), (2, "j")]), indexes(&[(1, "old"), (3, "k")]));
+        assert_eq!(with_its_own(&known, older.clone(), &Note::default()), None);
+        let made = Note { tag: MAKES_INDEX.into(), ..Note::default() };
+        let all = indexes(&[(1, "i"), (2, "j"), (3, "k")]);
+        assert_eq!(with_its_own(&known, older, &made), Some(all));
+    }
 }
