@@ -117,7 +117,18 @@ fn wait_to_copy(applier: &mut Applier<'_>, copy_after: Option<Later>, from: Lsn)
 struct Tried {
     roles: Option<Lsn>,
     needs: Option<Lsn>,
-    blamed: Option<Lsn>,
+    /// Each table that was blamed there.
+    blamed: (Option<Lsn>, HashSet<String>),
+}
+
+impl Tried {
+    /// Whether the table is blamed for the first time at this position: one transaction can have several that don't fit.
+    fn is_blamed_anew(&mut self, from: Lsn, fault: &Fault) -> bool {
+        if self.blamed.0.replace(from) != Some(from) {
+            self.blamed.1.clear();
+        }
+        self.blamed.1.insert(fault.table.as_deref().unwrap_or_default().to_owned())
+    }
 }
 
 /// Makes what a change lacks; else, from the ledger's position on, it goes without the table that is at fault.
@@ -144,7 +155,7 @@ async fn mend(
         {
             return Ok(());
         }
-        if tried.blamed.replace(from) != Some(from)
+        if tried.is_blamed_anew(from, &fault)
             && receiver.bring_blamed(copied.ledger, &fault).await? > 0
         {
             return Ok(());
