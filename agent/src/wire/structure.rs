@@ -25,6 +25,16 @@ pub enum Structure {
 }
 
 impl Structure {
+    /// A type; a composite one is told as a relation.
+    #[must_use]
+    pub fn is_type(&self) -> bool {
+        match self {
+            Self::Type(_) => true,
+            Self::Relation(of) => of.relkind == RelationKind::Composite,
+            _ => false,
+        }
+    }
+
     /// The catalog that it is in and its OID, on the source.
     pub fn id(&self) -> (u32, u32) {
         match self {

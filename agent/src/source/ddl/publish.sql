@@ -1,7 +1,7 @@
 -- A statement for each table that is in the wrong one of our publications ($1: all changes, $2: inserts and truncates), or
 -- in none though its changes are wanted; its OID, whether changes of it were in none, and its name. One that somebody has given a
--- filter of rows or columns is in none too, and is put in anew; and of one that comes into that of all changes none had updates. Into one first, then out of another: our own event
--- trigger tells what is in none (function.sql).
+-- filter of rows or columns is in none too, and is put in anew; and of one that comes into that of all changes none had updates.
+-- Into one first, then out of another: our own event trigger tells what is in none (function.sql).
 with tables as (
     select c.oid, format('%I.%I', n.nspname, c.relname) as name,
            case when c.relpersistence <> 'p' then null

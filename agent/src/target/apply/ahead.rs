@@ -5,16 +5,13 @@
 //! here in their order, so the last of them leaves what the snapshot had.
 use super::{change::Changes, find_out::TAG};
 use crate::{
-    fault::{Fault, Policy},
+    fault::Fault,
     target::{
         ddl::{self, Around, numbered},
         structure,
     },
     wire::{ColumnStructure, Note, RelationStructure, Structure},
 };
-
-/// A savepoint, before a default.
-const BEFORE: &str = "whimbrel_default";
 
 impl Changes {
     /// Gives the table's columns the defaults that they were `told` with, and what kind of identity they are. What can't be set is left
@@ -69,25 +66,7 @@ impl Changes {
             return Ok(true);
         }
         let doing = format!("setting a default of {}", new.label());
-        let savepoint = |sql: &str| vec![format!("{sql} {BEFORE}")];
-        self.execute(&savepoint("savepoint"), &doing).await.map_err(|(fault, _)| fault)?;
-        let refused = self.execute(&statements, &doing).await.map_err(|(fault, _)| fault).err();
-        match &refused {
-            Some(fault) if fault.policy != Policy::Hold => return Err(fault.clone()),
-            Some(_) => {
-                tracing::debug!(
-                    table = new.label(),
-                    column = told.name,
-                    "a default is not set yet"
-                );
-                self.execute(&savepoint("rollback to"), &doing)
-                    .await
-                    .map_err(|(fault, _)| fault)?;
-            }
-            None => {}
-        }
-        self.execute(&savepoint("release"), &doing).await.map_err(|(fault, _)| fault)?;
-        Ok(refused.is_none())
+        self.attempt(&statements, &doing).await
     }
 
     /// GENERATED ALWAYS comes with the switch, which asks the catalog.

@@ -5,7 +5,7 @@ use whimbrel_proto::Lsn;
 
 use super::{change::Changes, find_out::TAG};
 use crate::{
-    fault::{Doing, Fault},
+    fault::{Doing, Fault, Policy},
     postgres::qualified,
     target::ddl::relation_of,
     wire::{Note, Publish, Relation, RelationStructure},
@@ -13,6 +13,9 @@ use crate::{
 
 /// A savepoint, before statements that rows may stand in the way of.
 const BEFORE_ROWS: &str = "whimbrel_carry";
+
+/// A savepoint, before what may be refused.
+const BEFORE_ATTEMPT: &str = "whimbrel_attempt";
 
 impl Changes {
     /// Runs what makes an object. A key or a check can fail over rows that the stream has told in part only (no identity,
@@ -52,6 +55,30 @@ impl Changes {
             self.execute(&savepoint("rollback to"), doing).await.map_err(|(fault, _)| fault)?;
             self.empty(oid, note).await?;
         }
+    }
+
+    /// `false`: the target refuses them, and they are undone.
+    ///
+    /// # Errors
+    /// What is no refusal: a lost connection, a newer epoch.
+    pub(super) async fn attempt(
+        &mut self,
+        statements: &[String],
+        doing: &str,
+    ) -> Result<bool, Fault> {
+        let savepoint = |sql: &str| [format!("{sql} {BEFORE_ATTEMPT}")];
+        self.execute(&savepoint("savepoint"), doing).await.map_err(|(fault, _)| fault)?;
+        let refused = self.execute(statements, doing).await.map_err(|(fault, _)| fault).err();
+        match &refused {
+            Some(fault) if fault.policy != Policy::Hold => return Err(fault.clone()),
+            Some(fault) => {
+                tracing::debug!(code = %fault.code, doing, "the target refuses it");
+                self.execute(&savepoint("rollback to"), doing).await.map_err(|(fault, _)| fault)?;
+            }
+            None => {}
+        }
+        self.execute(&savepoint("release"), doing).await.map_err(|(fault, _)| fault)?;
+        Ok(refused.is_none())
     }
 
     /// Gives with an error the table whose rows are in the way, as its label.

@@ -6,21 +6,21 @@ use super::{change::Changes, find_out::may_tell_others, needs::types_of};
 use crate::{
     fault::Fault,
     target::structure,
-    wire::{Note, RelationKind, RelationStructure, Structure, TypeStructure},
+    wire::{Note, RelationStructure, Structure, TypeStructure},
 };
 
 impl Changes {
     /// Tables with values of types whose labels or attributes the note hands on: rows that the stream has brought since then came by the
     /// new ones, and were taken by the old ones. Those are to be copied again.
     pub(super) async fn tables_of_handed_on(&mut self, note: &Note) -> Result<Vec<u32>, Fault> {
-        if !note.objects.iter().any(is_type) {
+        if !note.objects.iter().any(Structure::is_type) {
             return Ok(Vec::new());
         }
         let known = structure::all(self.session()).await?;
         let is_handed_on = |new: &&Structure| match (known.get(&new.id()), new) {
             (Some(Structure::Type(old)), Structure::Type(new)) => hands_on(old, new),
             (Some(Structure::Relation(old)), Structure::Relation(of)) => {
-                is_type(new) && replaces(old, of)
+                new.is_type() && replaces(old, of)
             }
             _ => false,
         };
@@ -36,14 +36,6 @@ impl Changes {
         });
         let uses = |of: &RelationStructure| !types_of(of, &all).is_disjoint(&types);
         Ok(tables.filter(|of| uses(of)).map(|of| of.oid).collect())
-    }
-}
-
-fn is_type(form: &Structure) -> bool {
-    match form {
-        Structure::Type(_) => true,
-        Structure::Relation(of) => of.relkind == RelationKind::Composite,
-        _ => false,
     }
 }
 

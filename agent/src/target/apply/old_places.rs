@@ -8,14 +8,11 @@ use whimbrel_proto::Lsn;
 
 use super::change::Changes;
 use crate::{
-    fault::{Fault, Policy},
+    fault::Fault,
     postgres::qualified,
     target::structure,
     wire::{Note, RelationStructure, Structure},
 };
-
-/// A savepoint, before a partition leaves.
-const BEFORE: &str = "whimbrel_old_place";
 
 impl Changes {
     /// Detaches those of the note's objects that are partitions in other places by now, if they are several. Which: none of them may
@@ -64,24 +61,13 @@ impl Changes {
             return Ok(false);
         }
         let doing = format!("taking partition {table} out of {of} on the target");
-        let savepoint = |sql: &str| vec![format!("{sql} {BEFORE}")];
-        self.execute(&savepoint("savepoint"), &doing).await.map_err(|(fault, _)| fault)?;
         let detach = [format!("alter table {of} detach partition {table}")];
-        let refused = self.execute(&detach, &doing).await.map_err(|(fault, _)| fault).err();
-        match refused {
-            Some(fault) if fault.policy != Policy::Hold => return Err(fault),
-            Some(_) => {
-                self.execute(&savepoint("rollback to"), &doing)
-                    .await
-                    .map_err(|(fault, _)| fault)?;
-            }
-            None => {
-                let form = detached(old, parent.oid);
-                structure::save(self.session(), &[Structure::Relation(Box::new(form))]).await?;
-            }
+        let left = self.attempt(&detach, &doing).await?;
+        if left {
+            let form = detached(old, parent.oid);
+            structure::save(self.session(), &[Structure::Relation(Box::new(form))]).await?;
         }
-        self.execute(&savepoint("release"), &doing).await.map_err(|(fault, _)| fault)?;
-        Ok(refused.is_none())
+        Ok(left)
     }
 }
 

@@ -149,7 +149,7 @@ async fn bring_kin(
         left.gone.into_iter().filter(|it| is_all && gone.iter().all(|of| of.id() != it.id()));
     let gone: Vec<Structure> = gone.iter().cloned().chain(others).collect();
     // Types and sequences first: columns and defaults name them.
-    forms.sort_by_key(|form| form.id().0 == CLASSES && !is_type(form) && !is_sequence(form));
+    forms.sort_by_key(|form| form.id().0 == CLASSES && !form.is_type() && !is_sequence(form));
     bring(receiver, ledger, parents_first(forms), &gone, &copied).await
 }
 
@@ -195,7 +195,7 @@ async fn as_here(
     let by_oid: HashMap<u32, &Structure> = tables.map(|form| (form.id().1, form)).collect();
     for form in &forms {
         let matters = match form {
-            Structure::Relation(of) => wanted.contains(&of.oid) || is_type(form),
+            Structure::Relation(of) => wanted.contains(&of.oid) || form.is_type(),
             // A shell is no column's type; one that `create function` made by the way is in no message either.
             Structure::Type(of) => of.typtype != SHELL,
             _ => false,
@@ -336,7 +336,7 @@ pub(crate) async fn not_as_here(
     tables: &[u32],
 ) -> Result<Vec<u32>, Fault> {
     let (relations, unlike) = as_here(receiver, session, tables).await?;
-    if unlike.iter().any(is_type) {
+    if unlike.iter().any(Structure::is_type) {
         return Ok(tables.to_vec());
     }
     let unlike: HashSet<u32> = unlike.iter().map(|form| form.id().1).collect();
@@ -350,15 +350,6 @@ fn with_rows(form: &Structure) -> Option<u32> {
     match form {
         Structure::Relation(of) if of.relkind == RelationKind::Table => Some(of.oid),
         _ => None,
-    }
-}
-
-/// A composite type is told as a relation.
-fn is_type(form: &Structure) -> bool {
-    match form {
-        Structure::Type(_) => true,
-        Structure::Relation(of) => of.relkind == RelationKind::Composite,
-        _ => false,
     }
 }
 
