@@ -22,6 +22,9 @@ pub(crate) const HBA: &str =
 /// The password of every role that a test makes.
 pub(crate) const ROLE_PASSWORD: &str = "mover";
 
+/// Who gives rights on a parameter does it alone.
+static PARAMETERS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A server; the tests act on it as its superuser.
 pub(crate) struct Bench {
     pub(crate) cluster: Arc<Cluster>,
@@ -69,6 +72,12 @@ impl Bench {
         let client = self.client(database).await;
         client.batch_execute("set search_path = \"$user\", public").await.unwrap();
         for statement in sql.split(';') {
+            // The rights of all on one parameter are one row of the whole cluster, which the server
+            // refuses to two that write it at once ("tuple concurrently updated", or a duplicate).
+            let _alone = match statement.contains("on parameter") {
+                true => Some(PARAMETERS.lock().await),
+                false => None,
+            };
             client
                 .batch_execute(statement)
                 .await
