@@ -32,7 +32,9 @@ impl Sender {
         let held = self.held().await?;
         let mut session = self.rows_in_snapshot(&held).await?;
         lock_and_compare(&mut session, copy, &doing).await?;
+        self.compare_types(&held, copy.table, &doing).await?;
         send_rows(&mut session, statement, reply, &doing).await?;
+        self.compare_types(&held, copy.table, &doing).await?;
         // The lock goes with the savepoint, and DDL need not wait for the end of the whole copy.
         session.query(LEAVE, &doing).await.doing(&doing)?;
         held.keep(session);
@@ -92,7 +94,7 @@ fn unless_gone<T>(told: Result<T, ReplicationError>, doing: &str) -> Result<T, F
     }
 }
 
-fn rewritten(message: String) -> Fault {
+pub(super) fn rewritten(message: String) -> Fault {
     Fault::retry("TableRewritten", message).remedy("it is copied again under a new snapshot")
 }
 

@@ -28,6 +28,7 @@ mod sender;
 mod serve;
 mod set_up;
 mod snapshot;
+mod typed;
 
 pub use clean::remove_objects;
 pub use sender::{Sender, SenderSpec};

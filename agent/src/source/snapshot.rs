@@ -4,11 +4,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::{sync::OnceCell, time::timeout};
 use tokio_postgres::{error::SqlState, types::PgLsn};
 use whimbrel_proto::Lsn;
 
-use super::{position::check_past, sender::Sender};
+use super::{position::check_past, sender::Sender, typed::Typed};
 use crate::{
     fault::{Doing, Fault},
     postgres::{Client, literal},
@@ -31,6 +31,8 @@ pub(super) struct Held {
     keeper: Keeper,
     /// Sessions inside the snapshot that have no rows to read: logging in costs a small table many times its rows.
     idle: Mutex<Vec<RowsConnection>>,
+    /// What it has of the types that values are told by.
+    pub(super) typed: OnceCell<Typed>,
 }
 
 /// Dropping it ends the snapshot. Nothing is asked of it any more.
@@ -183,7 +185,7 @@ impl Sender {
 
 impl Held {
     fn new(name: String, taken: SnapshotTaken, keeper: Keeper) -> Self {
-        Self { name, taken, keeper, idle: Mutex::default() }
+        Self { name, taken, keeper, idle: Mutex::default(), typed: OnceCell::new() }
     }
 
     /// A session enters it by this, or fails ([`is_gone`]): a new snapshot is taken when the task is tried again.

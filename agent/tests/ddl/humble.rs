@@ -60,6 +60,10 @@ async fn a_table_that_goes_under_a_copy_holds_nothing() {
 
 /// Changes the schema while a copy has not come to the smaller tables; it is begun again, and both sides end alike.
 async fn changed_under_a_copy(change: &str) {
+    changed_under_a_copy_that(true, change).await;
+}
+
+async fn changed_under_a_copy_that(follow: bool, change: &str) {
     let (source, target) = servers();
     database(&source, "create database shop").await;
     sql(
@@ -67,14 +71,17 @@ async fn changed_under_a_copy(change: &str) {
         "shop",
         "create table large (id int primary key, v text);
          insert into large select g, repeat('x', 500) from generate_series(1, 9000) g;
-         create table prices (id int primary key, net int, gross int);
-         insert into prices select g, g, g * 2 from generate_series(1, 1000) g;
+         create type state as enum ('open', 'paid');
+         create type money_of as (net int, gross int);
+         create table prices (id int primary key, net int, gross int, state state, sums money_of[]);
+         insert into prices select g, g, g * 2, case when g % 3 = 0 then 'open'::state else 'paid' end, array[row(g, g * 2)::money_of]
+         from generate_series(1, 1000) g;
          create table staging (id int primary key);
          insert into staging values (1)",
     )
     .await;
     let mut driver = Driver::new(&source, &target, "shop").await;
-    driver.limits = SLOW;
+    (driver.limits, driver.follow) = (SLOW, follow);
     driver.begin(1, 0).await;
     driver.wait(|kind| matches!(kind, Kind::Milestone(m) if m.r#type == "SchemaCreated")).await;
     super::a_part_is_here(&target).await;
@@ -87,6 +94,26 @@ async fn changed_under_a_copy(change: &str) {
     driver.begin(2, driver.target_oid()).await;
     driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// COPY tells a value by the labels of now, whatever its snapshot: each would be another value of those that the target has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn labels_that_are_exchanged_under_a_copy_end_it() {
+    let exchange = "begin;
+         alter type state rename value 'open' to 'x';
+         alter type state rename value 'paid' to 'open';
+         alter type state rename value 'x' to 'paid';
+         commit";
+    changed_under_a_copy_that(true, exchange).await;
+    changed_under_a_copy_that(false, exchange).await;
+}
+
+/// As [`labels_that_are_exchanged_under_a_copy_end_it`]: what is behind the attribute that went would take its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attributes_that_are_exchanged_under_a_copy_end_it() {
+    let exchange = "alter type money_of drop attribute net, add attribute tax int";
+    changed_under_a_copy_that(true, exchange).await;
+    changed_under_a_copy_that(false, exchange).await;
 }
 
 /// What no row of a table tells: it holds nothing, and a new table comes with its rows.
