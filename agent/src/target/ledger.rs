@@ -246,6 +246,7 @@ async fn complete(tx: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
             "add last_commit pg_lsn, add last_commit_time bigint, add last_commit_of pg_lsn",
         ),
         ("structure", "changed", "add changed pg_lsn"),
+        ("structure", "changed_by", "add changed_by int8"),
         ("relation", "retyped", "add retyped pg_lsn"),
     ];
     for (table, column, add) in later {

@@ -139,15 +139,24 @@ pub(super) async fn save(
     Ok(())
 }
 
-/// The last known forms of these objects, and where the last transaction commits that has changed each in the stream.
+/// The last transaction that has changed an object in the stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LastChange {
+    /// Where it commits.
+    pub(super) commit: Lsn,
+    /// Which it is, with its epoch; not known of a change that an older trigger told.
+    pub(super) xid: Option<i64>,
+}
+
+/// The last known forms of these objects, and who has changed each last.
 pub(super) async fn known_of(
     client: &impl GenericClient,
     objects: &[Structure],
-) -> Result<HashMap<StructureId, (Structure, Option<Lsn>)>, Fault> {
+) -> Result<HashMap<StructureId, (Structure, Option<LastChange>)>, Fault> {
     let (classes, oids): (Vec<u32>, Vec<u32>) = objects.iter().map(Structure::id).unzip();
     let rows = client
         .query(
-            "select document::text, changed from whimbrel.structure \
+            "select document::text, changed, changed_by from whimbrel.structure \
              join unnest($1::oid[], $2::oid[]) as it(class, oid) using (class, oid)",
             &[&classes, &oids],
         )
@@ -155,24 +164,25 @@ pub(super) async fn known_of(
         .doing(DOING)?;
     let known = rows.iter().map(|row| {
         let form = document(row)?;
-        let changed = row.get::<_, Option<PgLsn>>(1).map(|lsn| Lsn(lsn.into()));
-        Ok((form.id(), (form, changed)))
+        let commit = row.get::<_, Option<PgLsn>>(1).map(|lsn| Lsn(lsn.into()));
+        let last = commit.map(|commit| LastChange { commit, xid: row.get(2) });
+        Ok((form.id(), (form, last)))
     });
     known.collect()
 }
 
-/// Keeps where the last transaction commits that has changed these.
+/// Keeps who has changed these last.
 pub(super) async fn tell_when(
     client: &impl GenericClient,
     changed: &[StructureId],
-    commit: Lsn,
+    last: LastChange,
 ) -> Result<(), Fault> {
     let (classes, oids): (Vec<u32>, Vec<u32>) = changed.iter().copied().unzip();
     client
         .execute(
-            "update whimbrel.structure s set changed = $3 \
+            "update whimbrel.structure s set changed = $3, changed_by = $4 \
              from unnest($1::oid[], $2::oid[]) as it(class, oid) where (s.class, s.oid) = (it.class, it.oid)",
-            &[&classes, &oids, &PgLsn::from(commit.0)],
+            &[&classes, &oids, &PgLsn::from(last.commit.0), &last.xid],
         )
         .await
         .doing(DOING)?;

@@ -29,6 +29,8 @@ pub struct Note {
     /// What the touched objects are now, and their partitions or heirs.
     #[serde(default)]
     pub objects: Vec<Structure>,
+    /// The snapshot that they were read by (`txid_current_snapshot`); none from a trigger of an older agent.
+    pub snapshot: Option<String>,
     /// Every touched object by name, whatever its kind.
     #[serde(default)]
     pub others: Vec<Touched>,

@@ -70,3 +70,27 @@ async fn rows_of_one_run_go_by_the_key_that_each_has() {
     until(&target, "shop", "select count(*) from u").await;
     cut_over_alike(&source, &target, &mut driver, 1).await;
 }
+
+/// In such a transaction an event trigger's eyes are those of its first statement; the commands themselves see the catalog of now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_that_a_kept_snapshot_has_told_takes_nothing_away() {
+    let schema = "create table c1 (id int primary key, v text); create index c1_v on c1 (v);
+        create table par (id int primary key); create table heir (primary key (id)) inherits (par);
+        insert into c1 select g, 'x' from generate_series(1, 5) g; insert into heir select g from generate_series(1, 5) g";
+    let adds = "alter table c1 add column extra int; update c1 set extra = 5;
+        alter table heir add column extra int; update heir set extra = 5";
+    for isolation in ["repeatable read", "serializable"] {
+        for end in [
+            "comment on index c1_v is 'x'; insert into c1 (id) values (6)",
+            "alter index c1_v rename to c1_w; insert into c1 (id) values (6)",
+            "alter table c1 add column late int default 7; insert into c1 (id) values (6)",
+            "alter table c1 add column late int default 7",
+            "alter table c1 alter v set not null, alter v set default 'd'; insert into c1 (id, v) values (6, 'w')",
+            "alter table par add column late int default 8; insert into heir (id) values (6)",
+            "alter table c1 rename column v to w; insert into c1 (id) values (6)",
+        ] {
+            let open = format!("set transaction isolation level {isolation}; select");
+            together(schema, &open, adds, end).await;
+        }
+    }
+}

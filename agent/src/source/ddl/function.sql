@@ -26,6 +26,7 @@ declare
     note jsonb := jsonb_build_object('slot', {slot}, 'event', tg_event, 'tag', tg_tag);
     told jsonb;
     documents jsonb;
+    snapshot text;
     classes oid[];
     oids oid[];
     relation record;
@@ -107,12 +108,14 @@ begin
                 where u.oid is not null
             ),
             {structure}
-            select jsonb_agg(document order by place, depth) into documents from documents;
+            -- With what it was read by: what another transaction has changed since, or before in one that keeps its snapshot
+            -- (REPEATABLE READ), is not in it.
+            select jsonb_agg(document order by place, depth), txid_current_snapshot()::text into documents, snapshot from documents;
         end if;
         if tg_event = 'ddl_command_end' and documents is null and (told -> 'others') = '[]' then
             return;
         end if;
-        note := note || coalesce(told, '{}') || jsonb_build_object('objects', coalesce(documents, '[]'));
+        note := note || coalesce(told, '{}') || jsonb_build_object('objects', coalesce(documents, '[]'), 'snapshot', snapshot);
         for relation in
             select r.oid, r.schema, r.name, w.wanted,
                    array(select p.pubname::text from pg_publication_rel m join pg_publication p on p.oid = m.prpubid

@@ -59,6 +59,8 @@ pub(super) struct Transaction {
     pub(super) commit: Lsn,
     /// Its first change, or one before.
     pub(super) first: Lsn,
+    /// Which it is.
+    pub(super) xid: u32,
     pub(super) marker: Option<Marker>,
 }
 

@@ -37,6 +37,7 @@ mod old_places;
 mod older;
 mod pipeline;
 mod run;
+mod seen;
 mod setwise;
 mod spare_heirs;
 mod state;

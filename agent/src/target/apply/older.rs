@@ -3,19 +3,20 @@
 //! A command tells the forms of what it has not locked itself (an index's table, a parent's heirs), and two commands whose locks go
 //! together change one table at once: what one of them has told knows nothing of the other's, whichever commits first. A form that
 //! was told before the last change of its object was committed is an older one, for a command that has locked its object keeps
-//! every change of others away until it commits. Types are locked by no row: what was written before a label was renamed, or an
+//! every change of others away until it commits. So is one that was read by a snapshot which has not seen that change: a trigger looks
+//! a moment before it tells, and in REPEATABLE READ with the eyes of the transaction's begin. Types are locked by no row: what was written before a label was renamed, or an
 //! attribute dropped, is told by what the type was then.
 use std::collections::{HashMap, HashSet};
 
 use tokio_postgres::types::PgLsn;
 use whimbrel_proto::Lsn;
 
-use super::{change::Changes, needs::types_of};
+use super::{change::Changes, needs::types_of, seen::Seen};
 use crate::{
     fault::{Doing, Fault},
     replication::pgoutput::Message,
     target::{
-        structure::{self, StructureId},
+        structure::{self, LastChange, StructureId},
         untold::is_same,
     },
     wire::{Note, RelationKind, RelationStructure, Structure, TypeStructure},
@@ -24,28 +25,79 @@ use crate::{
 /// What makes an index of a table, beside others that do.
 const MAKES_INDEX: &str = "CREATE INDEX";
 
+/// Where a note was told, and by whom.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// The message's own place.
+    pub(super) at: Lsn,
+    /// Where its transaction commits.
+    pub(super) commit: Lsn,
+    /// What its author saw; not known of an older trigger's.
+    pub(super) seen: Option<Seen>,
+}
+
+impl Told {
+    /// It knows nothing of that change.
+    fn is_before(&self, last: LastChange) -> bool {
+        if last.commit == self.commit {
+            return false;
+        }
+        match (&self.seen, last.xid) {
+            (Some(seen), Some(xid)) => !seen.has_seen(xid),
+            _ => self.at < last.commit,
+        }
+    }
+
+    /// A table of which it was told, behind that change, by a snapshot of before: what its command has made of it is in the form, and
+    /// the change is not.
+    fn is_unsure(&self, last: LastChange, form: &Structure) -> Option<u32> {
+        match form {
+            Structure::Relation(of) if of.relkind == RelationKind::Table => {
+                (self.at > last.commit).then_some(of.oid)
+            }
+            _ => None,
+        }
+    }
+
+    fn by(&self) -> LastChange {
+        LastChange { commit: self.commit, xid: self.seen.as_ref().map(Seen::xid) }
+    }
+}
+
+/// A note without what is older than what is known.
+#[derive(Debug)]
+pub(super) struct Sifted {
+    pub(super) note: Note,
+    /// What it changes.
+    pub(super) changed: Vec<StructureId>,
+    /// Tables that it may have changed, and tells by what they were when its transaction began: nothing says what they are.
+    pub(super) unsure: Vec<u32>,
+}
+
 impl Changes {
-    /// The note, told `at` there, with no form that is older than the one that is known; and what it changes.
+    /// The note with no form that is older than the one that is known; and what it changes.
     pub(super) async fn without_older(
         &mut self,
         mut note: Note,
-        at: Lsn,
-        commit: Lsn,
-    ) -> Result<(Note, Vec<StructureId>), Fault> {
+        told: &Told,
+    ) -> Result<Sifted, Fault> {
         let known = structure::known_of(self.session(), &note.objects).await?;
         let (mut objects, mut changed, mut types) = (Vec::new(), Vec::new(), HashSet::new());
+        let mut unsure = Vec::new();
         for form in std::mem::take(&mut note.objects) {
-            let Some((before, when)) = known.get(&form.id()) else {
+            let Some((before, last)) = known.get(&form.id()) else {
                 changed.push(form.id());
                 objects.push(form);
                 continue;
             };
-            let is_older = when.is_some_and(|when| when != commit && at < when);
-            let form = match is_older {
+            let form = match last.is_some_and(|last| told.is_before(last)) {
                 false => form,
                 true => match with_its_own(before, form, &note) {
                     Some(form) => form,
-                    None => continue,
+                    None => {
+                        unsure.extend(last.and_then(|last| told.is_unsure(last, before)));
+                        continue;
+                    }
                 },
             };
             if !is_same(Some(before), &form) {
@@ -55,20 +107,20 @@ impl Changes {
             objects.push(form);
         }
         note.objects = objects;
-        self.retype(&types, commit).await?;
-        Ok((note, changed))
+        self.retype(&types, told.commit).await?;
+        Ok(Sifted { note, changed, unsure })
     }
 
-    /// These were changed by the transaction that commits there.
+    /// These were changed by that transaction.
     pub(super) async fn tell_when(
         &mut self,
         changed: &[StructureId],
-        commit: Lsn,
+        told: &Told,
     ) -> Result<(), Fault> {
         if changed.is_empty() {
             return Ok(());
         }
-        structure::tell_when(self.session(), changed, commit).await
+        structure::tell_when(self.session(), changed, told.by()).await
     }
 
     /// Values of tables with these types are told otherwise by transactions that were begun before.

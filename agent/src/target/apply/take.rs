@@ -2,6 +2,8 @@
 use super::{
     applier::{Applier, Transaction, unreadable},
     change::Changes,
+    older::{Sifted, Told},
+    seen::Seen,
 };
 use crate::{
     fault::Fault,
@@ -18,9 +20,9 @@ impl Applier<'_> {
         let message = pgoutput::decode(change.data, false)
             .map_err(|error| unreadable(&format!("a message can't be decoded: {error}")))?;
         match message {
-            Message::Begin { final_lsn, .. } => {
-                self.transaction =
-                    Some(Transaction { commit: final_lsn, first: change.at, marker: None });
+            Message::Begin { final_lsn: commit, xid, .. } => {
+                let first = change.at;
+                self.transaction = Some(Transaction { commit, first, xid, marker: None });
                 Ok(())
             }
             Message::Commit { end_lsn, commit_time, .. } => self.commit(end_lsn, commit_time).await,
@@ -108,7 +110,7 @@ impl Applier<'_> {
             unreadable(&format!("a change of the schema can't be read: {error}"))
         })?;
         let (Some(note), Some(transaction)) = (note, &self.transaction) else { return Ok(()) };
-        let commit = transaction.commit;
+        let (commit, xid) = (transaction.commit, transaction.xid);
         if self.at_marker() {
             self.state.send_modify(|state| {
                 state.altered_later.get_or_insert_with(|| note.tag.clone());
@@ -117,9 +119,13 @@ impl Applier<'_> {
             return Ok(());
         }
         self.open().await?;
-        let (note, changed) = self.changes.without_older(note, at, commit).await?;
+        let told = Told { at, commit, seen: Seen::by(&note, xid)? };
+        let Sifted { note, changed, unsure } = self.changes.without_older(note, &told).await?;
         self.changes.carry(&note, commit).await?;
-        self.changes.tell_when(&changed, commit).await?;
+        self.changes.tell_when(&changed, &told).await?;
+        for table in unsure {
+            self.changes.learn(table, commit, None).await?;
+        }
         if self.changes.altered.copy {
             self.state.send_modify(|state| state.tables_wait = true);
         }

@@ -49,6 +49,8 @@ create table whimbrel.structure (
     document jsonb not null,
     -- Where the last transaction commits that has changed it in the stream: a form that was told before is an older one.
     changed pg_lsn,
+    -- Which one that was: a form that was read by a snapshot which has not seen it is an older one, too.
+    changed_by int8,
     primary key (class, oid)
 );
 
