@@ -3,9 +3,10 @@ use std::collections::HashSet;
 
 use whimbrel_proto::Lsn;
 
-use super::{change::Changes, find_out::TAG};
+use super::{change::Changes, find_out::TAG, names::name_of_ours};
 use crate::{
     fault::Fault,
+    postgres::{identifier, qualified},
     target::{
         aside::set_types_aside,
         bare, structure,
@@ -80,7 +81,8 @@ impl Changes {
         self.carry_renamed(objects, commit).await
     }
 
-    /// Gives sequences their new names, if the table takes a default of another one than before: by that name it may be another here.
+    /// Gives sequences their new names, if the table takes a default of another one than before, or a column has become an identity: by
+    /// that name it may be another here.
     pub(super) async fn rename_sequences(
         &mut self,
         table: &RelationStructure,
@@ -88,14 +90,38 @@ impl Changes {
     ) -> Result<(), Fault> {
         let known = structure::known(self.session(), (table.class, table.oid)).await?;
         let Some(Structure::Relation(known)) = known else { return Ok(()) };
-        if !takes_sequences(&known, table) {
+        let is_identity = becomes_identity(&known, table);
+        if !is_identity && !takes_sequences(&known, table) {
             return Ok(());
         }
         let known = structure::all(self.session()).await?;
         let all = structure::fetch(&self.caller, Vec::new(), false).await?;
         let objects: Vec<Structure> =
             all.iter().filter_map(|form| renamed_sequence(known.get(&form.id()), form)).collect();
+        if is_identity {
+            self.set_gone_serials_aside(table.oid, &all).await?;
+        }
         self.carry_renamed(objects, commit).await
+    }
+
+    /// An identity's sequence most often has the name of the serial's that it is instead of, which is gone there.
+    async fn set_gone_serials_aside(
+        &mut self,
+        table: u32,
+        all: &[Structure],
+    ) -> Result<(), Fault> {
+        let mut gone = structure::owned(self.session(), table).await?;
+        gone.retain(|form| all.iter().all(|it| it.id() != form.id()));
+        self.write_rows_before().await?;
+        for form in gone {
+            let Structure::Sequence(mut of) = form else { continue };
+            let (old, aside) = (qualified(&of.schema, &of.name), name_of_ours(of.oid));
+            let sql = format!("alter sequence if exists {old} rename to {}", identifier(&aside));
+            self.local(&sql, &Note { tag: TAG.into(), ..Note::default() }).await?;
+            of.name = aside;
+            structure::save(self.session(), &[Structure::Sequence(of)]).await?;
+        }
+        Ok(())
     }
 
     async fn carry_renamed(&mut self, objects: Vec<Structure>, commit: Lsn) -> Result<(), Fault> {
@@ -126,6 +152,13 @@ fn renamed_sequence(known: Option<&Structure>, now: &Structure) -> Option<Struct
 /// Whether it comes to its new schema with the table that owns it: the server moves it in no other way.
 pub(super) fn goes_with_its_table(known: &SequenceStructure, now: &SequenceStructure) -> bool {
     known.schema != now.schema && known.owned_by.is_some() && now.owned_by.is_some()
+}
+
+/// Whether a column has a sequence of its own that had none.
+fn becomes_identity(known: &RelationStructure, now: &RelationStructure) -> bool {
+    now.columns.iter().filter(|column| column.sequence.is_some()).any(|column| {
+        known.columns.iter().any(|old| old.num == column.num && old.sequence.is_none())
+    })
 }
 
 /// Whether a default is taken from a sequence of another name than before.
