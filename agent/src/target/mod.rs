@@ -26,6 +26,7 @@ pub mod ledger;
 mod limits;
 mod load;
 mod make_anew;
+mod merge;
 mod own_casts;
 mod prepare;
 mod progress;

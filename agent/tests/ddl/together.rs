@@ -1,6 +1,6 @@
 //! Transactions that are open at once, one of which changes what the other one tells of.
 use super::{cut_over_alike, following, following_as};
-use crate::driver::{session, sql, until};
+use crate::driver::{session, sql, until, value};
 
 /// `open` tells, `between` is committed, `end` is told yet before the first commits.
 async fn together(schema: &str, open: &str, between: &str, end: &str) {
@@ -92,5 +92,65 @@ async fn a_form_that_a_kept_snapshot_has_told_takes_nothing_away() {
             let open = format!("set transaction isolation level {isolation}; select");
             together(schema, &open, adds, end).await;
         }
+    }
+}
+
+/// ATTACH PARTITION names the parent's index alone, and locks the partitions no more than a query does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_is_attached_while_another_is_made_is_attached() {
+    let schema = "create table p (id int, v text) partition by list (id);
+        create table p1 partition of p for values in (1); create table p2 partition of p for values in (2);
+        create index pi on only p (v); create index p1i on p1 (v); create index p2i on p2 (v)";
+    let attach = "alter index pi attach partition p1i; alter index pi attach partition p2i";
+    let (source, target, mut driver) = following(schema).await;
+    let client = session(&source, "shop").await;
+    client.batch_execute(&format!("begin; {attach}")).await.unwrap();
+    sql(&source, "shop", "create index p1x on p1 (id)").await;
+    client.batch_execute("commit").await.unwrap();
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+    let attached = "select string_agg(inhrelid::regclass || ' ' || indisvalid, ',' order by 1) from pg_inherits \
+        join pg_index on indexrelid = inhparent";
+    assert_eq!(value(&target, "shop", attached).await, "p1i true,p2i true");
+}
+
+/// A type's name and its labels are changed by commands that do not wait for each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_type_gets_its_name_and_its_labels_whoever_commits_first() {
+    let schema = "create type st as enum ('a', 'b');
+        create table f (id int primary key, s st); insert into f values (1, 'a'), (2, 'b')";
+    let (name, label) =
+        ("alter type st rename to feeling", "alter type st rename value 'a' to 'x'");
+    let (owner, added) =
+        ("alter type st owner to pg_monitor", "alter type st add value 'c' before 'b'");
+    for (first, second) in
+        [(name, label), (label, name), (owner, label), (label, owner), (name, added)]
+    {
+        together(schema, first, second, "insert into f values (6, 'b')").await;
+    }
+}
+
+/// What changes an index alone, or locks a table no more than a writer does, keeps none of the other kind away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_two_commands_make_of_parts_of_a_table_is_there() {
+    let schema =
+        "create table f (id int primary key, n int, m int unique); create index f_i on f (n);
+        alter table f add constraint ck check (n > 0) not valid; insert into f values (1, 1)";
+    let column = "alter table f add column z int default 5; insert into f values (2, 2)";
+    let index = "alter index f_i rename to g";
+    let key = "alter index f_m_key rename to f_key";
+    for (open, between) in [
+        (key, column),
+        ("alter index f_pkey rename to f_key", column),
+        ("alter table f validate constraint ck", index),
+        ("alter table f validate constraint ck", key),
+        (index, "alter table f validate constraint ck"),
+        ("alter table f set (fillfactor = 70); alter table f alter n set statistics 7", index),
+        ("alter table f add constraint c2 foreign key (n) references f not valid", key),
+        (
+            "create trigger tr before update on f for each row execute function suppress_redundant_updates_trigger()",
+            index,
+        ),
+    ] {
+        together(schema, open, between, "insert into f (id) values (6)").await;
     }
 }

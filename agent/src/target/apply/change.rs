@@ -10,6 +10,7 @@ use super::{
     by_key::by_key,
     carry::Altered,
     chunk::{Chunk, Ready},
+    older::Others,
     pipeline::{Expected, Otherwise, Pipeline},
     run::Run,
     statement::{self, Change},
@@ -74,6 +75,8 @@ pub(in crate::target) struct Changes {
     pub(super) ready: Option<Ready>,
     /// Those that the server is writing set-wise, kept until it has.
     pub(super) on_its_way: Option<Run>,
+    /// Who had changed objects last before the transaction that is told now.
+    pub(super) others: Others,
 }
 
 impl Changes {
@@ -92,6 +95,7 @@ impl Changes {
             chunk: Chunk::default(),
             ready: None,
             on_its_way: None,
+            others: Others::default(),
         }
     }
 

@@ -40,27 +40,17 @@ impl Changes {
         commit: Lsn,
         fault: Fault,
     ) -> Result<(), Fault> {
-        tracing::info!(table = %fault.message, "the source's catalog tells what has changed");
-        self.learn(told.id, commit, Some(told)).await
-    }
-
-    /// Takes the table's form from the catalog. `told`: what the stream says of it; where it says nothing the rows are copied again.
-    pub(super) async fn learn(
-        &mut self,
-        table: u32,
-        commit: Lsn,
-        told: Option<&pgoutput::Relation>,
-    ) -> Result<(), Fault> {
-        let Some((form, all)) = self.now_with_all(table).await? else {
-            self.tables.is_gone(table);
+        let Some((form, all)) = self.now_with_all(told.id).await? else {
+            self.tables.is_gone(told.id);
             return Ok(());
         };
+        tracing::info!(table = %fault.message, "the source's catalog tells what has changed");
         let known = match structure::known(self.session(), (form.class, form.oid)).await? {
             Some(Structure::Relation(known)) => Some(known),
             _ => None,
         };
         let is_new = known.is_none();
-        let certain = known.zip(told).is_some_and(|(known, told)| is_the_change(&known, &form, told));
+        let certain = known.is_some_and(|known| is_the_change(&known, &form, told));
         self.rename_schemas(&form, commit).await?;
         self.rename_sequences(&form, commit).await?;
         self.make_room(&form, commit).await?;
@@ -79,7 +69,7 @@ impl Changes {
         let objects = parents_first(objects);
         let note = Note {
             tag: TAG.into(),
-            rewritten: (!certain).then_some(table),
+            rewritten: (!certain).then_some(told.id),
             reason: REWRITTEN,
             objects,
             ..Note::default()

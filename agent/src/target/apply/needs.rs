@@ -105,11 +105,7 @@ impl Changes {
     }
 
     /// An identity's sequence most often has the name of the serial's that it is instead of, which is gone there.
-    async fn set_gone_serials_aside(
-        &mut self,
-        table: u32,
-        all: &[Structure],
-    ) -> Result<(), Fault> {
+    async fn set_gone_serials_aside(&mut self, table: u32, all: &[Structure]) -> Result<(), Fault> {
         let mut gone = structure::owned(self.session(), table).await?;
         gone.retain(|form| all.iter().all(|it| it.id() != form.id()));
         self.write_rows_before().await?;

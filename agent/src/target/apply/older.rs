@@ -2,10 +2,10 @@
 //!
 //! A command tells the forms of what it has not locked itself (an index's table, a parent's heirs), and two commands whose locks go
 //! together change one table at once: what one of them has told knows nothing of the other's, whichever commits first. A form that
-//! was told before the last change of its object was committed is an older one, for a command that has locked its object keeps
-//! every change of others away until it commits. So is one that was read by a snapshot which has not seen that change: a trigger looks
-//! a moment before it tells, and in REPEATABLE READ with the eyes of the transaction's begin. Types are locked by no row: what was written before a label was renamed, or an
-//! attribute dropped, is told by what the type was then.
+//! was read by a snapshot which has not seen the last change of its object is an older one: a trigger looks a moment before it tells,
+//! and in REPEATABLE READ with the eyes of its transaction's first statement. It is joined with the form that is known
+//! ([`merged`]). Types are locked by no row: what was written before a label was renamed, or an attribute dropped, is told by what the
+//! type was then.
 use std::collections::{HashMap, HashSet};
 
 use tokio_postgres::types::PgLsn;
@@ -16,14 +16,12 @@ use crate::{
     fault::{Doing, Fault},
     replication::pgoutput::Message,
     target::{
+        merge::merged,
         structure::{self, LastChange, StructureId},
         untold::is_same,
     },
     wire::{Note, RelationKind, RelationStructure, Structure, TypeStructure},
 };
-
-/// What makes an index of a table, beside others that do.
-const MAKES_INDEX: &str = "CREATE INDEX";
 
 /// Where a note was told, and by whom.
 #[derive(Debug)]
@@ -39,28 +37,37 @@ pub(super) struct Told {
 impl Told {
     /// It knows nothing of that change.
     fn is_before(&self, last: LastChange) -> bool {
-        if last.commit == self.commit {
-            return false;
-        }
         match (&self.seen, last.xid) {
             (Some(seen), Some(xid)) => !seen.has_seen(xid),
             _ => self.at < last.commit,
         }
     }
 
-    /// A table of which it was told, behind that change, by a snapshot of before: what its command has made of it is in the form, and
-    /// the change is not.
-    fn is_unsure(&self, last: LastChange, form: &Structure) -> Option<u32> {
-        match form {
-            Structure::Relation(of) if of.relkind == RelationKind::Table => {
-                (self.at > last.commit).then_some(of.oid)
-            }
-            _ => None,
-        }
-    }
-
     fn by(&self) -> LastChange {
         LastChange { commit: self.commit, xid: self.seen.as_ref().map(Seen::xid) }
+    }
+}
+
+/// The last changes of objects by others than the transaction that commits there: its second command is as old as its first.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    commit: Lsn,
+    last: HashMap<StructureId, LastChange>,
+}
+
+impl Others {
+    fn of(&mut self, id: StructureId, last: Option<LastChange>, commit: Lsn) -> Option<LastChange> {
+        if self.commit != commit {
+            *self = Self { commit, last: HashMap::new() };
+        }
+        match last {
+            Some(own) if own.commit == commit => self.last.get(&id).copied(),
+            Some(other) => {
+                self.last.insert(id, other);
+                Some(other)
+            }
+            None => None,
+        }
     }
 }
 
@@ -70,8 +77,6 @@ pub(super) struct Sifted {
     pub(super) note: Note,
     /// What it changes.
     pub(super) changed: Vec<StructureId>,
-    /// Tables that it may have changed, and tells by what they were when its transaction began: nothing says what they are.
-    pub(super) unsure: Vec<u32>,
 }
 
 impl Changes {
@@ -83,21 +88,18 @@ impl Changes {
     ) -> Result<Sifted, Fault> {
         let known = structure::known_of(self.session(), &note.objects).await?;
         let (mut objects, mut changed, mut types) = (Vec::new(), Vec::new(), HashSet::new());
-        let mut unsure = Vec::new();
         for form in std::mem::take(&mut note.objects) {
             let Some((before, last)) = known.get(&form.id()) else {
                 changed.push(form.id());
                 objects.push(form);
                 continue;
             };
+            let last = self.others.of(form.id(), *last, told.commit);
             let form = match last.is_some_and(|last| told.is_before(last)) {
                 false => form,
-                true => match with_its_own(before, form, &note) {
+                true => match self.with_its_own(before, &form).await? {
                     Some(form) => form,
-                    None => {
-                        unsure.extend(last.and_then(|last| told.is_unsure(last, before)));
-                        continue;
-                    }
+                    None => continue,
                 },
             };
             if !is_same(Some(before), &form) {
@@ -108,7 +110,7 @@ impl Changes {
         }
         note.objects = objects;
         self.retype(&types, told.commit).await?;
-        Ok(Sifted { note, changed, unsure })
+        Ok(Sifted { note, changed })
     }
 
     /// These were changed by that transaction.
@@ -121,6 +123,24 @@ impl Changes {
             return Ok(());
         }
         structure::tell_when(self.session(), changed, told.by()).await
+    }
+
+    /// The known form with what the older one has of its own.
+    async fn with_its_own(
+        &mut self,
+        known: &Structure,
+        older: &Structure,
+    ) -> Result<Option<Structure>, Fault> {
+        let relations = match older {
+            Structure::Relation(of) => vec![of.oid],
+            // All that is: single ones are not to be had.
+            _ => Vec::new(),
+        };
+        let forms = structure::fetch(&self.caller, relations, false).await?;
+        let now = forms.into_iter().find(|form| form.id() == older.id());
+        let Some(now) = now.filter(|_| !is_same(Some(known), older)) else { return Ok(None) };
+        let form = merged(known, older, &now)?;
+        Ok((form != *known).then_some(form))
     }
 
     /// Values of tables with these types are told otherwise by transactions that were begun before.
@@ -166,49 +186,6 @@ impl Changes {
     }
 }
 
-/// The known form with what the older one has of its own: the indexes that its command has made, or altered; the labels that it has
-/// added, which nobody can take away.
-fn with_its_own(known: &Structure, older: Structure, note: &Note) -> Option<Structure> {
-    match (known, older) {
-        (Structure::Relation(known), Structure::Relation(older)) => {
-            with_its_indexes(known, *older, note)
-        }
-        (Structure::Type(known), Structure::Type(older)) => with_its_labels(known, &older),
-        _ => None,
-    }
-}
-
-fn with_its_labels(known: &TypeStructure, older: &TypeStructure) -> Option<Structure> {
-    let named = |oid: u32| known.labels.iter().find(|label| label.oid == oid);
-    let all_are_there =
-        known.labels.iter().all(|label| older.labels.iter().any(|it| it.oid == label.oid));
-    if !all_are_there || older.labels.len() == known.labels.len() {
-        return None;
-    }
-    let labels = older.labels.iter().map(|label| named(label.oid).unwrap_or(label).clone());
-    let form = TypeStructure { labels: labels.collect(), ..known.clone() };
-    Some(Structure::Type(form))
-}
-
-fn with_its_indexes(
-    known: &RelationStructure,
-    older: RelationStructure,
-    note: &Note,
-) -> Option<Structure> {
-    let touched: HashSet<u32> = note.others.iter().filter_map(|it| it.oid).collect();
-    let mut form = known.clone();
-    for index in older.indexes {
-        let place = form.indexes.iter().position(|it| it.oid == index.oid);
-        match place.and_then(|place| form.indexes.get_mut(place)) {
-            Some(there) if touched.contains(&index.oid) => *there = index,
-            None if note.tag == MAKES_INDEX => form.indexes.push(index),
-            _ => {}
-        }
-    }
-    form.indexes.sort_by_key(|index| index.oid);
-    (form.indexes != known.indexes).then(|| Structure::Relation(Box::new(form)))
-}
-
 /// Whether the text of a value is another one, or another value's, since it has this form.
 fn tells_otherwise(before: &Structure, now: &Structure) -> bool {
     match (before, now) {
@@ -233,67 +210,31 @@ fn attributes(of: &RelationStructure) -> Vec<(i16, u32, i32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::IndexStructure;
 
-    fn labels(labels: &[(u32, &str)], owner: &str) -> Structure {
-        let labels: Vec<_> = labels
-            .iter()
-            .map(|(oid, label)| serde_json::json!({ "oid": oid, "label": label }))
-            .collect();
-        Structure::Type(TypeStructure {
-            class: 1247,
-            oid: 7,
-            schema: "s".into(),
-            name: "mood".into(),
-            typtype: "e".into(),
-            owner: owner.into(),
-            labels: serde_json::from_value(labels.into()).unwrap(),
-            base: None,
-            collation: None,
-            not_null: false,
-            not_null_oid: 0,
-            not_null_name: None,
-            default: None,
-            options: None,
-            settings: None,
-            constraints: Vec::new(),
-        })
-    }
-
-    fn indexes(indexes: &[(u32, &str)]) -> Structure {
-        let mut of = RelationStructure::of_columns(&[(1, "id")]);
-        let index = |(oid, name): &(u32, &str)| IndexStructure {
-            oid: *oid,
-            name: (*name).into(),
-            unique: false,
-            valid: true,
-            definition: "USING btree (id)".into(),
-            parent: None,
-        };
-        of.indexes = indexes.iter().map(index).collect();
+    fn composite(columns: &[(i16, &str)]) -> Structure {
+        let mut of = RelationStructure::of_columns(columns);
+        of.relkind = RelationKind::Composite;
         Structure::Relation(Box::new(of))
     }
 
     #[test]
-    fn an_older_form_gives_the_labels_that_it_has_added() {
-        let known = labels(&[(1, "x"), (2, "b")], "new");
-        let older = labels(&[(3, "first"), (1, "a"), (2, "b")], "old");
-        let wanted = labels(&[(3, "first"), (1, "x"), (2, "b")], "new");
-        assert_eq!(with_its_own(&known, older, &Note::default()), Some(wanted));
-        assert_eq!(
-            with_its_own(&known, labels(&[(1, "a"), (2, "b")], "old"), &Note::default()),
-            None
-        );
-        assert!(tells_otherwise(&labels(&[(1, "a")], "o"), &labels(&[(1, "x")], "o")));
-        assert!(!tells_otherwise(&labels(&[(1, "a")], "o"), &labels(&[(1, "a"), (2, "b")], "o")));
+    fn an_attribute_that_goes_tells_its_type_otherwise_and_a_name_does_not() {
+        let before = composite(&[(1, "a"), (2, "b")]);
+        assert!(tells_otherwise(&before, &composite(&[(2, "b"), (3, "c")])));
+        assert!(!tells_otherwise(&before, &composite(&[(1, "x"), (2, "b")])));
     }
 
     #[test]
-    fn an_older_form_gives_the_indexes_of_its_command() {
-        let (known, older) = (indexes(&[(1, "i"), (2, "j")]), indexes(&[(1, "old"), (3, "k")]));
-        assert_eq!(with_its_own(&known, older.clone(), &Note::default()), None);
-        let made = Note { tag: MAKES_INDEX.into(), ..Note::default() };
-        let all = indexes(&[(1, "i"), (2, "j"), (3, "k")]);
-        assert_eq!(with_its_own(&known, older, &made), Some(all));
+    fn the_second_command_of_a_transaction_is_as_old_as_its_first() {
+        let change = |commit| LastChange { commit: Lsn(commit), xid: None };
+        let mut others = Others::default();
+        let mut of = |last: Option<u64>, commit| {
+            others.of((1259, 7), last.map(change), Lsn(commit)).map(|last| last.commit)
+        };
+        assert_eq!(of(Some(10), 20), Some(Lsn(10)));
+        assert_eq!(of(Some(20), 20), Some(Lsn(10)));
+        assert_eq!(of(Some(20), 30), Some(Lsn(20)));
+        assert_eq!(of(None, 40), None);
+        assert_eq!(of(Some(40), 40), None);
     }
 }

@@ -23,7 +23,10 @@ impl Seen {
         let seen = Self::parse(text, own).ok_or_else(|| {
             Fault::hold(
                 "StreamUnreadable",
-                format!("reading a change of the schema ({}): its snapshot {text:?} is none", note.tag),
+                format!(
+                    "reading a change of the schema ({}): its snapshot {text:?} is none",
+                    note.tag
+                ),
             )
         })?;
         Ok(Some(seen))

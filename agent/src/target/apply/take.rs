@@ -120,12 +120,9 @@ impl Applier<'_> {
         }
         self.open().await?;
         let told = Told { at, commit, seen: Seen::by(&note, xid)? };
-        let Sifted { note, changed, unsure } = self.changes.without_older(note, &told).await?;
+        let Sifted { note, changed } = self.changes.without_older(note, &told).await?;
         self.changes.carry(&note, commit).await?;
         self.changes.tell_when(&changed, &told).await?;
-        for table in unsure {
-            self.changes.learn(table, commit, None).await?;
-        }
         if self.changes.altered.copy {
             self.state.send_modify(|state| state.tables_wait = true);
         }
