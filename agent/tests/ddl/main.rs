@@ -35,6 +35,7 @@ mod settings;
 mod spelled;
 mod together;
 mod types;
+mod under_copy;
 mod untold;
 
 use std::{process::Command, sync::Arc, time::Duration};
