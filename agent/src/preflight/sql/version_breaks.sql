@@ -40,6 +40,15 @@ with made(kind, class, oid, object, remedy) as (
     join pg_attribute a on a.attrelid = i.inhrelid and a.attname = p.attname and not a.attnotnull
     join pg_class c on c.oid = i.inhrelid and c.relkind in ('r', 'p') and c.relpersistence <> 't'
     join pg_namespace n on n.oid = c.relnamespace
+    union all
+    -- From 17 on, a partition's identity is its parent's.
+    select 'identity', 'pg_class'::regclass, c.oid, format('%I.%I.%I', n.nspname, c.relname, a.attname),
+           format('alter table %I.%I alter column %I drop identity; -- an INSERT straight into the partition has to name its value from then on',
+                  n.nspname, c.relname, a.attname)
+    from pg_class c
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attidentity <> ''
+    join pg_namespace n on n.oid = c.relnamespace
+    where c.relispartition
     union all -- since 12
     -- From 16 on, a column can be generated in the child only if it is in the parent. -- since 12
     select 'generated', 'pg_class'::regclass, c.oid, format('%I.%I.%I', n.nspname, c.relname, a.attname), -- since 12

@@ -76,6 +76,16 @@ fn judge(broken: &BreakFacts, source: u32, here: u32) -> Option<Found> {
                 ),
             ),
         ),
+        "identity" => (
+            17,
+            Found::failed(
+                "IdentityInPartition",
+                format!(
+                    "column {object} of a partition has an identity of its own: in PostgreSQL 17 and later it is the partitioned \
+                     table's"
+                ),
+            ),
+        ),
         "not_null" => (
             18,
             Found::failed(
@@ -129,6 +139,8 @@ mod tests {
             ("not_null", 17, 18, true),
             ("generated", 15, 16, true),
             ("generated", 16, 18, false),
+            ("identity", 16, 17, true),
+            ("identity", 17, 18, false),
             ("of a later agent", 10, 18, false),
         ] {
             let broken = BreakFacts { kind: kind.into(), object: "o".into(), remedy: "r;".into() };
