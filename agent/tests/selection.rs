@@ -213,6 +213,38 @@ async fn a_table_that_is_renamed_out_of_what_is_chosen_stops_the_cutover() {
     assert_eq!(value(&target, "shop", "select count(*) from app.customer").await, "3");
 }
 
+/// The schema that it has come to is not on the target, and goes again with it.
+#[tokio::test]
+async fn a_table_that_is_away_for_a_while_in_a_schema_that_is_not_chosen_goes_on() {
+    let chosen = Selection { include_tables: texts(&["app.customer"]), ..Selection::default() };
+    let (source, target, mut driver) = begun(chosen).await;
+    driver.begin(1, 0).await;
+    driver.wait(|kind| matches!(kind, Kind::StreamStarted(_))).await;
+    sql(
+        &source,
+        "shop",
+        "create schema elsewhere;
+         alter table app.customer set schema elsewhere;
+         insert into elsewhere.customer (name) values ('here too')",
+    )
+    .await;
+    let there = "select count(*) from pg_class where relnamespace = to_regnamespace('elsewhere')";
+    until(&target, "shop", there).await;
+    let end = driver.step(Step::MarkEnd, 1, &[], 0).await.unwrap().lsn;
+    driver.step(Step::Drain, 1, &[], end).await.unwrap();
+    let failure = driver.step(Step::Complete, 1, &[], end).await.unwrap_err();
+    assert_eq!(failure.code, "TableLeftSelection", "{failure:?}");
+    driver.back(1).await;
+    sql(&source, "shop", "alter table elsewhere.customer set schema app").await;
+    let end = driver.step(Step::MarkEnd, 2, &[], 0).await.unwrap().lsn;
+    for step in [Step::Drain, Step::Complete, Step::Sequences, Step::Verify, Step::Switch] {
+        driver.step(step, 2, &[], end).await.unwrap();
+    }
+    assert_eq!(value(&target, "shop", "select count(*) from app.customer").await, "3");
+    let schema = "select count(*) from pg_namespace where nspname = 'elsewhere'";
+    assert_eq!(value(&target, "shop", schema).await, "0");
+}
+
 /// What it needs comes with it, and is told by nothing; its rows are copied, once.
 #[tokio::test]
 async fn a_table_that_comes_into_what_is_chosen_comes_with_all_its_rows() {

@@ -25,7 +25,7 @@ pub(super) async fn drain(steps: &Steps<'_>, order: &StepOrder) -> Result<StepDo
     if !arrived(&state, order) {
         return Err(Fault::hold(
             "MarkerLost",
-            "the cutover's last marker did not come through the change stream: the source's agent was started anew behind it",
+            "the cutover's last marker did not come through the change stream: the source's server, its agent or the connection between them was lost behind it",
         )
         .remedy("order the cutover again"));
     }

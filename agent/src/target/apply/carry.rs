@@ -265,7 +265,9 @@ impl Changes {
         {
             self.drop_keys_to_retyped(old, new, note).await?;
         }
-        self.execute_behind_what_it_lacks(statements, (old, new), note).await
+        self.make_unchosen_schema((old, new), note).await?;
+        self.execute_behind_what_it_lacks(statements, (old, new), note).await?;
+        self.drop_unchosen_schema((old, new)).await
     }
 
     /// Whether a person has made a type that could not be carried: its functions could not, or what a domain is made of.

@@ -44,6 +44,7 @@ mod state;
 mod statement;
 mod table;
 mod take;
+mod unchosen;
 mod value;
 mod whole;
 
