@@ -4,6 +4,7 @@ mod again;
 mod altered;
 mod behind;
 mod bounds;
+mod brought_ahead;
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod cost;

@@ -152,18 +152,24 @@ impl Changes {
         self.prepared.clear();
     }
 
+    /// Tables that the stream has told, and that have another form here by now: it came with another table's, from the catalog of a
+    /// later moment. The stream tells them once.
+    pub(super) fn told_and_unlike(
+        &self,
+        message: &Message,
+        commit: Lsn,
+    ) -> Vec<pgoutput::Relation> {
+        let unlike = relations(message).iter().filter(|relation| {
+            !self.streamed.contains_key(relation) && !self.tables.leaves_out(**relation, commit)
+        });
+        unlike.filter_map(|relation| self.told.get(relation).cloned()).collect()
+    }
+
     /// What a message changes at `commit`; tables whose copy has the change already are left out, and with all of them the
     /// message is.
     pub(super) fn concerned(&self, message: &Message, commit: Lsn) -> Result<Option<About>, Fault> {
-        let relations: &[u32] = match message {
-            Message::Insert { relation, .. }
-            | Message::Update { relation, .. }
-            | Message::Delete { relation, .. } => std::slice::from_ref(relation),
-            Message::Truncate { relations, .. } => relations,
-            _ => &[],
-        };
         let mut about: Option<About> = None;
-        for relation in relations {
+        for relation in relations(message) {
             let Some(table) = self.table_of(*relation, commit)? else { continue };
             match &mut about {
                 Some(about) => about.others.push(table),
@@ -339,5 +345,16 @@ impl Changes {
         let otherwise = Otherwise::Fenced;
         let expected = Expected { doing, rows, bytes: 0, otherwise, table: None, bracket: false };
         self.pipeline.send(run, expected).await
+    }
+}
+
+/// The tables that a row change is of.
+fn relations(message: &Message) -> &[u32] {
+    match message {
+        Message::Insert { relation, .. }
+        | Message::Update { relation, .. }
+        | Message::Delete { relation, .. } => std::slice::from_ref(relation),
+        Message::Truncate { relations, .. } => relations,
+        _ => &[],
     }
 }

@@ -60,6 +60,9 @@ impl Applier<'_> {
             self.changes.hold(table).await?;
             self.state.send_modify(|state| state.tables_wait = true);
         }
+        for told in self.changes.told_and_unlike(&message, commit) {
+            self.relation(told).await?;
+        }
         let Some(about) = self.changes.concerned(&message, commit)? else {
             return Ok(());
         };
