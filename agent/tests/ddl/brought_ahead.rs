@@ -1,7 +1,7 @@
 //! Forms that came here before the stream has come to what made them: with another table's, from the catalog of a later moment.
 use crate::{
     cut_over_alike,
-    driver::{session, sql},
+    driver::{session, sql, value},
     following_as,
 };
 
@@ -29,4 +29,16 @@ async fn rows_of_a_form_that_was_told_before_another_came_ahead_are_taken() {
     }
     locked.batch_execute("commit").await.unwrap();
     cut_over_alike(&source, &target, &mut driver, 1).await;
+}
+
+/// It is chosen, and nothing has told it: it is made as it is there, not as a place for the table alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_that_a_table_is_moved_to_is_made_as_it_is_there() {
+    let schema = "create table t (id int primary key); insert into t values (1)";
+    let (source, target, mut driver) = following_as(schema, false).await;
+    let moved = "create schema n authorization pg_monitor; alter table t set schema n; insert into n.t values (2)";
+    sql(&source, "shop", moved).await;
+    cut_over_alike(&source, &target, &mut driver, 1).await;
+    let is = "select nspowner::regrole || coalesce(obj_description(oid, 'pg_namespace'), '') from pg_namespace where nspname = 'n'";
+    assert_eq!(value(&target, "shop", is).await, "pg_monitor");
 }

@@ -20,6 +20,7 @@ use crate::{
     fault::{Doing, Fault},
     postgres::{Client, Programs},
     replication::pgoutput::{self, Message},
+    selection::Selected,
     target::{Receiver, ledger::FENCE},
     wire::{Caller, LastCommit},
 };
@@ -58,6 +59,8 @@ pub(in crate::target) struct Changes {
     pub(super) caller: Caller,
     /// They take a dump apart.
     pub(super) programs: Arc<Programs>,
+    /// What is moved.
+    pub(super) selected: Selected,
     /// What a change lacks may be looked for in a dump of the source.
     pub(super) may_dump: bool,
     pub(super) tables: Tables,
@@ -85,6 +88,7 @@ impl Changes {
             client,
             caller: receiver.caller.clone(),
             programs: Arc::clone(&receiver.spec.programs),
+            selected: receiver.spec.selected.clone(),
             may_dump: true,
             tables,
             told: HashMap::new(),

@@ -131,14 +131,18 @@ impl Changes {
         known: &Structure,
         older: &Structure,
     ) -> Result<Option<Structure>, Fault> {
+        if is_same(Some(known), older) {
+            return Ok(None);
+        }
         let relations = match older {
             Structure::Relation(of) => vec![of.oid],
             // All that is: single ones are not to be had.
             _ => Vec::new(),
         };
         let forms = structure::fetch(&self.caller, relations, false).await?;
-        let now = forms.into_iter().find(|form| form.id() == older.id());
-        let Some(now) = now.filter(|_| !is_same(Some(known), older)) else { return Ok(None) };
+        let Some(now) = forms.into_iter().find(|form| form.id() == older.id()) else {
+            return Ok(None);
+        };
         let form = merged(known, older, &now)?;
         Ok((form != *known).then_some(form))
     }

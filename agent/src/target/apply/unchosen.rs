@@ -11,16 +11,20 @@ use crate::{
 const MADE: &str = "holds a table that has left what Whimbrel moves";
 
 impl Changes {
-    /// Makes the schema that the relation has come to, if it is not here.
+    /// Makes the schema that the relation has come to, if it is not chosen and not here. One that is chosen comes as it is there.
     pub(super) async fn make_unchosen_schema(
         &mut self,
         (old, new): (Option<&Structure>, &Structure),
         note: &Note,
     ) -> Result<(), Fault> {
         let Some((_, to)) = schemas(old, new) else { return Ok(()) };
+        if self.selected.is_everything() {
+            return Ok(());
+        }
+        let sql = "select to_regnamespace(quote_ident($1)) is null and not {schema $1::text}";
         let row = self
             .session()
-            .query_one("select to_regnamespace(quote_ident($1)) is null", &[&to])
+            .query_one(&*self.selected.sql(sql), &[&to])
             .await
             .doing(format!("looking for schema {to:?} on the target"))?;
         if !row.get::<_, bool>(0) {
